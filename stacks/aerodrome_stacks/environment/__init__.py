@@ -1,0 +1,5 @@
+"""The environment: what a team decides about one AWS account and region, read from ``environments/<name>.yaml``."""
+
+from aerodrome_stacks.environment.model import Environment
+
+__all__ = ["Environment"]

@@ -1,0 +1,13 @@
+"""The service accounts that have an IAM role. Each name exists once: Identity makes the roles, the charts use them."""
+
+from aerodrome_constructs.identity import ServiceAccount
+
+FLYTEADMIN = ServiceAccount("flyte", "flyteadmin")
+DATACATALOG = ServiceAccount("flyte", "datacatalog")
+FLYTEPROPELLER = ServiceAccount("flyte", "flytepropeller")
+MLFLOW = ServiceAccount("mlflow", "mlflow")
+GRAFANA = ServiceAccount("monitoring", "grafana")
+LOAD_BALANCER_CONTROLLER = ServiceAccount("kube-system", "aws-load-balancer-controller")
+EXTERNAL_SECRETS = ServiceAccount("external-secrets", "external-secrets")
+KARPENTER = ServiceAccount("kube-system", "karpenter")
+EBS_CSI_DRIVER = ServiceAccount("kube-system", "ebs-csi-controller-sa")
