@@ -1,0 +1,1 @@
+"""Building blocks of an ML platform on AWS, usable without the rest of Aerodrome."""

@@ -1,0 +1,64 @@
+"""A customer-managed KMS key that rotates, survives its stack, and can be lent to CloudWatch Logs."""
+
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerKeyProps:
+    """What a customer-managed key needs to know.
+
+    Attributes:
+        alias: The key's alias, without the leading ``alias/``.
+        description: What the key encrypts, as the KMS console shows it.
+        for_cloudwatch_logs: Whether CloudWatch Logs of the stack's region may use the key for log groups of the
+            stack's account. CloudWatch Logs needs this in the key's own policy; an IAM policy does not do.
+    """
+
+    alias: str
+    description: str
+    for_cloudwatch_logs: bool = False
+
+
+class CustomerKey(Construct):
+    """A key that is rotated every year and retained when its stack goes: what it encrypted would be lost with it.
+
+    Attributes:
+        key: The key.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, props: CustomerKeyProps) -> None:
+        super().__init__(scope, construct_id)
+        self.key = kms.Key(
+            self,
+            "Resource",
+            alias=props.alias,
+            description=props.description,
+            enable_key_rotation=True,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        if props.for_cloudwatch_logs:
+            self._lend_to_cloudwatch_logs()
+
+    def _lend_to_cloudwatch_logs(self) -> None:
+        # The statement that https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html asks for.
+        stack = cdk.Stack.of(self)
+        self.key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="CloudWatchLogs",
+                principals=[iam.ServicePrincipal(f"logs.{stack.region}.amazonaws.com")],
+                actions=["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"],
+                resources=["*"],
+                conditions={
+                    "ArnLike": {
+                        "kms:EncryptionContext:aws:logs:arn": stack.format_arn(
+                            service="logs", resource="*", arn_format=cdk.ArnFormat.NO_RESOURCE_NAME
+                        )
+                    }
+                },
+            )
+        )
