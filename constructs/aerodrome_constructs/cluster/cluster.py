@@ -1,0 +1,113 @@
+"""An EKS cluster that a bank could run: private by default, encrypted, logged, and without a creator's back door."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_eks_v2 as eks
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from aerodrome_constructs.cluster.kubernetes_version import KubernetesRelease
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubernetesClusterProps:
+    """What a cluster needs to know.
+
+    Attributes:
+        name: The cluster's name. kubeconfigs, dashboards and IAM conditions carry it, so it is chosen, not generated.
+        release: The Kubernetes version and the kubectl that goes with it.
+        vpc: The VPC.
+        subnets: Where the control plane's network interfaces and the kubectl Lambda are: private subnets.
+        secrets_key: The key that encrypts Kubernetes secrets in etcd.
+        public_endpoint_cidrs: Who may reach the API server from outside the VPC. Empty: nobody, the endpoint is private.
+        administrators: ARNs of the IAM roles that may do everything in the cluster.
+        viewers: ARNs of the IAM roles that may look at everything but secrets.
+    """
+
+    name: str
+    release: KubernetesRelease
+    vpc: ec2.IVpc
+    subnets: ec2.SubnetSelection
+    secrets_key: kms.IKey
+    public_endpoint_cidrs: Sequence[IPv4Network]
+    administrators: Sequence[str]
+    viewers: Sequence[str]
+
+
+class KubernetesCluster(Construct):
+    """An EKS cluster with its OIDC provider, the people who may use it, and deletion protection.
+
+    The identity that creates the cluster gets no rights in it: only the roles named in the props do, and the Lambda
+    that installs the charts.
+
+    Attributes:
+        cluster: The cluster.
+        oidc_provider: The identity provider that turns the cluster's service account tokens into IAM roles (IRSA).
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, props: KubernetesClusterProps) -> None:
+        super().__init__(scope, construct_id)
+        self.cluster = eks.Cluster(
+            self,
+            "Resource",
+            cluster_name=props.name,
+            version=props.release.version,
+            vpc=props.vpc,
+            vpc_subnets=[props.subnets],
+            endpoint_access=_endpoint_access(props.public_endpoint_cidrs),
+            secrets_encryption_key=props.secrets_key,
+            cluster_logging=[
+                eks.ClusterLoggingTypes.API,
+                eks.ClusterLoggingTypes.AUDIT,
+                eks.ClusterLoggingTypes.AUTHENTICATOR,
+                eks.ClusterLoggingTypes.CONTROLLER_MANAGER,
+                eks.ClusterLoggingTypes.SCHEDULER,
+            ],
+            bootstrap_cluster_creator_admin_permissions=False,
+            # The networking add-ons come from EKS's add-on manager (`add_ons.py`), which keeps them up to date.
+            bootstrap_self_managed_addons=False,
+            # Auto Mode is the CDK's default; it has no spot node groups of a chosen shape.
+            default_capacity_type=eks.DefaultCapacityType.NODEGROUP,
+            default_capacity=0,
+            kubectl_provider_options=eks.KubectlProviderOptions(
+                kubectl_layer=props.release.kubectl_layer(self, "KubectlLayer"),
+                private_subnets=props.vpc.select_subnets(subnet_group_name=props.subnets.subnet_group_name).subnets,
+            ),
+            # Changed by hand in the account, should it ever be necessary, not by a template that lost a line.
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+            output_config_command=False,
+        )
+        self._protect_from_deletion()
+        self._admit("Administrator", props.administrators, eks.AccessPolicyArn.AMAZON_EKS_CLUSTER_ADMIN_POLICY)
+        self._admit("Viewer", props.viewers, eks.AccessPolicyArn.AMAZON_EKS_VIEW_POLICY)
+        self.oidc_provider: iam.IOpenIdConnectProvider = self.cluster.open_id_connect_provider
+
+    def _protect_from_deletion(self) -> None:
+        # eks_v2.ClusterProps has no such property in 2.275.0: https://github.com/aws/aws-cdk/issues/36474
+        resource = self.cluster.node.find_child("Resource")
+        if not isinstance(resource, eks.CfnCluster):
+            message = f"expected {resource.node.path} to be a CfnCluster, got {type(resource).__name__}"
+            raise TypeError(message)
+        resource.deletion_protection = True
+
+    def _admit(self, kind: str, roles: Sequence[str], policy: eks.AccessPolicyArn) -> None:
+        whole_cluster = eks.AccessScope(type=eks.AccessScopeType.CLUSTER)
+        for role in roles:
+            eks.AccessEntry(
+                self,
+                f"{kind}{role.rpartition('/')[2]}",
+                cluster=self.cluster,
+                principal=role,
+                access_policies=[eks.AccessPolicy(access_scope=whole_cluster, policy=policy)],
+            )
+
+
+def _endpoint_access(public_cidrs: Sequence[IPv4Network]) -> eks.EndpointAccess:
+    if not public_cidrs:
+        return eks.EndpointAccess.PRIVATE
+    return eks.EndpointAccess.PUBLIC_AND_PRIVATE.only_from(*(str(cidr) for cidr in public_cidrs))

@@ -1,0 +1,94 @@
+"""IAM roles for service accounts (IRSA)."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from aerodrome_constructs.identity.service_account import ServiceAccount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAccountRoleProps:
+    """What the role of a service account needs to know.
+
+    Attributes:
+        service_account: Whose role it is. No other service account can take it.
+        oidc_provider: The identity provider of the cluster that issues the service account's tokens.
+        role_name: The role's name, where another system works it out rather than being told. Default: generated.
+        trusted_services: AWS services that may take the role as well, such as ``ecs-tasks.amazonaws.com``.
+    """
+
+    service_account: ServiceAccount
+    oidc_provider: iam.IOpenIdConnectProvider
+    role_name: str | None = None
+    trusted_services: Sequence[str] = ()
+
+
+class ServiceAccountRole(Construct):
+    """A role that one Kubernetes service account can take, and nobody else.
+
+    Attributes:
+        role: The role. Give it rights with `allow`.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, props: ServiceAccountRoleProps) -> None:
+        super().__init__(scope, construct_id)
+        self.role = iam.Role(
+            self,
+            "Resource",
+            role_name=props.role_name,
+            description=f"{props.service_account.namespace}/{props.service_account.name}",
+            assumed_by=iam.OpenIdConnectPrincipal(props.oidc_provider),
+        )
+        self._trust(props)
+
+    def allow(self, actions: Sequence[str], resources: Sequence[str], **conditions: dict[str, str]) -> None:
+        """Let the role do something.
+
+        Args:
+            actions: The actions, such as ``s3:GetObject``.
+            resources: The ARNs that the actions may be done on.
+            conditions: Condition operators and what they compare, such as ``StringLike={"s3:prefix": "a/*"}``.
+        """
+        self.role.add_to_policy(
+            iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions or None)
+        )
+
+    def _trust(self, props: ServiceAccountRoleProps) -> None:
+        # The condition's keys hold the issuer, which is known only on deploy, and CloudFormation has no function for
+        # keys. The CDK's way out (CfnJson) is a Lambda for each role; CloudFormation also takes the document as text.
+        provider = props.oidc_provider
+        issuer = provider.open_id_connect_provider_issuer
+        statements: list[dict[str, object]] = [
+            {
+                "Effect": "Allow",
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Principal": {"Federated": provider.open_id_connect_provider_arn},
+                "Condition": {
+                    "StringEquals": {
+                        f"{issuer}:aud": "sts.amazonaws.com",
+                        f"{issuer}:sub": props.service_account.subject,
+                    }
+                },
+            }
+        ]
+        statements += [
+            {
+                "Effect": "Allow",
+                "Action": "sts:AssumeRole",
+                "Principal": {"Service": service},
+                # Another account's service cannot be talked into using the role (the confused deputy).
+                "Condition": {"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}},
+            }
+            for service in props.trusted_services
+        ]
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        resource = self.role.node.default_child
+        if not isinstance(resource, iam.CfnRole):
+            message = f"expected {self.role.node.path} to hold a CfnRole, got {type(resource).__name__}"
+            raise TypeError(message)
+        resource.assume_role_policy_document = document
