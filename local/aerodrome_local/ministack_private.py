@@ -1,0 +1,88 @@
+"""Every private name of MiniStack that this package builds on, in one place.
+
+None of these is a stable interface. That is why ``local/requirements.in`` pins MiniStack exactly, why
+:func:`check_version` refuses to start with another version, and why each resource type that we use has a test. To move
+the pin: change it and ``PINNED_VERSION``, compile the lock, and run ``tests/local``.
+"""
+
+import asyncio
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+from ministack import app
+from ministack.core.persistence import save_state
+from ministack.core.responses import get_account_id, get_region, request_scope
+from ministack.services import eventbridge
+from ministack.services.cloudformation import _stacks as all_stacks
+from ministack.services.cloudformation import stacks
+from ministack.services.cloudformation.provisioners import _NAME_SEED as NAME_SEED
+from ministack.services.cloudformation.provisioners import _REPLACING_PROPERTIES as REPLACING_PROPERTIES
+from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as RESOURCE_HANDLERS
+from ministack.services.cloudformation.provisioners import _STACK_TAG_PROPERTY as STACK_TAG_PROPERTY
+from ministack.services.cloudformation.provisioners import _physical_name as physical_name
+
+__all__ = [
+    "NAME_SEED",
+    "PINNED_VERSION",
+    "REPLACING_PROPERTIES",
+    "RESOURCE_HANDLERS",
+    "SERVICE_HANDLERS",
+    "STACK_TAG_PROPERTY",
+    "all_stacks",
+    "asgi_app",
+    "check_version",
+    "get_account_id",
+    "get_region",
+    "main_loop",
+    "physical_name",
+    "put_aws_event",
+    "request_scope",
+    "run_types_on_worker_thread",
+    "save_state",
+    "state_getters",
+]
+
+PINNED_VERSION = "1.5.33"
+
+SERVICE_HANDLERS: dict[str, Any] = app.SERVICE_HANDLERS
+"""Service name to its ``async handle_request``."""
+
+asgi_app = app.app
+
+
+def check_version() -> None:
+    """Refuse a MiniStack that this package was not written for.
+
+    Raises:
+        RuntimeError: The installed version is not the pinned one.
+    """
+    installed = version("ministack")
+    if installed != PINNED_VERSION:
+        raise RuntimeError(
+            f"the embedded AWS builds on private names of ministack {PINNED_VERSION}, but {installed} is installed: "
+            "run `make setup` to install what local/requirements.lock pins"
+        )
+
+
+def main_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that serves requests; None before the server has started."""
+    loop: asyncio.AbstractEventLoop | None = app._MAIN_LOOP  # noqa: SLF001 - see the module docstring
+    return loop
+
+
+def put_aws_event(entry: dict[str, Any]) -> None:
+    """PutEvents of one entry, ``aws.*`` sources allowed. Needs the account in context and the event loop's thread."""
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001 - see the module docstring
+
+
+def run_types_on_worker_thread(ours: Callable[[str], bool]) -> None:
+    """Make the stack engine also run those types on a worker thread for which ``ours`` is true."""
+    built_in = stacks._runs_on_worker_thread  # noqa: SLF001 - see the module docstring
+    stacks._runs_on_worker_thread = lambda name: ours(name) or built_in(name)  # noqa: SLF001 - see the module docstring
+
+
+def state_getters() -> dict[str, Callable[[], Any]]:
+    """By the name of its state file, the function that copies a loaded service's state."""
+    getters: dict[str, Callable[[], Any]] = app._build_persistence_save_dict()  # noqa: SLF001 - see the module docstring
+    return getters

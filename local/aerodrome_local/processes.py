@@ -1,0 +1,46 @@
+"""Finding and ending the processes of one embedded AWS, whoever started them."""
+
+import os
+import signal
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]  # of the embedded AWS's own environment, which mypy does not see
+
+INSTANCE_VARIABLE = "AERODROME_LOCAL_INSTANCE"
+"""Set to the state directory in the server and in every process that it starts: how an orphan is known to be ours."""
+
+GRACE_SECONDS = 4.0
+"""How long a process may take to end after SIGTERM before it gets SIGKILL."""
+
+
+def of_instance(state_dir: Path) -> list[psutil.Process]:
+    """Every live process that carries the mark of this state directory, with its descendants, but not the caller."""
+    found: dict[int, psutil.Process] = {}
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(INSTANCE_VARIABLE) == str(state_dir):
+                # A PostgreSQL backend overwrites its environment with its title: it is known by its parent.
+                for member in (process, *process.children(recursive=True)):
+                    found[member.pid] = member
+        except (psutil.Error, OSError):
+            continue
+    return [process for process in found.values() if process.pid != os.getpid()]
+
+
+def end(processes: list[psutil.Process], grace_seconds: float = GRACE_SECONDS) -> list[psutil.Process]:
+    """Ask processes to end (SIGTERM), kill those that do not (SIGKILL), and return those that had to be killed."""
+    for process in processes:
+        _send(process, signal.SIGTERM)
+    stuck: list[psutil.Process]
+    _, stuck = psutil.wait_procs(processes, timeout=grace_seconds)
+    for process in stuck:
+        _send(process, signal.SIGKILL)
+    psutil.wait_procs(stuck, timeout=grace_seconds)
+    return stuck
+
+
+def _send(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)  # psutil refuses when the pid belongs to another process by now
+    except psutil.Error:
+        return

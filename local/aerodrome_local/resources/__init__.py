@@ -1,0 +1,1 @@
+"""CloudFormation resource types, one module a service, each with ``install(runtime)``."""
