@@ -3,6 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
+_KUBERNETES_EFFECT = {
+    "NO_SCHEDULE": "NoSchedule",
+    "PREFER_NO_SCHEDULE": "PreferNoSchedule",
+    "NO_EXECUTE": "NoExecute",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class NodeLabel:
@@ -29,17 +35,18 @@ class NodeTaint:
     Attributes:
         key: The taint's key.
         value: The value that the nodes of one kind have.
-        effect: What happens to a pod that does not tolerate the taint.
+        effect: What happens to a pod that does not tolerate the taint, as the EKS API spells it. Kubernetes spells the
+            same effects ``NoSchedule``, ``PreferNoSchedule`` and ``NoExecute``.
     """
 
     key: str
     value: str
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+    effect: Literal["NO_SCHEDULE", "PREFER_NO_SCHEDULE", "NO_EXECUTE"]
 
     @property
     def toleration(self) -> dict[str, str]:
         """The taint's counterpart in a pod's ``tolerations``."""
-        return {"key": self.key, "operator": "Equal", "value": self.value, "effect": self.effect}
+        return {"key": self.key, "operator": "Equal", "value": self.value, "effect": _KUBERNETES_EFFECT[self.effect]}
 
 
 SYSTEM_LABEL = NodeLabel("aerodrome.io/capacity", "system")
@@ -48,5 +55,5 @@ SYSTEM_LABEL = NodeLabel("aerodrome.io/capacity", "system")
 SPOT_LABEL = NodeLabel("aerodrome.io/capacity", "spot")
 """The spot nodes, which EC2 may take back with two minutes' notice."""
 
-SPOT_TAINT = NodeTaint("aerodrome.io/capacity", "spot", "NoSchedule")
+SPOT_TAINT = NodeTaint("aerodrome.io/capacity", "spot", "NO_SCHEDULE")
 """Keeps pods off the spot nodes unless they say that they can bear an interruption."""
