@@ -27,8 +27,9 @@ def of_instance(state_dir: Path) -> list[psutil.Process]:
     return [process for process in found.values() if process.pid != os.getpid()]
 
 
-def end(processes: list[psutil.Process], grace_seconds: float = GRACE_SECONDS) -> list[psutil.Process]:
-    """Ask processes to end (SIGTERM), kill those that do not (SIGKILL), and return those that had to be killed."""
+def end(processes: list[psutil.Process], grace_seconds: float = GRACE_SECONDS) -> list[tuple[str, int]]:
+    """Ask processes to end (SIGTERM), kill those that do not (SIGKILL), and return name and pid of the killed."""
+    names = {process.pid: _name(process) for process in processes}
     for process in processes:
         _send(process, signal.SIGTERM)
     stuck: list[psutil.Process]
@@ -36,7 +37,14 @@ def end(processes: list[psutil.Process], grace_seconds: float = GRACE_SECONDS) -
     for process in stuck:
         _send(process, signal.SIGKILL)
     psutil.wait_procs(stuck, timeout=grace_seconds)
-    return stuck
+    return [(names[process.pid], process.pid) for process in stuck]
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return str(process.name())
+    except psutil.Error:
+        return "ended"
 
 
 def _send(process: psutil.Process, number: signal.Signals) -> None:

@@ -60,16 +60,15 @@ class Runtime:
         port: The port on 127.0.0.1 that answers all services.
         endpoint: ``http://127.0.0.1:PORT``, the endpoint URL of every service.
         region: The region that requests without one are taken to be in.
-        audit: Whether the launcher records which properties the CloudFormation handlers read.
     """
 
     state_dir: Path
     port: int
     endpoint: str
     region: str = "us-east-1"
-    audit: bool = False
     start_callbacks: list[Callable[[], None]] = field(default_factory=list)
     stop_callbacks: list[Callable[[], None]] = field(default_factory=list)
+    views: dict[str, Callable[[], object]] = field(default_factory=dict)
     _clients: dict[tuple[str, str, str], Any] = field(default_factory=dict)
     _clients_lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -191,6 +190,10 @@ class Runtime:
                 f"route: MiniStack has no service {service!r}; one of {sorted(ministack.SERVICE_HANDLERS)}"
             )
         ministack.SERVICE_HANDLERS[service] = handler
+
+    def view(self, name: str, function: Callable[[], object]) -> None:
+        """Answer ``GET /_aerodrome/NAME`` with the function's result as JSON. It runs on the event loop: be quick."""
+        self.views[name] = function
 
     def emit_event(
         self, account: str, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str] = ()
