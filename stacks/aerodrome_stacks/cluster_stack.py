@@ -31,11 +31,13 @@ class ClusterPorts:
         cluster: The cluster, for installing charts in it.
         name: The cluster's name.
         oidc_provider: The identity provider that turns service account tokens into IAM roles.
+        node_role_arn: The role of the nodes.
     """
 
     cluster: eks.Cluster
     name: str
     oidc_provider: iam.IOpenIdConnectProvider
+    node_role_arn: str
 
 
 class ClusterStack(AerodromeStack):
@@ -97,5 +99,8 @@ class ClusterStack(AerodromeStack):
         )
         add_ons.surround(system, *spot)
         self.ports = ClusterPorts(
-            cluster=kubernetes.cluster, name=self.prefix, oidc_provider=kubernetes.oidc_provider
+            cluster=kubernetes.cluster,
+            name=self.prefix,
+            oidc_provider=kubernetes.oidc_provider,
+            node_role_arn=nodes.role.role_arn,
         )

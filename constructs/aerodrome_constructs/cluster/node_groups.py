@@ -12,6 +12,13 @@ from aerodrome_constructs.cluster.scheduling import SPOT_LABEL, SPOT_TAINT, SYST
 
 _NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly")
 
+# The EKS API has names of its own for what Kubernetes calls NoSchedule and so on.
+_TAINT_EFFECTS = {
+    "NoSchedule": eks.TaintEffect.NO_SCHEDULE,
+    "PreferNoSchedule": eks.TaintEffect.PREFER_NO_SCHEDULE,
+    "NoExecute": eks.TaintEffect.NO_EXECUTE,
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeGroupsProps:
@@ -32,12 +39,15 @@ class NodeGroups(Construct):
     """The node groups of a cluster, on one role and one launch template.
 
     Every node has IMDSv2 with a hop limit of 1, so that a pod cannot take the node's role, and no SSH.
+
+    Attributes:
+        role: The role of the nodes.
     """
 
     def __init__(self, scope: Construct, construct_id: str, props: NodeGroupsProps) -> None:
         super().__init__(scope, construct_id)
         self._props = props
-        self._role = iam.Role(
+        self.role = iam.Role(
             self,
             "NodeRole",
             assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
@@ -66,7 +76,7 @@ class NodeGroups(Construct):
             capacity_type=eks.CapacityType.ON_DEMAND,
             min_size=min_size,
             max_size=max_size,
-            labels={SYSTEM_LABEL.key: SYSTEM_LABEL.value},
+            labels=SYSTEM_LABEL.selector,
         )
 
     def add_spot(self, name: str, instance_types: Sequence[str], *, max_size: int) -> eks.Nodegroup:
@@ -83,9 +93,9 @@ class NodeGroups(Construct):
             capacity_type=eks.CapacityType.SPOT,
             min_size=0,
             max_size=max_size,
-            labels={SPOT_LABEL.key: SPOT_LABEL.value},
+            labels=SPOT_LABEL.selector,
             taints=[
-                eks.TaintSpec(key=SPOT_TAINT.key, value=SPOT_TAINT.value, effect=eks.TaintEffect[SPOT_TAINT.effect])
+                eks.TaintSpec(key=SPOT_TAINT.key, value=SPOT_TAINT.value, effect=_TAINT_EFFECTS[SPOT_TAINT.effect])
             ],
         )
 
@@ -115,7 +125,7 @@ class NodeGroups(Construct):
             launch_template_spec=eks.LaunchTemplateSpec(
                 id=self._launch_template.launch_template_id or "", version=self._launch_template.latest_version_number
             ),
-            node_role=self._role,
+            node_role=self.role,
             subnets=self._props.subnets,
             enable_node_auto_repair=True,
         )

@@ -32,7 +32,7 @@ class ServiceAccountRole(Construct):
     """A role that one Kubernetes service account can take, and nobody else.
 
     Attributes:
-        role: The role. Give it rights with `allow`.
+        role: The role.
     """
 
     def __init__(self, scope: Construct, construct_id: str, props: ServiceAccountRoleProps) -> None:
@@ -45,18 +45,6 @@ class ServiceAccountRole(Construct):
             assumed_by=iam.OpenIdConnectPrincipal(props.oidc_provider),
         )
         self._trust(props)
-
-    def allow(self, actions: Sequence[str], resources: Sequence[str], **conditions: dict[str, str]) -> None:
-        """Let the role do something.
-
-        Args:
-            actions: The actions, such as ``s3:GetObject``.
-            resources: The ARNs that the actions may be done on.
-            conditions: Condition operators and what they compare, such as ``StringLike={"s3:prefix": "a/*"}``.
-        """
-        self.role.add_to_policy(
-            iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions or None)
-        )
 
     def _trust(self, props: ServiceAccountRoleProps) -> None:
         # The condition's keys hold the issuer, which is known only on deploy, and CloudFormation has no function for

@@ -1,0 +1,87 @@
+# Every verb of the project. `make help` explains them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+ENV ?= dev
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+CDK := PATH="$(CURDIR)/$(BIN):$$PATH" CDK_DISABLE_CLI_TELEMETRY=true node_modules/.bin/cdk
+
+.PHONY: help setup try check synth diff test lint types unit snapshots schema format bench diagram locks clean
+
+help: ## Explain every verb
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.installed .venv-local/.installed node_modules/.installed ## Install what the project needs, into the project's own folders
+
+try: setup ## Deploy the whole platform to an AWS on this machine, and run a job on it
+	@$(BIN)/aerodrome try
+
+check: setup ## Say what is wrong with the environments, or what each will build
+	@$(BIN)/aerodrome check
+
+synth: setup ## Write the CloudFormation templates of one environment to cdk.out (ENV=dev)
+	@$(CDK) synth -c env=$(ENV) --quiet
+
+diff: setup ## Show what a deploy of one environment would change (ENV=dev)
+	@$(CDK) diff -c env=$(ENV) --all
+
+test: setup lint types unit ## Run everything that must pass: lint, types, tests
+
+lint: setup ## Check style, import directions and locks
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
+
+types: setup ## Check types
+	@$(BIN)/mypy .
+
+unit: setup ## Run the tests
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest
+
+snapshots: setup ## Write the template snapshots anew; read the difference before you commit it
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest tests/stacks/test_snapshots.py --update
+
+schema: setup ## Write environments/schema.json anew
+	@$(BIN)/python -m aerodrome_stacks.environment.schema
+
+format: setup ## Format the code and sort its imports
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup ## Measure synth, deploy and test times, and write docs/performance.md
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tools.bench
+
+diagram: setup ## Draw the picture of the platform in README.md anew
+	@$(BIN)/python tools/diagram.py
+
+locks: .venv/.installed ## Resolve the Python locks and package-lock.json anew
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
+	@$(BIN)/uv pip compile local/requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file local/requirements.lock
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npm install --package-lock-only --omit-lockfile-registry-resolved
+
+clean: ## Stop the embedded AWS and remove everything that setup, synth and try made
+	@if [ -x $(BIN)/aerodrome ] && [ -d .venv-local ]; then $(BIN)/aerodrome local down; fi
+	rm -rf .venv .venv-local node_modules cdk.out build .aerodrome
+
+# What is installed follows from the locks; the stamps make a second `make` cost nothing.
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "aerodrome: $(PYTHON) is " + sys.version.split()[0] + "; Python 3.11 or newer is needed. Say which one to take: make PYTHON=python3.12")'
+	@echo "Installing the project's Python packages into .venv"
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	@touch $@
+
+.venv-local/.installed: local/requirements.lock .venv/.installed
+	@echo "Installing the embedded AWS into .venv-local"
+	@[ -x .venv-local/bin/python ] || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-local
+	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv-local/bin/python local/requirements.lock
+	@touch $@
+
+node_modules/.installed: package-lock.json .venv/.installed
+	@echo "Installing the CDK CLI into node_modules"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --no-audit --no-fund --no-update-notifier
+	@touch $@

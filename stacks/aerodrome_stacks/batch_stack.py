@@ -1,0 +1,140 @@
+"""The Batch stack: compute environments, queues, and a first kind of job that reads from S3 and writes to S3."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import aws_cdk as cdk
+from aws_cdk import aws_batch as batch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from aerodrome_constructs.batch import BatchCompute, BatchComputeProps, ContainerJob, ContainerJobProps
+from aerodrome_stacks.base import AerodromeStack
+from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.network_stack import NetworkPorts
+from aerodrome_stacks.retention import log_retention
+from aerodrome_stacks.storage_stack import StoragePorts
+
+_TRAINING_SCRIPT = Path(__file__).parents[2] / "workflows" / "aerodrome_workflows" / "train_classifier.py"
+# Has boto3 and scikit-learn: https://github.com/aws/sagemaker-distribution/releases/tag/3.9.14-cpu
+_TRAINING_IMAGE = "public.ecr.aws/sagemaker/sagemaker-distribution:3.9.14-cpu"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPorts:
+    """What other stacks may use of AWS Batch.
+
+    Attributes:
+        queue_name: The queue for jobs on instances: spot first, on-demand when there is no spot.
+        fargate_queue_name: The queue for small jobs on Fargate.
+        training_job_name: The name of the job definition that trains a classifier on a CSV file in S3.
+    """
+
+    queue_name: str
+    fargate_queue_name: str
+    training_job_name: str
+
+
+class BatchStack(AerodromeStack):
+    """Queues for Flyte and for people, and the capacity behind them."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        network: NetworkPorts,
+        storage: StoragePorts,
+        log_key: kms.IKey,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            environment=environment,
+            description="AWS Batch: compute environments (spot, on-demand, Fargate), job queues, job definitions",
+        )
+        compute = BatchCompute(
+            self,
+            "Compute",
+            BatchComputeProps(
+                vpc=network.vpc,
+                subnets=network.node_subnets,
+                spot_vcpus=environment.batch.spot_vcpus,
+                on_demand_vcpus=environment.batch.on_demand_vcpus,
+                fargate_vcpus=environment.batch.fargate_vcpus,
+            ),
+        )
+        # Plain first-in first-out queues: Flyte's plugin cannot name the share that a fair-share queue asks for.
+        self._queue("Queue", f"{self.prefix}-jobs", [compute.spot, compute.on_demand])
+        self._queue("FargateQueue", f"{self.prefix}-fargate", [compute.fargate])
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aerodrome/{environment.name}/batch",
+            retention=log_retention(environment),
+            encryption_key=log_key,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        self._training_job(storage, log_group)
+        self.ports = BatchPorts(
+            queue_name=f"{self.prefix}-jobs",
+            fargate_queue_name=f"{self.prefix}-fargate",
+            training_job_name=f"{self.prefix}-train-classifier",
+        )
+
+    def _queue(
+        self, construct_id: str, name: str, compute_environments: list[batch.IManagedComputeEnvironment]
+    ) -> None:
+        batch.JobQueue(
+            self,
+            construct_id,
+            job_queue_name=name,
+            compute_environments=[
+                batch.OrderedComputeEnvironment(compute_environment=environment, order=order)
+                for order, environment in enumerate(compute_environments, start=1)
+            ],
+        )
+
+    def _training_job(self, storage: StoragePorts, log_group: logs.ILogGroup) -> None:
+        role = iam.Role(
+            self,
+            "TrainingJobRole",
+            assumed_by=iam.ServicePrincipal(
+                "ecs-tasks.amazonaws.com",
+                # Another account's service cannot be talked into using the role (the confused deputy).
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            ),
+        )
+        storage.batch_input.grant_read(role)
+        storage.batch_output.grant_read_write(role)
+        ContainerJob(
+            self,
+            "TrainClassifier",
+            ContainerJobProps(
+                name=f"{self.prefix}-train-classifier",
+                image=_TRAINING_IMAGE,
+                # The script travels in the job definition (at most 24 KiB), so the image needs no code of ours.
+                command=[
+                    "python",
+                    "-c",
+                    _TRAINING_SCRIPT.read_text(encoding="utf-8"),
+                    "--input",
+                    "Ref::input",
+                    "--output",
+                    "Ref::output",
+                ],
+                parameters={
+                    "input": f"s3://{storage.batch_input.bucket_name}/data.csv",
+                    "output": f"s3://{storage.batch_output.bucket_name}/train-classifier",
+                },
+                vcpus=1,
+                memory_mib=2048,
+                timeout=timedelta(hours=1),
+                job_role=role,
+                log_group=log_group,
+            ),
+        )

@@ -1,0 +1,1 @@
+"""Example workloads: copy them, and change them."""
