@@ -1,5 +1,6 @@
 """The Batch stack: compute environments, queues, and a first kind of job that reads from S3 and writes to S3."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -86,9 +87,7 @@ class BatchStack(AerodromeStack):
             training_job_name=f"{self.prefix}-train-classifier",
         )
 
-    def _queue(
-        self, construct_id: str, name: str, compute_environments: list[batch.IManagedComputeEnvironment]
-    ) -> None:
+    def _queue(self, construct_id: str, name: str, compute_environments: Sequence[batch.IComputeEnvironment]) -> None:
         batch.JobQueue(
             self,
             construct_id,

@@ -34,7 +34,7 @@ class ClusterPorts:
         node_role_arn: The role of the nodes.
     """
 
-    cluster: eks.Cluster
+    cluster: eks.ICluster
     name: str
     oidc_provider: iam.IOpenIdConnectProvider
     node_role_arn: str
@@ -74,17 +74,14 @@ class ClusterStack(AerodromeStack):
                 viewers=decisions.viewers,
             ),
         )
-        nodes = NodeGroups(
-            self, "Nodes", NodeGroupsProps(cluster=kubernetes.cluster, subnets=network.node_subnets)
-        )
+        nodes = NodeGroups(self, "Nodes", NodeGroupsProps(cluster=kubernetes.cluster, subnets=network.node_subnets))
         system = nodes.add_system(
             decisions.system_nodes.instance_types,
             min_size=decisions.system_nodes.min_size,
             max_size=decisions.system_nodes.max_size,
         )
         spot = [
-            nodes.add_spot(group.name, group.instance_types, max_size=group.max_size)
-            for group in decisions.spot_nodes
+            nodes.add_spot(group.name, group.instance_types, max_size=group.max_size) for group in decisions.spot_nodes
         ]
         disk_role = ServiceAccountRole(
             self,
@@ -94,9 +91,7 @@ class ClusterStack(AerodromeStack):
         disk_role.add_managed_policy(
             iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonEBSCSIDriverPolicy")
         )
-        add_ons = AddOns(
-            self, "AddOns", AddOnsProps(cluster=kubernetes.cluster, ebs_csi_role_arn=disk_role.role_arn)
-        )
+        add_ons = AddOns(self, "AddOns", AddOnsProps(cluster=kubernetes.cluster, ebs_csi_role_arn=disk_role.role_arn))
         add_ons.surround(system, *spot)
         self.ports = ClusterPorts(
             cluster=kubernetes.cluster,

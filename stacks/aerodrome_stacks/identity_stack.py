@@ -155,9 +155,7 @@ class IdentityStack(AerodromeStack):
         role.add_to_policy(
             allow(
                 ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
-                conditions={
-                    "StringEquals": {"secretsmanager:ResourceTag/aerodrome:environment": environment.name}
-                },
+                conditions={"StringEquals": {"secretsmanager:ResourceTag/aerodrome:environment": environment.name}},
             )
         )
         secrets_key.grant_decrypt(role)
@@ -194,9 +192,10 @@ class IdentityStack(AerodromeStack):
     def _project_role_name(self, project: str, domain: str) -> str:
         name = f"{self.prefix}-{project}-{domain}"
         if len(name) > _LONGEST_ROLE_NAME:
+            surplus = len(name) - _LONGEST_ROLE_NAME
             message = (
                 f"the role of project {project} in domain {domain} would be called {name}: {len(name)} characters, and "
-                f"IAM allows {_LONGEST_ROLE_NAME}; choose a project name that is {len(name) - _LONGEST_ROLE_NAME} shorter"
+                f"IAM allows {_LONGEST_ROLE_NAME}; choose a project name that is {surplus} shorter"
             )
             raise ValueError(message)
         return name

@@ -21,12 +21,8 @@ def build_platform(scope: Construct, environment: Environment) -> None:
     keys = KeysStack(scope, "Keys", environment=environment).ports
     network = NetworkStack(scope, "Network", environment=environment, log_key=keys.logs).ports
     storage = StorageStack(scope, "Storage", environment=environment, data_key=keys.data).ports
-    cluster = ClusterStack(
-        scope, "Cluster", environment=environment, network=network, secrets_key=keys.cluster
-    ).ports
+    cluster = ClusterStack(scope, "Cluster", environment=environment, network=network, secrets_key=keys.cluster).ports
     IdentityStack(
         scope, "Identity", environment=environment, cluster=cluster, storage=storage, secrets_key=keys.secrets
     )
-    BatchStack(
-        scope, "Batch", environment=environment, network=network, storage=storage, log_key=keys.logs
-    )
+    BatchStack(scope, "Batch", environment=environment, network=network, storage=storage, log_key=keys.logs)

@@ -41,7 +41,7 @@ class StorageStack(AerodromeStack):
             scope,
             construct_id,
             environment=environment,
-            description="S3 buckets: Flyte metadata and raw data, MLflow artifacts, Batch input and output, access logs",
+            description="S3 buckets: Flyte metadata and raw data, MLflow artifacts, Batch input and output, logs",
             holds_data=True,
         )
         access_logs = AccessLogBucket(self, "AccessLogs", expire_after=environment.retention.logs).bucket

@@ -51,9 +51,7 @@ class AddOns(Construct):
         for add_on in self._after_nodes:
             add_on.node.add_dependency(first_nodes)
 
-    def _add(
-        self, cluster: eks.ICluster, construct_id: str, name: str, *, role_arn: str | None = None
-    ) -> eks.CfnAddon:
+    def _add(self, cluster: eks.ICluster, construct_id: str, name: str, *, role_arn: str | None = None) -> eks.CfnAddon:
         return eks.CfnAddon(
             self,
             construct_id,

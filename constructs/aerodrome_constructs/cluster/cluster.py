@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from typing import cast
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
@@ -12,6 +13,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from aerodrome_constructs.cluster.kubernetes_version import KubernetesRelease
+from aerodrome_constructs.escape_hatch import resource_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,7 @@ class KubernetesClusterProps:
         vpc: The VPC.
         subnets: Where the control plane's network interfaces and the kubectl Lambda are: private subnets.
         secrets_key: The key that encrypts Kubernetes secrets in etcd.
-        public_endpoint_cidrs: Who may reach the API server from outside the VPC. Empty: nobody, the endpoint is private.
+        public_endpoint_cidrs: Who may reach the API server from outside the VPC. Empty: nobody.
         administrators: ARNs of the IAM roles that may do everything in the cluster.
         viewers: ARNs of the IAM roles that may look at everything but secrets.
     """
@@ -52,7 +54,7 @@ class KubernetesCluster(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, props: KubernetesClusterProps) -> None:
         super().__init__(scope, construct_id)
-        self.cluster = eks.Cluster(
+        cluster = eks.Cluster(
             self,
             "Resource",
             cluster_name=props.name,
@@ -82,18 +84,12 @@ class KubernetesCluster(Construct):
             removal_policy=cdk.RemovalPolicy.RETAIN,
             output_config_command=False,
         )
-        self._protect_from_deletion()
+        _protect_from_deletion(cluster)
+        # jsii's type stubs leave a member of the interface out of the class, so a type checker needs to be told.
+        self.cluster = cast("eks.ICluster", cluster)
         self._admit("Administrator", props.administrators, eks.AccessPolicyArn.AMAZON_EKS_CLUSTER_ADMIN_POLICY)
         self._admit("Viewer", props.viewers, eks.AccessPolicyArn.AMAZON_EKS_VIEW_POLICY)
-        self.oidc_provider: iam.IOpenIdConnectProvider = self.cluster.open_id_connect_provider
-
-    def _protect_from_deletion(self) -> None:
-        # eks_v2.ClusterProps has no such property in 2.275.0: https://github.com/aws/aws-cdk/issues/36474
-        resource = self.cluster.node.find_child("Resource")
-        if not isinstance(resource, eks.CfnCluster):
-            message = f"expected {resource.node.path} to be a CfnCluster, got {type(resource).__name__}"
-            raise TypeError(message)
-        resource.deletion_protection = True
+        self.oidc_provider: iam.IOpenIdConnectProvider = cluster.open_id_connect_provider
 
     def _admit(self, kind: str, roles: Sequence[str], policy: eks.AccessPolicyArn) -> None:
         whole_cluster = eks.AccessScope(type=eks.AccessScopeType.CLUSTER)
@@ -105,6 +101,11 @@ class KubernetesCluster(Construct):
                 principal=role,
                 access_policies=[eks.AccessPolicy(access_scope=whole_cluster, policy=policy)],
             )
+
+
+def _protect_from_deletion(cluster: eks.Cluster) -> None:
+    # eks_v2.ClusterProps has no such property in 2.275.0: https://github.com/aws/aws-cdk/issues/36474
+    resource_of(cluster, eks.CfnCluster).deletion_protection = True
 
 
 def _endpoint_access(public_cidrs: Sequence[IPv4Network]) -> eks.EndpointAccess:

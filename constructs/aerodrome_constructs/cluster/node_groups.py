@@ -12,13 +12,6 @@ from aerodrome_constructs.cluster.scheduling import SPOT_LABEL, SPOT_TAINT, SYST
 
 _NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly")
 
-# The EKS API has names of its own for what Kubernetes calls NoSchedule and so on.
-_TAINT_EFFECTS = {
-    "NoSchedule": eks.TaintEffect.NO_SCHEDULE,
-    "PreferNoSchedule": eks.TaintEffect.PREFER_NO_SCHEDULE,
-    "NoExecute": eks.TaintEffect.NO_EXECUTE,
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeGroupsProps:
@@ -95,7 +88,7 @@ class NodeGroups(Construct):
             max_size=max_size,
             labels=SPOT_LABEL.selector,
             taints=[
-                eks.TaintSpec(key=SPOT_TAINT.key, value=SPOT_TAINT.value, effect=_TAINT_EFFECTS[SPOT_TAINT.effect])
+                eks.TaintSpec(key=SPOT_TAINT.key, value=SPOT_TAINT.value, effect=eks.TaintEffect[SPOT_TAINT.effect])
             ],
         )
 

@@ -45,7 +45,8 @@ class CustomerKey(Construct):
             self._lend_to_cloudwatch_logs()
 
     def _lend_to_cloudwatch_logs(self) -> None:
-        # The statement that https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html asks for.
+        # The statement that this page asks for:
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
         stack = cdk.Stack.of(self)
         self.key.add_to_resource_policy(
             iam.PolicyStatement(

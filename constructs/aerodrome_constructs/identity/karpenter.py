@@ -57,7 +57,9 @@ def karpenter_statements(
             [f"{ec2}:instance/*"],
             {
                 **ours,
-                "ForAllValues:StringEquals": {"aws:TagKeys": ["Name", "eks:eks-cluster-name", "karpenter.sh/nodeclaim"]},
+                "ForAllValues:StringEquals": {
+                    "aws:TagKeys": ["Name", "eks:eks-cluster-name", "karpenter.sh/nodeclaim"]
+                },
             },
         ),
         allow(["ec2:DeleteLaunchTemplate", "ec2:TerminateInstances"], made, ours),
@@ -80,7 +82,11 @@ def karpenter_statements(
         allow(["pricing:GetProducts"]),
         allow(["iam:PassRole"], [node_role_arn], {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}),
         allow(["iam:CreateInstanceProfile", "iam:TagInstanceProfile"], profiles, mark),
-        allow(["iam:AddRoleToInstanceProfile", "iam:DeleteInstanceProfile", "iam:RemoveRoleFromInstanceProfile"], profiles, ours),
+        allow(
+            ["iam:AddRoleToInstanceProfile", "iam:DeleteInstanceProfile", "iam:RemoveRoleFromInstanceProfile"],
+            profiles,
+            ours,
+        ),
         allow(["iam:GetInstanceProfile", "iam:ListInstanceProfiles"], profiles),
         allow(["eks:DescribeCluster"], [f"arn:{partition}:eks:{region}:{account}:cluster/{cluster_name}"]),
     ]

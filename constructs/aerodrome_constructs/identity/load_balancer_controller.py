@@ -24,7 +24,11 @@ def load_balancer_controller_statements(partition: str, cluster_name: str) -> li
     marked_ours = {"StringEquals": {f"aws:RequestTag/{_TAG}": cluster_name}}
     balancing = f"arn:{partition}:elasticloadbalancing:*:*"
     security_groups = f"arn:{partition}:ec2:*:*:security-group/*"
-    balancers = [f"{balancing}:targetgroup/*/*", f"{balancing}:loadbalancer/net/*/*", f"{balancing}:loadbalancer/app/*/*"]
+    balancers = [
+        f"{balancing}:targetgroup/*/*",
+        f"{balancing}:loadbalancer/net/*/*",
+        f"{balancing}:loadbalancer/app/*/*",
+    ]
     listeners = [
         f"{balancing}:{kind}/{family}/*/*/*" for kind in ("listener", "listener-rule") for family in ("net", "app")
     ]

@@ -8,6 +8,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from aerodrome_constructs.escape_hatch import resource_of
 from aerodrome_constructs.identity.service_account import ServiceAccount
 
 
@@ -75,8 +76,4 @@ class ServiceAccountRole(Construct):
             for service in props.trusted_services
         ]
         document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-        resource = self.role.node.default_child
-        if not isinstance(resource, iam.CfnRole):
-            message = f"expected {self.role.node.path} to hold a CfnRole, got {type(resource).__name__}"
-            raise TypeError(message)
-        resource.assume_role_policy_document = document
+        resource_of(self.role, iam.CfnRole).assume_role_policy_document = document

@@ -10,7 +10,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-# Endpoints that keep image pulls, tokens, secrets and logs off the NAT gateways. Each costs about $0.01 an hour and zone.
+# Endpoints that keep image pulls, tokens, secrets and logs off the NAT gateways.
+# Each costs about $0.01 an hour and zone.
 _INTERFACE_ENDPOINTS = {
     "EcrApi": ec2.InterfaceVpcEndpointAwsService.ECR,
     "EcrDocker": ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER,
@@ -68,15 +69,11 @@ class PlatformVpc(Construct):
             nat_gateways=props.nat_gateways,
             restrict_default_security_group=True,
             subnet_configuration=[
-                ec2.SubnetConfiguration(
-                    name="Nodes", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, cidr_mask=nodes
-                ),
+                ec2.SubnetConfiguration(name="Nodes", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, cidr_mask=nodes),
                 ec2.SubnetConfiguration(
                     name="Public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=small, map_public_ip_on_launch=False
                 ),
-                ec2.SubnetConfiguration(
-                    name="Database", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=small
-                ),
+                ec2.SubnetConfiguration(name="Database", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=small),
             ],
         )
         self.node_subnets = ec2.SubnetSelection(subnet_group_name="Nodes")

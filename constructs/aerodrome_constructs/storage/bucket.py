@@ -8,6 +8,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from aerodrome_constructs.escape_hatch import resource_of
+
 # An upload that nobody finished is paid for until it is aborted, and shows in no listing.
 _ABORT_UPLOADS_AFTER = cdk.Duration.days(7)
 
@@ -106,8 +108,6 @@ def _days(duration: timedelta | None) -> cdk.Duration | None:
 def _send_events(bucket: s3.Bucket) -> None:
     # The L2's `event_bridge_enabled` goes through a Lambda that edits the bucket's notifications behind
     # CloudFormation's back; the property itself does the same in the template, where a reader sees it.
-    resource = bucket.node.default_child
-    if not isinstance(resource, s3.CfnBucket):
-        message = f"expected the L2 bucket {bucket.node.path} to hold a CfnBucket, got {type(resource).__name__}"
-        raise TypeError(message)
-    resource.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", value=True)
+    resource_of(bucket, s3.CfnBucket).add_property_override(
+        "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", value=True
+    )
