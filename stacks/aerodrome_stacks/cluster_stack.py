@@ -30,13 +30,13 @@ class ClusterPorts:
     Attributes:
         cluster: The cluster, for installing charts in it.
         name: The cluster's name.
-        oidc_provider: The identity provider that turns service account tokens into IAM roles.
+        oidc_issuer: The issuer of service account tokens, without ``https://``, for roles that trust them.
         node_role_arn: The role of the nodes.
     """
 
     cluster: eks.ICluster
     name: str
-    oidc_provider: iam.IOpenIdConnectProvider
+    oidc_issuer: str
     node_role_arn: str
 
 
@@ -86,7 +86,7 @@ class ClusterStack(AerodromeStack):
         disk_role = ServiceAccountRole(
             self,
             "EbsCsiDriverRole",
-            ServiceAccountRoleProps(service_account=EBS_CSI_DRIVER, oidc_provider=kubernetes.oidc_provider),
+            ServiceAccountRoleProps(service_account=EBS_CSI_DRIVER, oidc_issuer=kubernetes.oidc_issuer),
         ).role
         disk_role.add_managed_policy(
             iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonEBSCSIDriverPolicy")
@@ -96,6 +96,6 @@ class ClusterStack(AerodromeStack):
         self.ports = ClusterPorts(
             cluster=kubernetes.cluster,
             name=self.prefix,
-            oidc_provider=kubernetes.oidc_provider,
+            oidc_issuer=kubernetes.oidc_issuer,
             node_role_arn=nodes.role.role_arn,
         )

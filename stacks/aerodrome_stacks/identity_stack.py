@@ -210,7 +210,7 @@ class IdentityStack(AerodromeStack):
     ) -> iam.Role:
         props = ServiceAccountRoleProps(
             service_account=service_account,
-            oidc_provider=self._cluster.oidc_provider,
+            oidc_issuer=self._cluster.oidc_issuer,
             role_name=name,
             trusted_services=trusted_services,
         )

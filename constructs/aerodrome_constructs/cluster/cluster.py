@@ -8,7 +8,6 @@ from typing import cast
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks_v2 as eks
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
@@ -49,7 +48,8 @@ class KubernetesCluster(Construct):
 
     Attributes:
         cluster: The cluster.
-        oidc_provider: The identity provider that turns the cluster's service account tokens into IAM roles (IRSA).
+        oidc_issuer: The issuer of the cluster's service account tokens, without ``https://``. IAM knows it as an OIDC
+            provider, so that roles can trust those tokens (IRSA).
     """
 
     def __init__(self, scope: Construct, construct_id: str, props: KubernetesClusterProps) -> None:
@@ -89,7 +89,9 @@ class KubernetesCluster(Construct):
         self.cluster = cast("eks.ICluster", cluster)
         self._admit("Administrator", props.administrators, eks.AccessPolicyArn.AMAZON_EKS_CLUSTER_ADMIN_POLICY)
         self._admit("Viewer", props.viewers, eks.AccessPolicyArn.AMAZON_EKS_VIEW_POLICY)
-        self.oidc_provider: iam.IOpenIdConnectProvider = cluster.open_id_connect_provider
+        # The CDK makes the provider when it is first asked for.
+        _ = cluster.open_id_connect_provider
+        self.oidc_issuer = cdk.Fn.select(1, cdk.Fn.split("https://", cluster.cluster_open_id_connect_issuer_url))
 
     def _admit(self, kind: str, roles: Sequence[str], policy: eks.AccessPolicyArn) -> None:
         whole_cluster = eks.AccessScope(type=eks.AccessScopeType.CLUSTER)

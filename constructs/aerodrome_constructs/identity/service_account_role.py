@@ -18,13 +18,14 @@ class ServiceAccountRoleProps:
 
     Attributes:
         service_account: Whose role it is. No other service account can take it.
-        oidc_provider: The identity provider of the cluster that issues the service account's tokens.
+        oidc_issuer: The issuer of the cluster's service account tokens, without ``https://``. The account has an IAM
+            OIDC provider of that name.
         role_name: The role's name, where another system works it out rather than being told. Default: generated.
         trusted_services: AWS services that may take the role as well, such as ``ecs-tasks.amazonaws.com``.
     """
 
     service_account: ServiceAccount
-    oidc_provider: iam.IOpenIdConnectProvider
+    oidc_issuer: str
     role_name: str | None = None
     trusted_services: Sequence[str] = ()
 
@@ -43,24 +44,27 @@ class ServiceAccountRole(Construct):
             "Resource",
             role_name=props.role_name,
             description=f"{props.service_account.namespace}/{props.service_account.name}",
-            assumed_by=iam.OpenIdConnectPrincipal(props.oidc_provider),
+            # The L2 wants a principal; the document that counts is the one below.
+            assumed_by=iam.FederatedPrincipal(self._provider_arn(props), {}, "sts:AssumeRoleWithWebIdentity"),
         )
         self._trust(props)
+
+    def _provider_arn(self, props: ServiceAccountRoleProps) -> str:
+        stack = cdk.Stack.of(self)
+        return f"arn:{stack.partition}:iam::{stack.account}:oidc-provider/{props.oidc_issuer}"
 
     def _trust(self, props: ServiceAccountRoleProps) -> None:
         # The condition's keys hold the issuer, which is known only on deploy, and CloudFormation has no function for
         # keys. The CDK's way out (CfnJson) is a Lambda for each role; CloudFormation also takes the document as text.
-        provider = props.oidc_provider
-        issuer = provider.open_id_connect_provider_issuer
         statements: list[dict[str, object]] = [
             {
                 "Effect": "Allow",
                 "Action": "sts:AssumeRoleWithWebIdentity",
-                "Principal": {"Federated": provider.open_id_connect_provider_arn},
+                "Principal": {"Federated": self._provider_arn(props)},
                 "Condition": {
                     "StringEquals": {
-                        f"{issuer}:aud": "sts.amazonaws.com",
-                        f"{issuer}:sub": props.service_account.subject,
+                        f"{props.oidc_issuer}:aud": "sts.amazonaws.com",
+                        f"{props.oidc_issuer}:sub": props.service_account.subject,
                     }
                 },
             }
@@ -76,4 +80,5 @@ class ServiceAccountRole(Construct):
             for service in props.trusted_services
         ]
         document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-        resource_of(self.role, iam.CfnRole).assume_role_policy_document = document
+        # An override, as aws-cdk-lib 2.275.0 sees no reference to another stack in a text that is set on the property.
+        resource_of(self.role, iam.CfnRole).add_property_override("AssumeRolePolicyDocument", document)
