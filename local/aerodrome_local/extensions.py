@@ -6,6 +6,12 @@ import importlib.util
 from aerodrome_local.runtime import Runtime
 
 EXTENSIONS = (
+    "resources.ec2",
+    "resources.iam",
+    "resources.s3",
+    "resources.secretsmanager",
+    "resources.eks",
+    "resources.budgets",
     "resources.batch",
     "resources.rds",
 )

@@ -21,6 +21,10 @@ from ministack.services.cloudformation.provisioners import _REPLACING_PROPERTIES
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as RESOURCE_HANDLERS
 from ministack.services.cloudformation.provisioners import _STACK_TAG_PROPERTY as STACK_TAG_PROPERTY
 from ministack.services.cloudformation.provisioners import _physical_name as physical_name
+from ministack.services.eks import _clusters as eks_clusters
+from ministack.services.eks import _nodegroups as eks_nodegroups
+from ministack.services.iam import _oidc_providers as oidc_providers
+from ministack.services.secretsmanager import _resolve as resolve_secret
 
 __all__ = [
     "NAME_SEED",
@@ -32,12 +36,16 @@ __all__ = [
     "all_stacks",
     "asgi_app",
     "check_version",
+    "eks_clusters",
+    "eks_nodegroups",
     "get_account_id",
     "get_region",
     "main_loop",
+    "oidc_providers",
     "physical_name",
     "put_aws_event",
     "request_scope",
+    "resolve_secret",
     "run_types_on_worker_thread",
     "save_state",
     "state_getters",

@@ -137,8 +137,12 @@ class Runtime:
         ministack.RESOURCE_HANDLERS[resource_type] = entry
         ministack.REPLACING_PROPERTIES[resource_type] = tuple(replaces)
         if tags is not None:
-            ministack.STACK_TAG_PROPERTY[resource_type] = tags
+            self.tag_property(resource_type, tags)
         handlers.run_on_worker_thread(resource_type)
+
+    def tag_property(self, resource_type: str, tags: tuple[str, str]) -> None:
+        """Give a type the stack's tags: in which property, and in which shape (see :meth:`resource`)."""
+        ministack.STACK_TAG_PROPERTY[resource_type] = tags
 
     def on_create(self, resource_type: str, hook: AfterHook) -> None:
         """Run a hook after a built-in type's create and after its update.

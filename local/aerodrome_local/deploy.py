@@ -1,0 +1,253 @@
+"""Deploying a CDK cloud assembly (``cdk.out``) to the embedded AWS with boto3.
+
+It takes seconds where the CDK CLI, which polls each stack every 5 s, takes half a minute. Needs boto3 and nothing else, so tests and tools use it from the project's own environment.
+"""
+
+import json
+import re
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from aerodrome_local.bootstrap import bootstrap
+from aerodrome_local.cloudformation import (
+    DEFAULT_TIMEOUT_SECONDS,
+    POLL_SECONDS,
+    DeployError,
+    StackOperation,
+    StackResult,
+    make_client,
+)
+
+_ENVIRONMENT = re.compile(r"aws://(?P<account>[^/]+)/(?P<region>[^/]+)")
+_UNKNOWN = {"unknown-account": "", "unknown-region": ""}
+# The time stamp that zip files begin with: the same content gives the same archive.
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class AssemblyStack:
+    """One stack of an assembly.
+
+    Attributes:
+        artifact_id: Its ID in the assembly, which dependencies name.
+        name: The stack's name.
+        account: The account that it goes to.
+        region: The region that it goes to.
+        template_file: The template.
+        template_url: ``s3://bucket/key`` where the template's asset is published; empty when it has none.
+        asset_files: The manifests of its assets.
+        dependencies: The artifact IDs of the stacks that must stand before.
+        parameters: Values by name.
+        tags: The stack's tags.
+    """
+
+    artifact_id: str
+    name: str
+    account: str
+    region: str
+    template_file: Path
+    template_url: str
+    asset_files: tuple[Path, ...]
+    dependencies: frozenset[str]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_assembly(directory: Path, *, account: str = "", region: str = "us-east-1") -> list[AssemblyStack]:
+    """The stacks of an assembly, those of its stages included.
+
+    Args:
+        directory: What ``cdk synth`` wrote.
+        account: For stacks that name no account.
+        region: For stacks that name no region.
+    """
+    manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
+    artifacts = manifest.get("artifacts", {})
+    stacks = []
+    for artifact_id, artifact in artifacts.items():
+        properties = artifact.get("properties", {})
+        if artifact["type"] == "cdk:cloud-assembly":
+            stacks += read_assembly(directory / properties["directoryName"], account=account, region=region)
+        elif artifact["type"] == "aws:cloudformation:stack":
+            target = _ENVIRONMENT.fullmatch(artifact["environment"])
+            if target is None:
+                raise DeployError(f"{artifact_id}: cannot read the environment {artifact['environment']!r}")
+            stacks.append(
+                AssemblyStack(
+                    artifact_id=artifact_id,
+                    name=properties.get("stackName", artifact_id),
+                    account=_UNKNOWN.get(target["account"], target["account"]) or account,
+                    region=_UNKNOWN.get(target["region"], target["region"]) or region,
+                    template_file=directory / properties["templateFile"],
+                    template_url=properties.get("stackTemplateAssetObjectUrl", ""),
+                    asset_files=tuple(
+                        directory / artifacts[name]["properties"]["file"]
+                        for name in artifact.get("dependencies", [])
+                        if artifacts.get(name, {}).get("type") == "cdk:asset-manifest"
+                    ),
+                    dependencies=frozenset(
+                        name
+                        for name in artifact.get("dependencies", [])
+                        if artifacts.get(name, {}).get("type") == "aws:cloudformation:stack"
+                    ),
+                    parameters=properties.get("parameters", {}),
+                    tags=properties.get("tags", {}),
+                )
+            )
+    return stacks
+
+
+def deploy_assembly(
+    directory: Path,
+    endpoint: str,
+    *,
+    account: str = "",
+    region: str = "us-east-1",
+    stacks: Sequence[str] | None = None,
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    on_result: Callable[[StackResult], None] = lambda _: None,
+) -> dict[str, StackResult]:
+    """Publish the assets of an assembly and create or update its stacks, each as soon as what it needs stands.
+
+    Args:
+        directory: What ``cdk synth`` wrote.
+        endpoint: The embedded AWS.
+        account: For stacks that name no account.
+        region: For stacks that name no region.
+        stacks: Only these stacks, by name or artifact ID, with what they need. None: all.
+        timeout_seconds: For all stacks together.
+        on_result: Called for each stack that stands.
+
+    Returns:
+        The results by stack name, in the order in which the stacks were done.
+
+    Raises:
+        DeployError: A stack failed; with the failed resources and their reasons.
+    """
+    wanted = _with_dependencies(read_assembly(directory, account=account, region=region), stacks)
+    targets = {(stack.account, stack.region) for stack in wanted}
+    for target_account, target_region in sorted(targets):
+        bootstrap(endpoint, target_account, target_region)
+        _publish(wanted, endpoint, target_account, target_region)
+    waiting = {stack.artifact_id: stack for stack in wanted}
+    running: dict[str, StackOperation] = {}
+    done: set[str] = set()
+    results: dict[str, StackResult] = {}
+    deadline = time.monotonic() + timeout_seconds
+    while waiting or running:
+        for stack in [item for item in waiting.values() if item.dependencies <= done]:
+            del waiting[stack.artifact_id]
+            running[stack.artifact_id] = _start(stack, endpoint)
+        if not running:
+            raise DeployError(f"these stacks depend on each other: {', '.join(sorted(waiting))}")
+        for artifact_id, operation in list(running.items()):
+            result = operation.poll()
+            if result is not None:
+                del running[artifact_id]
+                done.add(artifact_id)
+                results[result.name] = result
+                on_result(result)
+        if time.monotonic() > deadline:
+            names = ", ".join(sorted(operation.name for operation in running.values()))
+            raise DeployError(f"after {timeout_seconds:.0f} s these stacks are not done: {names}")
+        time.sleep(POLL_SECONDS)
+    return results
+
+
+def _with_dependencies(stacks: list[AssemblyStack], wanted: Sequence[str] | None) -> list[AssemblyStack]:
+    if wanted is None:
+        return stacks
+    by_id = {stack.artifact_id: stack for stack in stacks}
+    names = {stack.name: stack.artifact_id for stack in stacks} | {name: name for name in by_id}
+    unknown = sorted(set(wanted) - set(names))
+    if unknown:
+        raise DeployError(f"no stack {', '.join(unknown)} in the assembly; there are {', '.join(sorted(by_id))}")
+    found: set[str] = set()
+    pending = [names[name] for name in wanted]
+    while pending:
+        artifact_id = pending.pop()
+        if artifact_id not in found:
+            found.add(artifact_id)
+            pending += by_id[artifact_id].dependencies
+    return [stack for stack in stacks if stack.artifact_id in found]
+
+
+def _start(stack: AssemblyStack, endpoint: str) -> StackOperation:
+    operation = StackOperation(make_client("cloudformation", endpoint, stack.account, stack.region), stack.name)
+    if stack.template_url:
+        bucket_and_key = _resolve(stack.template_url, stack.account, stack.region).removeprefix("s3://")
+        template = {"TemplateURL": f"{endpoint}/{bucket_and_key}"}
+    else:
+        template = {"TemplateBody": stack.template_file.read_text(encoding="utf-8")}
+    operation.start(template, stack.parameters, stack.tags)
+    return operation
+
+
+def _publish(stacks: Sequence[AssemblyStack], endpoint: str, account: str, region: str) -> None:
+    client = make_client("s3", endpoint, account, region)
+    manifests = {
+        file for stack in stacks if (stack.account, stack.region) == (account, region) for file in stack.asset_files
+    }
+    published: set[tuple[str, str]] = set()
+    for file in sorted(manifests):
+        for source, bucket, key in _files(file, account, region):
+            if (bucket, key) not in published:
+                published.add((bucket, key))
+                _upload(client, source, bucket, key)
+
+
+def _files(manifest_file: Path, account: str, region: str) -> Iterator[tuple[Path, str, str]]:
+    manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
+    if manifest.get("dockerImages"):
+        raise DeployError(f"{manifest_file}: the embedded AWS builds no container images, and this assembly has some")
+    for asset_id, asset in manifest.get("files", {}).items():
+        source = asset["source"]
+        if "path" not in source:
+            raise DeployError(
+                f"{manifest_file}: the asset {asset_id} is made by a command, which is not supported here"
+            )
+        for destination in asset["destinations"].values():
+            yield (
+                manifest_file.parent / source["path"],
+                _resolve(destination["bucketName"], account, region),
+                _resolve(destination["objectKey"], account, region),
+            )
+
+
+def _resolve(text: str, account: str, region: str) -> str:
+    values = {"AWS::AccountId": account, "AWS::Region": region, "AWS::Partition": "aws"}
+    return re.sub(r"\$\{([A-Za-z:]+)\}", lambda match: values.get(match[1], match[0]), text)
+
+
+def _upload(client: Any, source: Path, bucket: str, key: str) -> None:  # noqa: ANN401 - boto3 makes the class
+    try:
+        client.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
+            raise
+    else:
+        return  # the key is the hash of the content
+    if source.is_dir():
+        client.put_object(Bucket=bucket, Key=key, Body=_zip(source))
+    else:
+        with source.open("rb") as body:
+            client.put_object(Bucket=bucket, Key=key, Body=body)
+
+
+def _zip(directory: Path) -> bytes:
+    buffer = BytesIO()
+    # Loopback costs less than compression does.
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for file in sorted(directory.rglob("*")):
+            if file.is_file():
+                entry = zipfile.ZipInfo(file.relative_to(directory).as_posix(), _ZIP_TIME)
+                entry.external_attr = (file.stat().st_mode & 0xFFFF) << 16
+                archive.writestr(entry, file.read_bytes())
+    return buffer.getvalue()

@@ -1,0 +1,40 @@
+"""Every private name of MiniStack that RDS builds on, in one place; see :mod:`aerodrome_local.ministack_private`."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core.concurrency import spawn_background
+from ministack.services import rds
+from ministack.services.cloudformation import provisioners
+from ministack.services.rds import _ACTION_MAP as ACTIONS
+from ministack.services.rds import _error as error_response
+from ministack.services.rds import _instances as instances
+from ministack.services.rds import _p as first_value
+from ministack.services.rds import _param_groups as parameter_groups
+from ministack.services.rds import _parse_member_list as member_list
+from ministack.services.rds import _resolve_instance as resolve_instance
+from ministack.services.rds import _single_instance_response as instance_response
+
+__all__ = [
+    "ACTIONS",
+    "error_response",
+    "first_value",
+    "instance_response",
+    "instances",
+    "member_list",
+    "parameter_groups",
+    "replace_in_cloudformation",
+    "replace_in_rds",
+    "resolve_instance",
+    "spawn_background",
+]
+
+
+def replace_in_rds(name: str, make: Callable[[Any], Any]) -> None:
+    """Replace a function of MiniStack's ``rds`` module by what ``make`` returns for the built-in one."""
+    setattr(rds, name, make(getattr(rds, name)))
+
+
+def replace_in_cloudformation(name: str, make: Callable[[Any], Any]) -> None:
+    """Replace a function of MiniStack's CloudFormation provisioners by what ``make`` returns for the built-in one."""
+    setattr(provisioners, name, make(getattr(provisioners, name)))
