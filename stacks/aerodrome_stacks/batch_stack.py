@@ -86,6 +86,8 @@ class BatchStack(AerodromeStack):
             fargate_queue_name=f"{self.prefix}-fargate",
             training_job_name=f"{self.prefix}-train-classifier",
         )
+        cdk.CfnOutput(self, "QueueName", value=self.ports.queue_name)
+        cdk.CfnOutput(self, "TrainingJobName", value=self.ports.training_job_name)
 
     def _queue(self, construct_id: str, name: str, compute_environments: Sequence[batch.IComputeEnvironment]) -> None:
         batch.JobQueue(

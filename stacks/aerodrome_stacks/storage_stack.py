@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -62,3 +63,5 @@ class StorageStack(AerodromeStack):
             batch_output=bucket("BatchOutput"),
             access_logs=access_logs,
         )
+        cdk.CfnOutput(self, "BatchInputBucketName", value=self.ports.batch_input.bucket_name)
+        cdk.CfnOutput(self, "BatchOutputBucketName", value=self.ports.batch_output.bucket_name)

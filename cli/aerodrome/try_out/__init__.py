@@ -1,0 +1,1 @@
+"""``aerodrome try``: the whole platform on this machine, and a real job on it."""

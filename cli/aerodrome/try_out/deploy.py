@@ -1,0 +1,112 @@
+"""Deploying the platform to the embedded AWS with the CDK CLI, as it would be deployed to AWS."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from aerodrome.embedded_aws import EmbeddedAws
+from aerodrome.project import PROJECT
+
+# The CLI waits 5 seconds between looks at a stack: stacks that do not wait for each other go side by side.
+_CONCURRENCY = 8
+_STACK_DONE = re.compile(r"✅\s+(\S+)")
+_SETTLED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "DELETE_COMPLETE", "IMPORT_COMPLETE"}
+_QUIET = {"CDK_DISABLE_CLI_TELEMETRY": "true", "NO_COLOR": "1"}
+
+
+class CdkError(Exception):
+    """The CDK CLI failed. The message names the log and shows its end."""
+
+
+def unsettled_stacks(aws: EmbeddedAws) -> list[str]:
+    """The stacks that an interrupted deploy left in a state from which CloudFormation cannot go on, with that state."""
+    stacks = aws.cloudformation.get_paginator("describe_stacks").paginate().build_full_result()["Stacks"]
+    return [
+        f"{stack['StackName']} is {stack['StackStatus']}" for stack in stacks if stack["StackStatus"] not in _SETTLED
+    ]
+
+
+def is_bootstrapped(aws: EmbeddedAws) -> bool:
+    """Whether the account and region have what the CDK needs to deploy there."""
+    stacks = aws.cloudformation.get_paginator("describe_stacks").paginate().build_full_result()["Stacks"]
+    return any(stack["StackName"] == "CDKToolkit" for stack in stacks)
+
+
+def bootstrap(aws: EmbeddedAws, log: Path) -> None:
+    """Prepare the account and region for the CDK.
+
+    Raises:
+        CdkError: If the CLI failed.
+    """
+    _run_cdk(aws, ["bootstrap", f"aws://{aws.account}/{aws.region}"], log, on_line=lambda _: None)
+
+
+def deploy(aws: EmbeddedAws, environment: str, log: Path, on_stack: Callable[[str], None]) -> int:
+    """Deploy every stack of an environment, and return how many there are.
+
+    Args:
+        aws: Where to.
+        environment: Which environment.
+        log: The file that gets the CLI's output.
+        on_stack: Called with a stack's name when it is deployed.
+
+    Raises:
+        CdkError: If the CLI failed.
+    """
+    done: set[str] = set()
+
+    def on_line(line: str) -> None:
+        match = _STACK_DONE.search(line)
+        if match and match[1] not in done:
+            done.add(match[1])
+            on_stack(match[1])
+
+    _run_cdk(
+        aws,
+        [
+            "deploy",
+            "--all",
+            "--context",
+            f"env={environment}",
+            "--require-approval=never",
+            f"--concurrency={_CONCURRENCY}",
+            "--progress=events",
+            f"--output={log.parent / 'cdk.out'}",
+        ],
+        log,
+        on_line,
+    )
+    return len(done)
+
+
+def _run_cdk(aws: EmbeddedAws, arguments: Sequence[str], log: Path, on_line: Callable[[str], None]) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        log.open("w", encoding="utf-8") as file,
+        subprocess.Popen(
+            [PROJECT.cdk, *arguments, "--no-notices"],
+            cwd=PROJECT.root,
+            env=aws.environment_variables() | _QUIET,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            # A group of its own: Ctrl-C reaches us alone, and we end the CLI with everything that it started.
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            for line in process.stdout or ():
+                file.write(line)
+                file.flush()
+                on_line(line)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGTERM)
+            raise
+    if process.returncode != 0:
+        tail = "".join(log.read_text(encoding="utf-8").splitlines(keepends=True)[-25:])
+        raise CdkError(f"`cdk {arguments[0]}` failed; the end of {log}:\n{tail}")
