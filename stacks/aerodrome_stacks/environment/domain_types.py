@@ -1,0 +1,272 @@
+"""The domain types of an environment: text of one known form, networks, durations, instance types.
+
+Each type says in its own words what it refuses, and carries the pattern that ``environments/schema.json`` shows to
+editors. All of them are pure: they compare a value with a rule, and ask neither AWS nor the clock.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Hashable
+from datetime import timedelta
+from ipaddress import IPv4Network
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSchema
+
+from aerodrome_stacks.environment.aws import INSTANCE_TYPE, REGIONS, instance_shape
+from aerodrome_stacks.environment.forms import OneOf, Text, refusal
+from aerodrome_stacks.environment.wording import describe, listing, show
+
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = rf"(?:{_LABEL}\.)+[a-z](?:[a-z0-9-]{{0,61}}[a-z0-9])?"
+
+String = Annotated[str, Strict()]
+Count = Annotated[int, Strict()]
+
+AccountId = Annotated[
+    String,
+    Text(pattern="[0-9]{12}", form='an AWS account number; those are 12 digits in quotes: "111122223333"', longest=12),
+]
+Region = Annotated[String, OneOf(names=REGIONS, form="an AWS region with EKS, Batch and three zones")]
+Zone = Annotated[
+    String,
+    Text(pattern="[a-z]{2}-[a-z]+-[0-9][a-z]", form="an availability zone; those look like us-east-1a", longest=20),
+]
+
+# Role names hold both: "aerodrome-<environment>-<project>-<domain>" has at most 10 + 12 + 1 + 28 + 1 + 11 = 63
+# characters, and IAM allows 64. The namespace "<project>-<domain>" then has at most 40, and Kubernetes allows 63.
+EnvironmentName = Annotated[
+    String,
+    Text(
+        pattern="[a-z](?:[a-z0-9-]*[a-z0-9])?",
+        form="the name of an environment; those are lower-case letters, digits and hyphens, such as dev",
+        longest=12,
+    ),
+]
+ProjectName = Annotated[
+    String,
+    Text(
+        pattern="[a-z](?:[a-z0-9-]*[a-z0-9])?",
+        form="a project's name; those are lower-case letters, digits and inner hyphens, such as fraud-detection",
+        longest=28,
+    ),
+]
+GroupName = Annotated[
+    String,
+    Text(
+        pattern="[a-z](?:[a-z0-9-]*[a-z0-9])?",
+        form="a node group's name; those are lower-case letters, digits and inner hyphens, such as general",
+        longest=28,
+    ),
+]
+Domain = Literal["development", "staging", "production"]
+Email = Annotated[
+    String,
+    Text(
+        pattern=rf"[A-Za-z0-9._%+-]+@{_HOST}", form="an email address, such as ml-platform@example.com", longest=254
+    ),  # RFC 5321's path limit
+]
+DomainName = Annotated[
+    String,
+    Text(
+        pattern=_HOST, form="a domain name; those look like ml.example.com, lower case, without https://", longest=253
+    ),
+]
+HttpsUrl = Annotated[
+    String,
+    Text(
+        pattern=rf"https://{_HOST}(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~/-]*)?",
+        form="a URL that starts with https://",
+        longest=255,
+    ),
+]
+ClientId = Annotated[
+    String, Text(pattern="[!-~]+", form="a client id; those are printable ASCII characters without spaces", longest=255)
+]
+# The characters and the length are those of CreateSecret's Name: no colon, so that an ARN is refused.
+SecretName = Annotated[
+    String,
+    Text(
+        pattern="[A-Za-z0-9/_+=.@-]+",
+        form="the name of a secret; letters, digits and /_+=.@- are allowed, and an ARN or the secret itself is not",
+        longest=512,
+    ),
+]
+RoleArn = Annotated[
+    String,
+    Text(
+        pattern="arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+",
+        form="the ARN of an IAM role; those look like arn:aws:iam::111122223333:role/PlatformEngineer",
+        longest=2048,
+    ),
+]
+# Classes that RDS offers for PostgreSQL 16: burstable (t), general (m), memory (r, x), compute (c).
+DatabaseClass = Annotated[
+    String,
+    Text(
+        pattern=r"db\.[cmrtx][0-9][a-z]*\.(?:micro|small|medium|large|[0-9]{0,2}xlarge)",
+        form="an RDS instance class; those look like db.t4g.medium or db.m7g.large",
+        longest=32,
+    ),
+]
+
+
+def _instance_type(name: str) -> str:
+    try:
+        instance_shape(name)
+    except ValueError as error:
+        raise refusal(str(error)) from None
+    return name
+
+
+InstanceType = Annotated[
+    String, AfterValidator(_instance_type), WithJsonSchema({"type": "string", "pattern": f"^{INSTANCE_TYPE}$"})
+]
+
+_CIDR = r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}"
+
+
+def parse_network(value: object) -> IPv4Network:
+    """Return the IPv4 network that a text such as ``10.16.0.0/16`` names; a network is returned as it is.
+
+    Raises:
+        PydanticCustomError: It is no network, or bits are set beyond its prefix.
+    """
+    if isinstance(value, IPv4Network):
+        return value
+    if not isinstance(value, str):
+        raise refusal(f"{describe(value)} stands where a network is expected, such as 10.16.0.0/16")
+    try:
+        network = IPv4Network(value if re.fullmatch(_CIDR, value) else "", strict=False)
+    except ValueError:
+        raise refusal(f"{show(value)} is not an IPv4 network; those look like 10.16.0.0/16") from None
+    if str(network.network_address) != value.partition("/")[0]:
+        raise refusal(f"{show(value)} names an address inside a network; did you mean {network}?")
+    return network
+
+
+Cidr = Annotated[
+    IPv4Network, BeforeValidator(parse_network), WithJsonSchema({"type": "string", "pattern": f"^{_CIDR}$"})
+]
+
+_DURATION = "[1-9][0-9]{0,4}[hd]"
+
+
+def parse_duration(value: object) -> timedelta:
+    """Return the period that a text such as ``30d`` or ``12h`` names; a timedelta is returned as it is.
+
+    Raises:
+        PydanticCustomError: It is no whole number of hours or days.
+    """
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str) and re.fullmatch(_DURATION, value):
+        number = int(value[:-1])
+        return timedelta(days=number) if value.endswith("d") else timedelta(hours=number)
+    raise refusal(f"{describe(value)} is not a duration; write whole days or hours, such as 30d or 12h")
+
+
+def format_duration(period: timedelta) -> str:
+    """Return a duration as an environment writes it, such as ``30d`` or ``12h``."""
+    hours = int(period / timedelta(hours=1))
+    return f"{hours}h" if hours % 24 else f"{hours // 24}d"
+
+
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), WithJsonSchema({"type": "string", "pattern": f"^{_DURATION}$"})
+]
+
+
+def period(least: str, most: str) -> AfterValidator:
+    """Return the check that a duration lies between two others, and is whole days where they are written in days."""
+    shortest, longest = parse_duration(least), parse_duration(most)
+
+    def checked(value: timedelta) -> timedelta:
+        if not shortest <= value <= longest:
+            raise refusal(f"{format_duration(value)} is out of range; {least} to {most} are allowed")
+        if least.endswith("d") and value % timedelta(days=1):
+            raise refusal(f"{format_duration(value)} is not whole days; write {value.days + 1}d")
+        return value
+
+    return AfterValidator(checked)
+
+
+# The addresses that RFC 1918 leaves to private networks.
+_PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+# Docker's bridge on the nodes of ECS (and so of AWS Batch) and, in places, of EKS: addresses in it cannot be reached
+# from a container (EKS User Guide, "Network requirements").
+_DOCKER = IPv4Network("172.17.0.0/16")
+# AWS allows a VPC /16 at most. At /20 a zone's node subnet, a quarter, has 1,024 addresses, and its public subnet, one
+# in 64, has 64; a load balancer needs a /27.
+_WIDEST, _NARROWEST = 16, 20
+# The internet in 256 parts; nobody owns two of them.
+_WIDEST_ENDPOINT = 8
+
+
+def vpc_range(network: IPv4Network) -> IPv4Network:
+    """Return the range of a VPC as it is.
+
+    Raises:
+        PydanticCustomError: It is too wide, too narrow, public, or where Docker lives.
+    """
+    if not _WIDEST <= network.prefixlen <= _NARROWEST:
+        limit = _WIDEST if network.prefixlen < _WIDEST else _NARROWEST
+        why = "AWS allows a VPC at most" if network.prefixlen < _WIDEST else "the subnets of three zones need at least"
+        raise refusal(
+            f"{network} has {network.num_addresses:,} addresses; {why} {2 ** (32 - limit):,}, which is /{limit}"
+        )
+    if not any(network.subnet_of(private) for private in _PRIVATE):
+        raise refusal(f"{network} is public; take it from {listing(_PRIVATE)}")
+    if network.overlaps(_DOCKER):
+        raise refusal(f"{network} overlaps {_DOCKER}, which Docker uses on the nodes of AWS Batch; take another range")
+    return network
+
+
+def endpoint_range(network: IPv4Network) -> IPv4Network:
+    """Return a range that may reach the public endpoint as it is.
+
+    Raises:
+        PydanticCustomError: It opens the endpoint to everybody, or is private, which EKS refuses.
+    """
+    if network.prefixlen < _WIDEST_ENDPOINT:
+        share = "the whole internet" if network.prefixlen == 0 else f"1/{2**network.prefixlen} of the internet"
+        raise refusal(
+            f"{network} opens the Kubernetes API to {share}; name your offices' ranges, /{_WIDEST_ENDPOINT} or "
+            "narrower, or none to make it private"
+        )
+    if any(network.overlaps(private) for private in _PRIVATE):
+        raise refusal(f"{network} is private and never comes from the internet; name public ranges, or none")
+    return network
+
+
+def distinct(values: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
+    """Return a list as it is.
+
+    Raises:
+        PydanticCustomError: A value stands in it twice.
+    """
+    twice = [value for value, times in Counter(values).items() if times > 1]
+    if twice:
+        raise refusal(f"{listing(twice)} stands in the list more than once; keep one")
+    return values
+
+
+def one_shape(instance_types: tuple[str, ...]) -> tuple[str, ...]:
+    """Return interchangeable instance types as they are.
+
+    A scheduler plans with one size for a whole group, and a node group has one machine image.
+
+    Raises:
+        PydanticCustomError: Two of them differ in vCPUs or architecture.
+    """
+    shapes = {name: instance_shape(name) for name in instance_types}
+    if len({(shape.vcpus, shape.architecture) for shape in shapes.values()}) > 1:
+        each = listing(f"{name} has {shape.vcpus} vCPUs ({shape.architecture})" for name, shape in shapes.items())
+        raise refusal(f"the types of one group must agree in vCPUs and architecture; {each}")
+    return instance_types
+
+
+# An EKS managed node group takes at most 20 instance types.
+InstanceTypes = Annotated[
+    tuple[InstanceType, ...], Field(min_length=1, max_length=20), AfterValidator(distinct), AfterValidator(one_shape)
+]

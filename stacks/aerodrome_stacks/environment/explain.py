@@ -1,0 +1,163 @@
+"""Explains pydantic's errors in the words of an environment's writer."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import NoneType
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from aerodrome_stacks.environment.model import Environment, Section
+from aerodrome_stacks.environment.problems import Problem
+from aerodrome_stacks.environment.wording import describe, listing, nearest, show
+
+# How pydantic ends the place of an error that is about a mapping's key, not about the value there.
+_IS_KEY = "[key]"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a sentence can speak of.
+
+    Attributes:
+        value: What stands in the file.
+        limits: What pydantic says about the limit that it breaks.
+        keys: The keys that are known at the place, where it is a mapping.
+    """
+
+    value: Any
+    limits: Mapping[str, Any]
+    keys: tuple[str, ...]
+
+
+def _expected(what: str) -> Callable[[Given], str]:
+    return lambda given: f"{describe(given.value)} stands where {what} is expected"
+
+
+def _mapping(given: Given) -> str:
+    return f"{describe(given.value)} stands where a mapping is expected, with the keys {listing(given.keys)}"
+
+
+def _text(given: Given) -> str:
+    mend = "; write it in quotes" if isinstance(given.value, int | float) else ""
+    return f"{describe(given.value)} stands where text is expected{mend}"
+
+
+def _whole_number(given: Given) -> str:
+    quoted = isinstance(given.value, str) and re.fullmatch("-?[0-9]+", given.value)
+    mend = "; take the quotes away" if quoted else ""
+    return f"{describe(given.value)} stands where a whole number is expected{mend}"
+
+
+def _entries(limit: str, key: str) -> Callable[[Given], str]:
+    def sentence(given: Given) -> str:
+        number = len(given.value)
+        return f"has {number} {'entry' if number == 1 else 'entries'}; {limit} {given.limits[key]}"
+
+    return sentence
+
+
+def _choice(given: Given) -> str:
+    options = re.findall("'([^']*)'", given.limits["expected"])
+    shown = show(given.value)
+    if isinstance(given.value, float) and shown in options:  # 1.36 without quotes is a number
+        return f'{describe(given.value)} stands where text is expected; write it in quotes: "{shown}"'
+    return f"{shown} is not offered; {listing(options, 'or')} is"
+
+
+SENTENCES: Mapping[str, Callable[[Given], str]] = {
+    "aerodrome": lambda given: str(given.limits["sentence"]),
+    "bool_type": _expected("true or false"),
+    "dict_type": _mapping,
+    "greater_than_equal": lambda given: f"{show(given.value)} is too small; {given.limits['ge']} is the least",
+    "int_type": _whole_number,
+    "invalid_key": lambda given: f"{describe(given.value)} stands where a key is expected; keys are text",
+    "less_than_equal": lambda given: f"{show(given.value)} is too large; {given.limits['le']:,} is the most",
+    "literal_error": _choice,
+    "missing": lambda _: "required, but not given",
+    "model_type": _mapping,
+    "string_type": _text,
+    "string_unicode": lambda given: f"{show(given.value)} has characters that Unicode keeps for pairs",
+    "too_long": _entries("the most is", "max_length"),
+    "too_short": _entries("the least is", "min_length"),
+    "tuple_type": _expected("a list"),
+}
+"""A sentence for each type of error that the model can raise, but for unknown keys, which need their neighbours."""
+
+
+def explain(error: ValidationError, document: Mapping[str, object]) -> Iterator[Problem]:
+    """Yield the problems of a document that pydantic refused.
+
+    Args:
+        error: What pydantic says.
+        document: What stands in the file.
+    """
+    details = error.errors(include_url=False)
+    meant: set[tuple[str | int, ...]] = set()
+    for each in details:
+        if _is_unknown_key(each):
+            place = _place(each)
+            key, sentence = _unknown_key(place, document)
+            meant.add((*place[:-1], key) if key else place)
+            yield Problem(place, sentence)
+    for each in details:
+        place = _place(each)
+        # A key that is misspelt is not missing as well.
+        if not _is_unknown_key(each) and not (each["type"] == "missing" and place in meant):
+            yield _problem(each, place)
+
+
+def _is_unknown_key(error: ErrorDetails) -> bool:
+    return error["type"] == "extra_forbidden" or (error["loc"][-1:] == (_IS_KEY,) and error["type"] == "literal_error")
+
+
+def _place(error: ErrorDetails) -> tuple[str | int, ...]:
+    return error["loc"][:-1] if error["loc"][-1:] == (_IS_KEY,) else error["loc"]
+
+
+def _problem(error: ErrorDetails, place: tuple[str | int, ...]) -> Problem:
+    if error["type"] == "missing" and isinstance(place[-1], int):
+        number = len(error["input"])
+        return Problem(place[:-1], f"has {number} {'entry' if number == 1 else 'entries'}; three are needed")
+    given = Given(value=error["input"], limits=error.get("ctx", {}), keys=known_keys(place))
+    sentence = SENTENCES.get(error["type"], _expected("something else"))
+    return Problem(place, sentence(given))
+
+
+def _unknown_key(place: tuple[str | int, ...], document: Mapping[str, object]) -> tuple[str | None, str]:
+    *parents, key = place
+    known = known_keys(tuple(parents))
+    neighbours: Any = document
+    for part in parents:
+        neighbours = neighbours[part]
+    absent = [name for name in known if name not in neighbours]
+    key_meant = nearest(key, absent)
+    if key_meant:
+        return key_meant, f"unknown key; did you mean {key_meant}?"
+    return None, f"unknown key; known here: {listing(known)}"
+
+
+def known_keys(place: tuple[str | int, ...]) -> tuple[str, ...]:
+    """Return the keys that may stand in the mapping at a place of an environment; none where it is no mapping."""
+    kind: Any = Environment
+    for part in place:
+        kind = _without_extras(kind)
+        if isinstance(kind, type) and issubclass(kind, Section):
+            kind = kind.model_fields[str(part)].annotation
+        else:  # a tuple's entries, or a mapping's values
+            kind = get_args(kind)[0 if isinstance(part, int) else 1]
+    kind = _without_extras(kind)
+    if isinstance(kind, type) and issubclass(kind, Section):
+        return tuple(key for key in kind.model_fields if (kind, key) != (Environment, "name"))
+    if get_origin(kind) is Mapping:
+        return get_args(get_args(kind)[0])
+    return ()
+
+
+def _without_extras(kind: Any) -> Any:  # noqa: ANN401 - a type's form, such as `Annotated[X, ...]` or `X | None`
+    if get_origin(kind) is Annotated:
+        return _without_extras(get_args(kind)[0])
+    optional = [each for each in get_args(kind) if each is not NoneType]
+    return _without_extras(optional[0]) if NoneType in get_args(kind) else kind
