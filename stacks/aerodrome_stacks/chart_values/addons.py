@@ -1,0 +1,35 @@
+"""Values of the releases that every other release stands on."""
+
+from aerodrome_constructs.helm import Value
+from aerodrome_stacks.chart_values.service_account import role_annotation
+from aerodrome_stacks.environment import Environment
+
+
+def load_balancer_controller(
+    environment: Environment, *, cluster_name: str, vpc_id: str, role_arn: str
+) -> dict[str, Value]:
+    """Values of ``charts/aws-load-balancer-controller``.
+
+    Region and VPC are given because the controller otherwise asks the instance metadata service, which answers node
+    processes only: our nodes set a hop limit of 1.
+    """
+    return {
+        "clusterName": cluster_name,
+        "region": environment.region,
+        "vpcId": vpc_id,
+        "defaultTags": {"aerodrome:environment": environment.name},
+        "serviceAccount": {"annotations": role_annotation(role_arn)},
+    }
+
+
+def external_secrets(*, role_arn: str) -> dict[str, Value]:
+    """Values of ``charts/external-secrets``."""
+    return {"serviceAccount": {"annotations": role_annotation(role_arn)}}
+
+
+def karpenter(*, cluster_name: str, role_arn: str) -> dict[str, Value]:
+    """Values of ``charts/karpenter``."""
+    return {
+        "serviceAccount": {"annotations": role_annotation(role_arn)},
+        "settings": {"clusterName": cluster_name},
+    }

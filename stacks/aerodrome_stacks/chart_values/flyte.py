@@ -1,0 +1,197 @@
+"""Values of ``charts/flyte-core``."""
+
+from dataclasses import dataclass
+
+from aerodrome_constructs.cluster.scheduling import SPOT_LABEL, SPOT_TAINT
+from aerodrome_constructs.helm import Value
+from aerodrome_stacks.chart_values import flyte_projects
+from aerodrome_stacks.chart_values.front_door import host, load_balancer_annotations
+from aerodrome_stacks.chart_values.service_account import role_annotation
+from aerodrome_stacks.environment import Environment
+
+PASSWORD_FILES = {"flyteadmin": "pass.txt", "datacatalog": "datacatalog.txt"}
+"""The keys of the Secret ``flyte-database``, and so the files in ``/etc/db``, by database client."""
+
+AUTH_SECRET = "flyte-secret-auth"  # noqa: S105 - the name of a Secret, which the chart's templates fix
+"""The Secret with the client secret of Flyte's own components, under the key ``client_secret``."""
+
+_OIDC_DIRECTORY = "/etc/oidc"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlyteDatabase:
+    """How one of Flyte's components reaches its database.
+
+    Attributes:
+        host: The database server's name.
+        port: Its port.
+        database: The database's name.
+        username: The user's name.
+    """
+
+    host: str
+    port: int
+    database: str
+    username: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlyteInputs:
+    """What Flyte's values take from other stacks.
+
+    Attributes:
+        admin_database: The database of flyteadmin and its scheduler.
+        datacatalog_database: The database of datacatalog.
+        metadata_bucket: The bucket of Flyte's own records.
+        raw_data_bucket: The bucket of what tasks hand to each other.
+        flyteadmin_role_arn: The role of flyteadmin.
+        datacatalog_role_arn: The role of datacatalog.
+        flytepropeller_role_arn: The role of flytepropeller.
+        project_role_arn: The role of a project, with ``{project}`` and ``{domain}`` in it.
+        batch_queue_name: The AWS Batch queue of tasks of type ``aws-batch``.
+    """
+
+    admin_database: FlyteDatabase
+    datacatalog_database: FlyteDatabase
+    metadata_bucket: str
+    raw_data_bucket: str
+    flyteadmin_role_arn: str
+    datacatalog_role_arn: str
+    flytepropeller_role_arn: str
+    project_role_arn: str
+    batch_queue_name: str
+
+
+def flyte(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
+    """Values that depend on other stacks and on the environment."""
+    return {
+        "flyteadmin": {
+            "initialProjects": flyte_projects.initial_projects(environment),
+            "serviceAccount": {"annotations": role_annotation(inputs.flyteadmin_role_arn)},
+            **_oidc_client_secret(environment),
+        },
+        "datacatalog": {"serviceAccount": {"annotations": role_annotation(inputs.datacatalog_role_arn)}},
+        "flytepropeller": {"serviceAccount": {"annotations": role_annotation(inputs.flytepropeller_role_arn)}},
+        "secrets": {"adminOauthClientCredentials": _client_credentials(environment)},
+        "common": {
+            "ingress": {
+                "host": host(environment, "flyte"),
+                "annotations": dict(load_balancer_annotations(environment)),
+            }
+        },
+        "storage": {"bucketName": inputs.metadata_bucket, "s3": {"region": environment.region}},
+        "db": {
+            "admin": {"database": {"postgres": _postgres(inputs.admin_database, "flyteadmin")}},
+            "datacatalog": {"database": {"postgres": _postgres(inputs.datacatalog_database, "datacatalog")}},
+        },
+        "configmap": {
+            "adminServer": _admin_server(environment, inputs),
+            "domain": {"domains": flyte_projects.domains(environment)},
+            "core": {"propeller": {"rawoutput-prefix": f"s3://{inputs.raw_data_bucket}/"}},
+            "k8s": {
+                "plugins": {
+                    # The plugin's default region is us-east-2, whatever the cluster's.
+                    "aws": {"region": environment.region, "accountId": environment.account},
+                    "k8s": _interruptible_tasks(),
+                }
+            },
+            "remoteData": {"remoteData": {"region": environment.region}},
+            "task_resource_defaults": {"task_resources": {"limits": flyte_projects.task_limits(environment)}},
+        },
+        "cluster_resource_manager": {
+            "templates": flyte_projects.cluster_resource_templates(inputs.project_role_arn),
+            "config": {"cluster_resources": {"customData": flyte_projects.quotas_by_domain(environment)}},
+        },
+    }
+
+
+def _postgres(database: FlyteDatabase, client: str) -> dict[str, Value]:
+    return {
+        "host": database.host,
+        "port": database.port,
+        "dbname": database.database,
+        "username": database.username,
+        "passwordPath": f"/etc/db/{PASSWORD_FILES[client]}",
+        # Flyte's default is sslmode=disable, which RDS refuses from PostgreSQL 15 on.
+        "options": "sslmode=require",
+    }
+
+
+def _admin_server(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
+    url = f"https://{host(environment, 'flyte')}"
+    return {
+        "flyteadmin": {"consoleUrl": f"{url}/console"},
+        "server": {
+            "security": {
+                # Without an identity provider there is no sign-on, and the load balancer, which is internal, is all
+                # that stands before the API.
+                "useAuth": environment.access.oidc is not None,
+                "allowedOrigins": [url],
+            }
+        },
+        "auth": _auth(environment, url),
+        # Always a rule without a domain: if none matches, Batch tasks fail.
+        "queues": {
+            "executionQueues": [{"dynamic": inputs.batch_queue_name, "attributes": ["default"]}],
+            "workflowConfigs": [{"tags": ["default"]}],
+        },
+    }
+
+
+def _auth(environment: Environment, url: str) -> dict[str, Value]:
+    authorized_uris: list[Value] = [url, "http://flyteadmin:80", "http://flyteadmin.flyte.svc.cluster.local:80"]
+    oidc = environment.access.oidc
+    if oidc is None:
+        # The chart's defaults name Google's sample client.
+        return {
+            "authorizedUris": authorized_uris,
+            "userAuth": {"openId": {"baseUrl": None, "clientId": None, "scopes": None}},
+        }
+    return {
+        "authorizedUris": authorized_uris,
+        "appAuth": {
+            # The provider issues the tokens of programs, too. flyteadmin's own server ("Self") knows its clients by
+            # hashes in a ConfigMap, of which the default is that of a published password.
+            "authServerType": "External",
+            "externalAuthServer": {"baseUrl": oidc.issuer},
+            "thirdPartyConfig": {"flyteClient": {"clientId": oidc.client_id}},
+        },
+        "userAuth": {
+            "openId": {
+                "baseUrl": oidc.issuer,
+                "clientId": oidc.client_id,
+                # A file of our own: the chart's Secret flyte-admin-secrets would take the value itself.
+                "clientSecretFile": f"{_OIDC_DIRECTORY}/client_secret",
+                "scopes": ["openid", "profile", "email"],
+            }
+        },
+    }
+
+
+def _client_credentials(environment: Environment) -> dict[str, Value]:
+    # Enabled, the chart mounts the Secret into flytepropeller and the scheduler, whose pods wait until it is there.
+    oidc = environment.access.oidc
+    if oidc is None:
+        return {"enabled": False}
+    return {"enabled": True, "clientId": oidc.client_id}
+
+
+def _oidc_client_secret(environment: Environment) -> dict[str, Value]:
+    if environment.access.oidc is None:
+        return {}
+    return {
+        "additionalVolumes": [{"name": "oidc", "secret": {"secretName": AUTH_SECRET}}],
+        "additionalVolumeMounts": [{"name": "oidc", "mountPath": _OIDC_DIRECTORY, "readOnly": True}],
+    }
+
+
+def _interruptible_tasks() -> dict[str, Value]:
+    return {
+        "interruptible-tolerations": [dict(SPOT_TAINT.toleration)],
+        "interruptible-node-selector-requirement": _requirement("In"),
+        "non-interruptible-node-selector-requirement": _requirement("NotIn"),
+    }
+
+
+def _requirement(operator: str) -> dict[str, Value]:
+    return {"key": SPOT_LABEL.key, "operator": operator, "values": [SPOT_LABEL.value]}

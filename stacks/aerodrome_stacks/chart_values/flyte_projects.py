@@ -1,0 +1,115 @@
+"""What Flyte makes for each project and domain: a namespace, a service account with a role, a quota, task limits.
+
+flyteadmin applies the templates below to every project in every domain. It fills in the project, the domain, and values
+that it knows for a domain, but none for one project in one domain: those are kept in its database, out of Helm's reach
+(``flytectl update cluster-resource-attribute``). Hence:
+
+- A project's role is found by its name, which is made of project and domain.
+- A domain's quota is the largest that any of its projects has. A project with a smaller one can exceed it, up to that.
+"""
+
+from aerodrome_constructs.helm import Value
+from aerodrome_stacks.chart_values.service_account import ROLE_ARN
+from aerodrome_stacks.environment import Environment
+
+# Flyte's domains in the order in which the console shows them.
+_DOMAINS = ("development", "staging", "production")
+
+# Applied in the order of their names. flyteadmin replaces `{{ name }}`, with exactly one space on either side; Helm
+# leaves these texts alone.
+_NAMESPACE = """\
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: {{ namespace }}
+  labels:
+    aerodrome.io/project: {{ project }}
+    aerodrome.io/domain: {{ domain }}
+    pod-security.kubernetes.io/enforce: baseline
+    pod-security.kubernetes.io/warn: restricted
+"""
+_SERVICE_ACCOUNT = f"""\
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: default
+  namespace: {{{{ namespace }}}}
+  annotations:
+    {ROLE_ARN}: %(role_arn)s
+"""
+_QUOTA = """\
+apiVersion: v1
+kind: ResourceQuota
+metadata:
+  name: project-quota
+  namespace: {{ namespace }}
+spec:
+  hard:
+    limits.cpu: "{{ projectQuotaCpu }}"
+    limits.memory: {{ projectQuotaMemory }}
+    requests.nvidia.com/gpu: "{{ projectQuotaGpu }}"
+"""
+
+
+def initial_projects(environment: Environment) -> list[Value]:
+    """The projects that flyteadmin makes at its start."""
+    return [project.name for project in environment.projects]
+
+
+def domains(environment: Environment) -> list[Value]:
+    """The domains that Flyte has: those that some project uses. Flyte gives every project every domain."""
+    return [{"id": domain, "name": domain} for domain in _used_domains(environment)]
+
+
+def cluster_resource_templates(project_role_arn: str) -> list[Value]:
+    """The objects that each project gets in each domain.
+
+    Args:
+        project_role_arn: The ARN of a project's role, with ``{project}`` and ``{domain}`` in it.
+    """
+    role_arn = project_role_arn.replace("{project}", "{{ project }}").replace("{domain}", "{{ domain }}")
+    return [
+        {"key": "aa_namespace", "value": _NAMESPACE},
+        {"key": "ab_default_service_account", "value": _SERVICE_ACCOUNT % {"role_arn": role_arn}},
+        {"key": "ac_project_resource_quota", "value": _QUOTA},
+    ]
+
+
+def quotas_by_domain(environment: Environment) -> list[Value]:
+    """The templates' values by domain: the largest quota of the domain's projects, in the form that Flyte wants."""
+    return [
+        {
+            domain: [
+                {"projectQuotaCpu": {"value": str(cpu)}},
+                {"projectQuotaMemory": {"value": f"{memory_gib}Gi"}},
+                {"projectQuotaGpu": {"value": str(gpu)}},
+            ]
+        }
+        for domain in _used_domains(environment)
+        for cpu, memory_gib, gpu in [_largest_quota(environment, domain)]
+    ]
+
+
+def task_limits(environment: Environment) -> dict[str, Value]:
+    """The most that one task may ask for: what the largest quota lets a project have.
+
+    A task that asks for more is refused when it is registered. With the chart's defaults, 2 CPUs and 1 GiB, that is
+    most tasks there are.
+    """
+    largest = [_largest_quota(environment, domain) for domain in _used_domains(environment)]
+    cpus, memories, gpus = zip(*largest, strict=True)
+    return {"cpu": str(max(cpus)), "memory": f"{max(memories)}Gi", "gpu": str(max(gpus))}
+
+
+def _used_domains(environment: Environment) -> list[str]:
+    used = {domain for project in environment.projects for domain in project.domains}
+    return [domain for domain in _DOMAINS if domain in used]
+
+
+def _largest_quota(environment: Environment, domain: str) -> tuple[int, int, int]:
+    quotas = [quota for project in environment.projects for name, quota in project.domains.items() if name == domain]
+    return (
+        max(quota.cpu for quota in quotas),
+        max(quota.memory_gib for quota in quotas),
+        max(quota.gpu for quota in quotas),
+    )
