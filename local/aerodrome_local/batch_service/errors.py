@@ -1,0 +1,9 @@
+"""The errors that the Batch API answers with."""
+
+
+class ClientException(Exception):  # noqa: N818 - the name that AWS gives it
+    """The request is wrong: HTTP 400, and ``ClientException`` in boto3."""
+
+
+class ServerException(Exception):  # noqa: N818 - the name that AWS gives it
+    """The request is right but cannot be served here: HTTP 500, and ``ServerException`` in boto3."""

@@ -1,0 +1,48 @@
+"""Where definitions and jobs are kept between two lives of the server."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+from aerodrome_local.batch_service.model import Json
+
+
+class Database:
+    """Records by kind and key in SQLite, which keeps every finished change when the process is killed.
+
+    Callers hold the state's lock, so one connection serves all threads.
+
+    Args:
+        path: The file. In memory when None.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(str(path or ":memory:"), check_same_thread=False, isolation_level=None)
+        # With a write-ahead log and no fsync a change survives the end of the process, though not a power cut.
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = OFF")
+        self._connection.execute(
+            "CREATE TABLE IF NOT EXISTS records (kind TEXT, key TEXT, value TEXT, PRIMARY KEY (kind, key))"
+        )
+
+    def load(self, kind: str) -> dict[str, Json]:
+        """All records of a kind, by key, in the order in which they were first put."""
+        rows = self._connection.execute("SELECT key, value FROM records WHERE kind = ? ORDER BY rowid", (kind,))
+        return {key: json.loads(value) for key, value in rows}
+
+    def put(self, kind: str, key: str, value: Json) -> None:
+        """Insert or replace a record."""
+        self._connection.execute(
+            "INSERT INTO records VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value",
+            (kind, key, json.dumps(value)),
+        )
+
+    def delete(self, kind: str, key: str) -> None:
+        """Delete a record. One that does not exist is no error."""
+        self._connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()

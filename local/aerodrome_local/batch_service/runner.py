@@ -1,0 +1,161 @@
+"""Running the attempts of placed jobs, each on a thread of its own."""
+
+import logging
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aerodrome_local.batch_service import job_environment, process_groups
+from aerodrome_local.batch_service.backend import Backend, BackendError
+from aerodrome_local.batch_service.executor import Execution, Output, StartError, StopCause
+from aerodrome_local.batch_service.lifecycle import EXITED, TIMED_OUT, Lifecycle, host_lost_reason
+from aerodrome_local.batch_service.model import ON_HOST, Job, Scope
+from aerodrome_local.batch_service.settings import Settings
+from aerodrome_local.batch_service.state import State
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_LOG_GROUP = "/aws/batch/job"
+NOT_STARTED = "Task failed to start"
+_NO_COMMAND = (
+    "CannotStartContainerError: the container has no command. On AWS the image's own would run; the embedded Batch "
+    "runs no image, so the job definition or the submission must give one."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    exit_code: int | None = None
+    reason: str | None = None
+    stopped: StopCause | None = None
+
+
+class Runner:
+    """Runs attempts, and ends those that an earlier life of the server left."""
+
+    def __init__(self, settings: Settings, state: State, lifecycle: Lifecycle, backend: Backend) -> None:
+        self._settings = settings
+        self._state = state
+        self._lifecycle = lifecycle
+        self._backend = backend
+        self._executions: dict[str, Execution] = {}
+        self._threads: set[threading.Thread] = set()
+        self._stopping = False
+        self.wake: Callable[[], None] = lambda: None
+        """Called when an attempt has ended. Set by the owner, since the scheduler in turn needs :meth:`launch`."""
+
+    def launch(self, job: Job) -> None:
+        """Start an attempt of a placed job. Called under the state's lock; does not wait."""
+        thread = threading.Thread(target=self._attempt, args=(job,), name=f"batch-{job.id}", daemon=True)
+        self._threads.add(thread)
+        thread.start()
+
+    def stop_attempt(self, job: Job, cause: StopCause) -> None:
+        """Stop a job's process, if it has one by now. Called under the state's lock."""
+        execution = self._executions.get(job.id)
+        if execution is not None:
+            execution.stop(cause)
+
+    def stop(self, timeout: float) -> None:
+        """Kill every job's process. The jobs stay RUNNING on record: the next start takes their host for lost."""
+        with self._state.lock:
+            self._stopping = True
+            for execution in self._executions.values():
+                execution.stop(StopCause.HOST_LOST)
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join(timeout)
+
+    def recover(self) -> None:
+        """End what an earlier life of the server left running: its processes, and the attempts on record."""
+        shutil.rmtree(self._settings.work_dir, ignore_errors=True)
+        with self._state.lock:
+            for job in list(self._state.on_host.values()):
+                if job.process is not None:
+                    process_groups.kill_recorded(job.process)
+                self._record(job, _Outcome(stopped=StopCause.HOST_LOST))
+
+    def _attempt(self, job: Job) -> None:
+        try:
+            outcome = self._run(job)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the job must not stay RUNNING for ever
+            _log.exception("an attempt of job %s failed in the embedded Batch itself", job.id)
+            outcome = _Outcome(reason=f"CannotStartContainerError: {error}")
+        with self._state.lock:
+            self._threads.discard(threading.current_thread())
+            self._executions.pop(job.id, None)
+            if self._stopping:
+                return
+            self._record(job, outcome)
+        self.wake()
+
+    def _record(self, job: Job, outcome: _Outcome) -> None:
+        status_reason, may_retry = EXITED, True
+        if job.terminated:
+            status_reason, may_retry = job.status_reason or "", False
+        elif outcome.stopped is StopCause.TIMEOUT:
+            status_reason, may_retry = TIMED_OUT, False
+        elif outcome.stopped is StopCause.HOST_LOST:
+            status_reason = host_lost_reason(job)
+        elif outcome.exit_code is None:
+            status_reason = NOT_STARTED
+        exit_code = None if outcome.stopped is StopCause.HOST_LOST else outcome.exit_code
+        self._lifecycle.end_attempt(
+            job, exit_code=exit_code, reason=outcome.reason, status_reason=status_reason, may_retry=may_retry
+        )
+
+    def _run(self, job: Job) -> _Outcome:
+        scope = Scope.of_arn(job.arn)
+        if not job.container["command"]:
+            return _Outcome(reason=_NO_COMMAND)
+        try:
+            secrets = {
+                each["name"]: self._backend.secret(scope, each["valueFrom"]) for each in job.container["secrets"]
+            }
+        except BackendError as error:
+            return _Outcome(reason=f"ResourceInitializationError: {error}")
+        self._settings.work_dir.mkdir(parents=True, exist_ok=True)
+        directory = Path(tempfile.mkdtemp(prefix=f"{job.id.replace(':', '-')}-", dir=self._settings.work_dir))
+        try:
+            (directory / "tmp").mkdir()
+            return self._execute(job, scope, directory, secrets)
+        except (BackendError, StartError) as error:
+            return _Outcome(reason=str(error))
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def _execute(self, job: Job, scope: Scope, directory: Path, secrets: dict[str, str]) -> _Outcome:
+        write = self._log_writer(job, scope)
+        queue_name = job.queue_arn.rpartition("/")[2]
+        environment = job_environment.variables(job, self._settings, directory, secrets, queue_name)
+        duration = None if job.timeout_seconds is None else job.timeout_seconds * self._settings.time_scale
+        with self._state.lock:
+            if job.terminated or self._stopping or job.status not in ON_HOST:
+                return _Outcome()
+            # Started under the lock: a process is either on record or was never there.
+            execution = Execution(
+                job.container["command"],
+                environment,
+                directory,
+                output=write,
+                duration=duration,
+                grace=self._settings.stop_grace,
+            )
+            self._executions[job.id] = execution
+            self._lifecycle.run(job, execution.process)
+        exit_code = execution.wait()
+        return _Outcome(exit_code=exit_code, stopped=execution.stopped)
+
+    def _log_writer(self, job: Job, scope: Scope) -> Output:
+        configuration = job.container.get("logConfiguration") or {"logDriver": "awslogs"}
+        options = configuration.get("options") or {}
+        group, stream = options.get("awslogs-group", DEFAULT_LOG_GROUP), job.host["logStreamName"]
+        if configuration["logDriver"] != "awslogs":
+            return lambda _: None
+        # AWS makes its default group; one that a job definition names must exist unless it says otherwise.
+        create = group == DEFAULT_LOG_GROUP or options.get("awslogs-create-group") == "true"
+        self._backend.create_log_stream(scope, group, stream, create_group=create)
+        return lambda lines: self._backend.put_log_events(scope, group, stream, lines)
