@@ -26,6 +26,8 @@ _STOP_SECONDS = 5.0
 """A fast shutdown ends every session and writes a checkpoint; after this long the server is killed, which only costs
 the next start a recovery. All extensions of the embedded AWS together have 8 seconds to stop."""
 _POLL_SECONDS = 0.02
+_LONGEST_SOCKET_DIRECTORY = 84
+"""sun_path holds 104 bytes on macOS (108 on Linux), of which PostgreSQL's ``/.s.PGSQL.5432`` and its lock take 20."""
 _LOG_LINES = 5
 _LOG_PREFIX = re.compile(r"^.*?\b(?:FATAL|ERROR): +")
 """What stands before a message: the time and process id, or psql's input line."""
@@ -37,7 +39,6 @@ max_wal_size = 256MB
 # A crash of the server or of the embedded AWS loses nothing.
 fsync = off
 full_page_writes = off
-synchronous_commit = off
 """
 
 
@@ -61,10 +62,12 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
         self._started_with: dict[str, str] = {}
         self._data = directory / "data"
-        # A socket's path has room for about 100 characters, so it cannot lie below just any directory. The name is
-        # derived, not random: a server that was killed leaves the directory behind, and the next start uses it again.
+        # Not below the data: that path may be too long. The name is derived, not random: a server that was killed
+        # leaves the directory behind, and the next start uses it again.
         name = hashlib.sha256(f"{os.geteuid()}:{directory.resolve()}".encode()).hexdigest()[:16]
-        self._socket_directory = Path(tempfile.gettempdir()) / f"aerodrome-postgres-{name}"
+        in_temporary_directory = Path(tempfile.gettempdir()) / f"aerodrome-postgres-{name}"
+        fits = len(str(in_temporary_directory)) <= _LONGEST_SOCKET_DIRECTORY
+        self._socket_directory = in_temporary_directory if fits else Path("/tmp", in_temporary_directory.name)  # noqa: S108 - its owner is checked
 
     @property
     def socket(self) -> Path:

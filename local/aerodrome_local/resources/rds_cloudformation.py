@@ -48,6 +48,7 @@ class CloudFormation:
 
         def delete_with_database(physical_id: str, properties: Properties) -> None:
             record = _record(physical_id)
+            _refuse_protected(record)
             delete(physical_id, properties)
             if is_ours(record):  # in the background: this may run on the event loop, which must not wait
                 spawn_background(self._databases.remove, record, thread_name=f"rds-{physical_id}")
@@ -87,15 +88,20 @@ class CloudFormation:
         record = _record(physical_id)
         if not is_ours(record):
             return
-        if record.get("DeletionProtection"):
-            raise ValueError(
-                f"Cannot delete protected DB Instance {physical_id}, please disable deletion protection and try again."
-            )
+        _refuse_protected(record)
         self._databases.remove(record)
 
     def _after_parameter_group(self, physical_id: str, _properties: Properties, _attributes: dict[str, Any]) -> None:
         for record in self._databases.of_parameter_group(physical_id):
             self._databases.reconfigure(record)
+
+
+def _refuse_protected(record: Record) -> None:
+    if is_ours(record) and record.get("DeletionProtection"):
+        raise ValueError(
+            f"Cannot delete protected DB Instance {record['DBInstanceIdentifier']}, "
+            "please disable deletion protection and try again."
+        )
 
 
 def _record(physical_id: str) -> Record:

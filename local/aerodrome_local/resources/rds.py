@@ -1,0 +1,21 @@
+"""RDS for PostgreSQL: MiniStack keeps the records, :mod:`aerodrome_local.postgres` puts a real server behind each.
+
+Both ways to an instance lead to the same server: the RDS API and CloudFormation. Other engines and Aurora stay as
+MiniStack has them, records without a database.
+"""
+
+from aerodrome_local.postgres.instances import Instances
+from aerodrome_local.resources.rds_api import Api
+from aerodrome_local.resources.rds_cloudformation import CloudFormation
+from aerodrome_local.resources.rds_databases import Databases
+from aerodrome_local.runtime import Runtime
+
+
+def install(runtime: Runtime) -> None:
+    """Give RDS for PostgreSQL instances a database."""
+    instances = Instances(runtime.state_dir / "postgres", runtime.child_environment())
+    databases = Databases(instances)
+    Api(databases).install()
+    CloudFormation(databases).install(runtime)
+    runtime.on_start(databases.resume)
+    runtime.on_stop(instances.stop_all)

@@ -1,0 +1,115 @@
+"""DB instances of the embedded AWS, and connections to them."""
+
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pg8000.native
+import pytest
+
+if TYPE_CHECKING:
+    from types_boto3_rds import RDSClient
+
+MASTER = "platform"
+PASSWORD = "0123456789abcdefABCDEF"
+
+Instance = dict[str, Any]
+Make = Callable[..., Instance]
+Connect = Callable[..., pg8000.native.Connection]
+WaitForStatus = Callable[[str, str], Instance]
+
+
+class EmbeddedAws(Protocol):
+    """What the fixture ``embedded_aws`` of ``tests/local/conftest.py`` is."""
+
+    state_dir: Path
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes the class at run time
+        """A boto3 client of it."""
+
+
+@pytest.fixture(scope="session")
+def rds(embedded_aws: EmbeddedAws) -> "RDSClient":
+    client: RDSClient = embedded_aws.client("rds")
+    return client
+
+
+@pytest.fixture(scope="session")
+def databases_directory(embedded_aws: EmbeddedAws) -> Path:
+    """Where the embedded AWS keeps the databases."""
+    return embedded_aws.state_dir / "postgres"
+
+
+@pytest.fixture(scope="session")
+def connect(databases_directory: Path) -> Connect:
+    """Connects to an instance as its master user, verifying its certificate unless told otherwise."""
+
+    def open_connection(instance: Instance, **options: object) -> pg8000.native.Connection:
+        trusting = ssl.create_default_context(cafile=str(databases_directory / "tls" / "rds-ca.pem"))
+        arguments = {"user": MASTER, "password": PASSWORD, "database": "platform", "ssl_context": trusting, **options}
+        endpoint = instance["Endpoint"]
+        return pg8000.native.Connection(host=endpoint["Address"], port=endpoint["Port"], timeout=20, **arguments)
+
+    return open_connection
+
+
+@pytest.fixture(scope="session")
+def wait_for_status(rds: "RDSClient") -> WaitForStatus:
+    """Waits until an instance has a status and returns its description."""
+
+    def wait(identifier: str, status: str) -> Instance:
+        deadline = time.monotonic() + 60
+        while True:
+            instance = rds.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"][0]
+            if instance["DBInstanceStatus"] == status:
+                return dict(instance)
+            assert time.monotonic() < deadline, f"{identifier} is {instance['DBInstanceStatus']}, not {status}"
+            time.sleep(0.05)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def create(rds: "RDSClient", wait_for_status: WaitForStatus) -> Make:
+    """Makes a DB instance through the API and waits for it."""
+
+    def make(identifier: str, **options: object) -> Instance:
+        arguments: dict[str, Any] = {
+            "DBInstanceIdentifier": identifier,
+            "DBInstanceClass": "db.t4g.medium",
+            "Engine": "postgres",
+            "EngineVersion": "16",
+            "AllocatedStorage": 20,
+            "MasterUsername": MASTER,
+            "MasterUserPassword": PASSWORD,
+            "DBName": "platform",
+            **options,
+        }
+        rds.create_db_instance(**arguments)
+        return wait_for_status(identifier, "available")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shared(create: Make) -> Instance:
+    """An instance for tests that leave no trace in it."""
+    return create("shared")
+
+
+@pytest.fixture
+def make_instance(rds: "RDSClient", create: Make) -> Iterator[Make]:
+    """Makes DB instances that are deleted after the test."""
+    made: list[str] = []
+
+    def make(identifier: str, **options: object) -> Instance:
+        instance = create(identifier, **options)
+        made.append(identifier)
+        return instance
+
+    yield make
+    for identifier in made:
+        rds.modify_db_instance(DBInstanceIdentifier=identifier, DeletionProtection=False)
+        rds.delete_db_instance(DBInstanceIdentifier=identifier, SkipFinalSnapshot=True)
