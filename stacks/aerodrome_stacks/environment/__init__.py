@@ -1,6 +1,19 @@
 """The environment: what a team decides about one AWS account and region, read from ``environments/<name>.yaml``."""
 
-from aerodrome_stacks.environment.load import InvalidEnvironmentError, environment_names, load_environment
+from aerodrome_stacks.environment.load import (
+    InvalidEnvironmentError,
+    environment_file,
+    environment_names,
+    load_environment,
+)
 from aerodrome_stacks.environment.model import Environment
+from aerodrome_stacks.environment.rules import conflicts
 
-__all__ = ["Environment", "InvalidEnvironmentError", "environment_names", "load_environment"]
+__all__ = [
+    "Environment",
+    "InvalidEnvironmentError",
+    "conflicts",
+    "environment_file",
+    "environment_names",
+    "load_environment",
+]

@@ -131,6 +131,8 @@ class _Builder:
         self._open.append(_Open(container))
 
     def _scalar(self, event: ScalarEvent, line: int) -> None:
+        if any("\ud800" <= character <= "\udfff" for character in event.value):
+            raise DocumentError(f"line {line}: {show(event.value)} has half of a pair of characters (U+D800 to U+DFFF)")
         if not self._awaits_key:
             plain = event.implicit[0]
             self._add(_plain(event.value) if plain else event.value)

@@ -259,10 +259,13 @@ def one_shape(instance_types: tuple[str, ...]) -> tuple[str, ...]:
     Raises:
         PydanticCustomError: Two of them differ in vCPUs or architecture.
     """
-    shapes = {name: instance_shape(name) for name in instance_types}
-    if len({(shape.vcpus, shape.architecture) for shape in shapes.values()}) > 1:
-        each = listing(f"{name} has {shape.vcpus} vCPUs ({shape.architecture})" for name, shape in shapes.items())
-        raise refusal(f"the types of one group must agree in vCPUs and architecture; {each}")
+    shapes: dict[tuple[int, str], list[str]] = {}
+    for name in instance_types:
+        shape = instance_shape(name)
+        shapes.setdefault((shape.vcpus, shape.architecture), []).append(name)
+    if len(shapes) > 1:
+        each = "; ".join(f"{vcpus} vCPUs, {chip}: {', '.join(names)}" for (vcpus, chip), names in shapes.items())
+        raise refusal(f"the types of one group must agree in vCPUs and architecture, and here are {each}")
     return instance_types
 
 

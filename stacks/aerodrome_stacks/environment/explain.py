@@ -79,7 +79,7 @@ SENTENCES: Mapping[str, Callable[[Given], str]] = {
     "missing": lambda _: "required, but not given",
     "model_type": _mapping,
     "string_type": _text,
-    "string_unicode": lambda given: f"{show(given.value)} has characters that Unicode keeps for pairs",
+    "string_unicode": lambda given: f"{show(given.value)} has half of a pair of characters (U+D800 to U+DFFF)",
     "too_long": _entries("the most is", "max_length"),
     "too_short": _entries("the least is", "min_length"),
     "tuple_type": _expected("a list"),
@@ -105,7 +105,10 @@ def explain(error: ValidationError, document: Mapping[str, object]) -> Iterator[
     for each in details:
         place = _place(each)
         # A key that is misspelt is not missing as well.
-        if not _is_unknown_key(each) and not (each["type"] == "missing" and place in meant):
+        misspelt = each["type"] == "missing" and place in meant
+        # pydantic counts the entries that are valid; where enough were given, the others say what is wrong with them.
+        enough = each["type"] == "too_short" and len(each["input"]) >= each["ctx"]["min_length"]
+        if not (_is_unknown_key(each) or misspelt or enough):
             yield _problem(each, place)
 
 

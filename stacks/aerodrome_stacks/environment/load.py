@@ -32,6 +32,11 @@ def environment_names(directory: Path) -> tuple[str, ...]:
     return tuple(sorted(path.name.removesuffix(_SUFFIX) for path in directory.glob(f"*{_SUFFIX}")))
 
 
+def environment_file(name: str, directory: Path) -> Path:
+    """Return the path of an environment's file, whether it exists or not."""
+    return directory / f"{name}{_SUFFIX}"
+
+
 def load_environment(name: str, directory: Path) -> Environment:
     """Return the environment in ``<directory>/<name>.yaml``.
 
@@ -48,7 +53,7 @@ def load_environment(name: str, directory: Path) -> Environment:
     names = environment_names(directory)
     if name not in names:
         raise InvalidEnvironmentError((_unknown(name, directory, names),))
-    path = directory / f"{name}{_SUFFIX}"
+    path = environment_file(name, directory)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -95,8 +100,8 @@ def validate(name: str, document: object, path: Path, repeated: Sequence[Problem
 
 def _unknown(name: str, directory: Path, names: Sequence[str]) -> str:
     if not directory.is_dir():
-        return f"{directory}: no such directory; environments are in {directory / 'dev'}{_SUFFIX} and the like"
-    meant = nearest(name.removesuffix(_SUFFIX), names)
+        return f"{directory}: no such directory; environments are files such as {environment_file('dev', directory)}"
+    meant = nearest(Path(name).stem, names)
     hint = f"did you mean {meant}? " if meant else ""
     there = f"there are {listing(names)}" if names else f"there is no file that ends in {_SUFFIX}"
     return f"{directory}: no environment is called {show(name)}; {hint}{there}"

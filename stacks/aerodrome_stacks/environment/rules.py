@@ -101,7 +101,7 @@ def gpus_where_gpus_are(cluster: Cluster, projects: Sequence[Project]) -> Iterat
             if quota.gpu:
                 yield Problem(
                     ("projects", position, "domains", domain, "gpu"),
-                    f"{quota.gpu} GPUs are allowed, but no group in cluster.spot_nodes has any; add one of the "
+                    f"{quota.gpu} given, but no group in cluster.spot_nodes has GPUs; add one of the "
                     "families g or p, or write 0",
                 )
 
@@ -153,24 +153,23 @@ def broken_rules(sections: Mapping[str, Any]) -> Iterator[Problem]:
             yield from rule(**{name: sections[name] for name in needed})
 
 
-def conflicts(environments: Sequence[Environment]) -> Iterator[tuple[Environment, Environment, Problem]]:
-    """Yield what two environments may not share, with both of them."""
-    for one, other in combinations(environments, 2):
-        if one.network.cidr.overlaps(other.network.cidr):
+def conflicts(environments: Mapping[str, Environment]) -> Iterator[str]:
+    """Yield a line for each thing that two environments may not share.
+
+    Args:
+        environments: The environments by the files that they stand in.
+    """
+    for (file, one), (other_file, other) in combinations(environments.items(), 2):
+        mine, theirs = one.network.cidr, other.network.cidr
+        if mine.overlaps(theirs):
             yield (
-                one,
-                other,
-                Problem(
-                    ("network", "cidr"), f"{one.network.cidr} overlaps {other.network.cidr}; ranges must not overlap"
-                ),
+                f"{file}: network.cidr: {mine} overlaps {theirs} of {other_file} in "
+                f"{min(mine.num_addresses, theirs.num_addresses):,} addresses; give each environment a range of its own"
             )
         if one.access.domain_name == other.access.domain_name:
             yield (
-                one,
-                other,
-                Problem(
-                    ("access", "domain_name"), f"{one.access.domain_name} is taken; each environment needs its own"
-                ),
+                f"{file}: access.domain_name: {one.access.domain_name} is that of {other_file}, too; give each "
+                "environment a name of its own"
             )
 
 
