@@ -14,18 +14,26 @@ from aerodrome_stacks.platform import build_platform
 ENVIRONMENTS = Path(__file__).parent / "environments"
 
 
+def build(app: cdk.App, environment_name: str) -> None:
+    """Add the stacks of one environment to the app.
+
+    Raises:
+        InvalidEnvironmentError: If there is no such environment, or something is wrong with it.
+    """
+    build_platform(app, load_environment(environment_name, ENVIRONMENTS))
+
+
 def main() -> None:
     """Synthesize the environment that the context names."""
     app = cdk.App()
     name = app.node.try_get_context("env")
-    known = ", ".join(environment_names(ENVIRONMENTS))
     if not name:
+        known = ", ".join(environment_names(ENVIRONMENTS))
         sys.exit(f"aerodrome: which environment? Add -c env=NAME to the cdk command; there are: {known}")
     try:
-        environment = load_environment(str(name), ENVIRONMENTS)
+        build(app, str(name))
     except InvalidEnvironmentError as error:
         sys.exit("\n".join(error.problems))
-    build_platform(app, environment)
     app.synth()
 
 

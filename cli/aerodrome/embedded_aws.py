@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 # The embedded AWS verifies no signature, but the SDKs insist on signing.
-_ANY_SECRET = "embedded"
+_ANY_SECRET = "embedded"  # noqa: S105 - no secret: any value does
 
 
 class EmbeddedAwsError(Exception):
@@ -83,15 +84,20 @@ class EmbeddedAws:
         return {"endpoint_url": self.endpoint, "config": Config(proxies={}, retries={"total_max_attempts": 2})}
 
 
-def run_embedded_aws(*arguments: str) -> str:
-    """Run a verb of the embedded AWS, such as ``up --json``, and return what it printed.
+def run_embedded_aws(verb: str, state_dir: Path, *options: str) -> str:
+    """Run a verb of the embedded AWS, such as ``up``, and return what it printed.
+
+    Args:
+        verb: The verb.
+        state_dir: The directory in which that embedded AWS keeps its state.
+        options: Options of the verb, such as ``--json``.
 
     Raises:
         EmbeddedAwsError: If it failed.
         NotInstalledError: If its virtual environment is missing.
     """
     process = subprocess.run(
-        [PROJECT.embedded_aws_python, "-m", "aerodrome_local", *arguments],
+        [PROJECT.embedded_aws_python, "-m", "aerodrome_local", verb, "--state-dir", state_dir, *options],
         cwd=PROJECT.root,
         env=PROJECT.environment_variables(),
         capture_output=True,
@@ -99,5 +105,5 @@ def run_embedded_aws(*arguments: str) -> str:
         check=False,
     )
     if process.returncode != 0:
-        raise EmbeddedAwsError(process.stderr.strip() or f"`aerodrome local {arguments[0]}` failed without a word")
+        raise EmbeddedAwsError(process.stderr.strip() or f"`aerodrome local {verb}` failed without a word")
     return process.stdout

@@ -25,6 +25,11 @@ class Project:
         return self.root / "environments"
 
     @property
+    def embedded_aws_state(self) -> Path:
+        """Where the embedded AWS keeps its state, unless told otherwise."""
+        return self.root / ".aerodrome" / "local"
+
+    @property
     def tools(self) -> Path:
         """The folder of python, node and npm."""
         return self.root / ".venv" / "bin"

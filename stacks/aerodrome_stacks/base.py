@@ -33,6 +33,7 @@ class AerodromeStack(cdk.Stack):
         holds_data: bool = False,
     ) -> None:
         self.prefix = resource_prefix(environment)
+        self._availability_zones = list(environment.network.availability_zones)
         kebab_case = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", construct_id).lower()
         super().__init__(
             scope,
@@ -44,6 +45,15 @@ class AerodromeStack(cdk.Stack):
         )
         cdk.Tags.of(self).add("aerodrome:environment", environment.name)
         cdk.Tags.of(self).add("aerodrome:stack", construct_id)
+
+    @property
+    def availability_zones(self) -> list[str]:
+        """The zones that the environment names.
+
+        The CDK would look them up in the account, and write what it found to ``cdk.context.json``: a synth would need
+        credentials, and two accounts would synthesize different templates.
+        """
+        return self._availability_zones
 
 
 def resource_prefix(environment: Environment) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -12,19 +13,20 @@ from aerodrome.try_out import deploy, job
 from aerodrome.try_out.display import Display
 from aerodrome_stacks.environment import Environment, InvalidEnvironmentError, load_environment
 
-_LOGS = PROJECT.root / ".aerodrome" / "try"
 _INTERRUPTED = 130
 _FAILED = 1
 _INVALID = 2
 
 
-def try_out(environment_name: str) -> int:
+def try_out(environment_name: str, state_dir: Path) -> int:
     """Deploy the platform to the embedded AWS, run a job on it, and say what now stands.
 
     Whatever an earlier run did is kept: a second run changes nothing, and one after an interrupted run goes on.
 
     Args:
         environment_name: The environment to deploy.
+        state_dir: The directory in which the embedded AWS keeps its state. The templates and the output of the CDK CLI
+            go to its neighbour ``<state_dir>-try``.
 
     Returns:
         The exit status: 0; 1 if a step failed, 2 if the environment is invalid, 130 after Ctrl-C.
@@ -32,7 +34,7 @@ def try_out(environment_name: str) -> int:
     display = Display(Console(highlight=False))
     try:
         environment = load_environment(environment_name, PROJECT.environments)
-        _run(environment, display)
+        _run(environment, state_dir.absolute(), display)
     except InvalidEnvironmentError as error:
         sys.stderr.write("\n".join(error.problems) + "\n")
         return _INVALID
@@ -48,27 +50,31 @@ def try_out(environment_name: str) -> int:
     return 0
 
 
-def _run(environment: Environment, display: Display) -> None:
+def _run(environment: Environment, state_dir: Path, display: Display) -> None:
+    logs = state_dir.with_name(f"{state_dir.name}-try")
+    assembly = logs / "cdk.out"
     with display.step("Start the embedded AWS") as step:
-        aws = _start(environment)
+        aws = _start(environment, state_dir)
         step.result = aws.endpoint
     if stuck := deploy.unsettled_stacks(aws):
         # Nothing of value is lost: what the platform is follows from the code.
         with display.step("Clear what an interrupted run left") as step:
             step.result = stuck[0] if len(stuck) == 1 else f"{stuck[0]}, and {len(stuck) - 1} more"
-            run_embedded_aws("reset")
-            aws = _start(environment)
+            run_embedded_aws("reset", state_dir)
+            aws = _start(environment, state_dir)
+    with display.step(f"Synthesize the environment {environment.name}"):
+        deploy.synthesize(aws, environment.name, assembly, logs / "synth.log")
     if not deploy.is_bootstrapped(aws):
         with display.step("Bootstrap the account for the CDK"):
-            deploy.bootstrap(aws, _LOGS / "bootstrap.log")
-    with display.step(f"Deploy the environment {environment.name} with the CDK") as step:
+            deploy.bootstrap(aws, assembly, logs / "bootstrap.log")
+    with display.step("Deploy it with the CDK") as step:
         done: list[str] = []
 
         def on_stack(name: str) -> None:
             done.append(name)
             step.progress(f"{len(done)} stacks done, last {name}")
 
-        step.result = f"{deploy.deploy(aws, environment.name, _LOGS / 'deploy.log', on_stack)} stacks"
+        step.result = f"{deploy.deploy(aws, assembly, logs / 'deploy.log', on_stack)} stacks"
     outputs = _stack_outputs(aws)
     places = job.Places(
         input_bucket=outputs["BatchInputBucketName"],
@@ -85,8 +91,8 @@ def _run(environment: Environment, display: Display) -> None:
     _summarize(aws, environment, places, display)
 
 
-def _start(environment: Environment) -> EmbeddedAws:
-    answer = json.loads(run_embedded_aws("up", "--json"))
+def _start(environment: Environment, state_dir: Path) -> EmbeddedAws:
+    answer = json.loads(run_embedded_aws("up", state_dir, "--json"))
     return EmbeddedAws(endpoint=answer["endpoint"], account=environment.account, region=environment.region)
 
 
