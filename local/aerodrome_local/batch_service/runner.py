@@ -4,7 +4,6 @@ import logging
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,18 +33,23 @@ class _Outcome:
 
 
 class Runner:
-    """Runs attempts, and ends those that an earlier life of the server left."""
+    """Runs attempts, and ends those that an earlier life of the server left.
 
-    def __init__(self, settings: Settings, state: State, lifecycle: Lifecycle, backend: Backend) -> None:
+    Args:
+        changed: Set when an attempt has ended, which makes room for others.
+    """
+
+    def __init__(
+        self, settings: Settings, state: State, lifecycle: Lifecycle, backend: Backend, changed: threading.Event
+    ) -> None:
         self._settings = settings
         self._state = state
         self._lifecycle = lifecycle
         self._backend = backend
+        self._changed = changed
         self._executions: dict[str, Execution] = {}
         self._threads: set[threading.Thread] = set()
         self._stopping = False
-        self.wake: Callable[[], None] = lambda: None
-        """Called when an attempt has ended. Set by the owner, since the scheduler in turn needs :meth:`launch`."""
 
     def launch(self, job: Job) -> None:
         """Start an attempt of a placed job. Called under the state's lock; does not wait."""
@@ -90,7 +94,7 @@ class Runner:
             if self._stopping:
                 return
             self._record(job, outcome)
-        self.wake()
+        self._changed.set()
 
     def _record(self, job: Job, outcome: _Outcome) -> None:
         status_reason, may_retry = EXITED, True

@@ -23,30 +23,34 @@ class Scheduler:
 
     Args:
         launch: Starts an attempt of a job that has been placed, without waiting for it.
+        changed: Set by whoever changes a job or a resource.
     """
 
-    def __init__(self, settings: Settings, state: State, lifecycle: Lifecycle, launch: Callable[[Job], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        state: State,
+        lifecycle: Lifecycle,
+        launch: Callable[[Job], None],
+        changed: threading.Event,
+    ) -> None:
         self._settings = settings
         self._state = state
         self._lifecycle = lifecycle
         self._launch = launch
-        self._changed = threading.Event()
+        self._changed = changed
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="batch-scheduler", daemon=True)
 
     def start(self) -> None:
         """Begin to place jobs."""
         self._thread.start()
-        self.wake()
-
-    def wake(self) -> None:
-        """Look again: a job or a resource has changed."""
         self._changed.set()
 
     def stop(self) -> None:
         """Place no more jobs. Returns when the thread has ended."""
         self._stopping = True
-        self.wake()
+        self._changed.set()
         if self._thread.is_alive():
             self._thread.join()
 

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from aerodrome_local.batch_service import (
@@ -53,15 +54,15 @@ class BatchService:
         self._state = State(Database(settings.database))
         self._events = EventQueue(backend)
         self._lifecycle = Lifecycle(self._state, self._events.put)
-        self._runner = Runner(settings, self._state, self._lifecycle, backend)
-        self._scheduler = Scheduler(settings, self._state, self._lifecycle, self._runner.launch)
-        self._runner.wake = self._scheduler.wake
+        self._changed = threading.Event()
+        self._runner = Runner(settings, self._state, self._lifecycle, backend, self._changed)
+        self._scheduler = Scheduler(settings, self._state, self._lifecycle, self._runner.launch, self._changed)
         self._verifiers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batch-verify")
         self._core = Core(
             settings=settings,
             state=self._state,
             lifecycle=self._lifecycle,
-            wake=self._scheduler.wake,
+            wake=self._changed.set,
             stop_attempt=self._runner.stop_attempt,
             verify=self._verify_soon,
         )
@@ -134,4 +135,4 @@ class BatchService:
             current["status"] = "INVALID" if problem else "VALID"
             current["statusReason"] = problem or "ComputeEnvironment Healthy"
             self._state.compute_environments.put(arn, current)
-        self._scheduler.wake()
+        self._changed.set()

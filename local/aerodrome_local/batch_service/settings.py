@@ -41,22 +41,30 @@ class Settings:
     extra_environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str], *, state_dir: Path, endpoint: str) -> "Settings":
+    def from_environment(
+        cls,
+        environment: Mapping[str, str],
+        *,
+        directory: Path,
+        endpoint: str,
+        extra_environment: Mapping[str, str],
+    ) -> "Settings":
         """Settings of the server process.
 
         ``AERODROME_JOB_PATH``, ``AERODROME_BATCH_SLOTS`` and ``AERODROME_BATCH_TIME_SCALE`` set ``job_path``, ``slots``
-        and ``time_scale``.
+        and ``time_scale``. ``directory`` holds the database and the working directories.
 
         Raises:
             ValueError: A variable is not a positive number.
         """
-        defaults = cls(work_dir=state_dir / "batch" / "work", endpoint=endpoint)
+        defaults = cls(work_dir=directory / "work", endpoint=endpoint)
         return cls(
             work_dir=defaults.work_dir,
-            database=state_dir / "batch" / "batch.sqlite",
+            database=directory / "batch.sqlite",
             endpoint=endpoint,
+            extra_environment=extra_environment,
             job_path=environment.get("AERODROME_JOB_PATH") or defaults.job_path,
-            slots=int(_positive(environment, "AERODROME_BATCH_SLOTS", defaults.slots)),
+            slots=max(1, int(_positive(environment, "AERODROME_BATCH_SLOTS", defaults.slots))),
             time_scale=_positive(environment, "AERODROME_BATCH_TIME_SCALE", defaults.time_scale),
         )
 

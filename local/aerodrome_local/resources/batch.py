@@ -1,0 +1,58 @@
+"""AWS Batch: the service whose jobs really run, in MiniStack's place, and its CloudFormation types."""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aerodrome_local.batch_service import cloudformation, http
+from aerodrome_local.batch_service.backend import AwsBackend
+from aerodrome_local.batch_service.model import Scope
+from aerodrome_local.batch_service.service import BatchService
+from aerodrome_local.batch_service.settings import Settings
+from aerodrome_local.processes import INSTANCE_VARIABLE
+from aerodrome_local.runtime import Runtime, current_account, current_region
+
+
+def install(runtime: Runtime) -> None:
+    """Answer the Batch API, run its jobs, and register its CloudFormation types."""
+
+    def emit(scope: Scope, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
+        runtime.emit_event(scope.account, "aws.batch", detail_type, detail, resources)
+
+    settings = Settings.from_environment(
+        os.environ,
+        directory=runtime.state_file("batch"),
+        endpoint=runtime.endpoint,
+        extra_environment={INSTANCE_VARIABLE: str(runtime.state_dir)},
+    )
+    service = BatchService(settings, AwsBackend(runtime.client, emit))
+
+    async def answer(
+        method: str, path: str, _headers: dict[str, str], body: bytes, query: dict[str, list[str]]
+    ) -> http.Response:
+        scope = Scope(current_account(), current_region())
+        return await asyncio.to_thread(http.handle, service, scope, method, path, query=query, body=body)
+
+    runtime.route("batch", answer)
+    runtime.on_start(service.start)
+    runtime.on_stop(service.stop)
+    _register_types(runtime)
+
+
+def _register_types(runtime: Runtime) -> None:
+    for kind in (
+        cloudformation.ComputeEnvironmentType,
+        cloudformation.JobQueueType,
+        cloudformation.JobDefinitionType,
+        cloudformation.SchedulingPolicyType,
+    ):
+        handlers = kind(lambda: runtime.client("batch"), runtime.physical_name)
+        runtime.resource(
+            kind.type_name,
+            create=handlers.create,
+            update=handlers.update,
+            delete=handlers.delete,
+            replaces=kind.replaces,
+            tags=("Tags", "map"),
+        )
