@@ -1,15 +1,25 @@
-"""Saving MiniStack's state while it runs, so that a killed server loses little."""
+"""Saving MiniStack's state while it runs, so that a killed server loses little; and mending what was cut off."""
 
 import asyncio
+import json
 import logging
+import shutil
 import time
+from typing import Any
 
-from aerodrome_local.ministack_private import all_stacks, save_state, state_getters
+from aerodrome_local.ministack_private import S3_DIRECTORY, all_stacks, s3_buckets, save_state, state_getters
 
 INTERVAL_SECONDS = 60.0
 """MiniStack itself saves only at a clean end. Objects of S3 are on disk at once, whatever this says."""
 
+SETTLE_SECONDS = 5.0
+"""How long a clean end waits for stacks in progress. The largest of the platform takes less than one."""
+
 _POLL_SECONDS = 1.0
+_IN_PROGRESS = "_IN_PROGRESS"
+_INTERRUPTED = "interrupted: the embedded AWS ended in the middle of this operation"
+# What the CDK CLI and our deployer go on from: a stack whose creation failed is deleted and made anew.
+_AFTER_INTERRUPTION = {"CREATE": "ROLLBACK_FAILED", "UPDATE": "UPDATE_ROLLBACK_COMPLETE", "DELETE": "DELETE_FAILED"}
 
 logger = logging.getLogger("aerodrome_local")
 
@@ -18,33 +28,72 @@ class Checkpoint:
     """Saves after each finished deployment, and every minute."""
 
     def __init__(self) -> None:
-        self._saved_stacks = self._stacks()
+        self._saved = self._changes()
         self._saved_at = time.monotonic()
 
     async def run(self) -> None:
-        """Watch the stacks and save when none is in progress and something changed. Runs until cancelled."""
+        """Watch stacks and buckets, and save when something changed and no stack is in progress. Until cancelled."""
         while True:
             await asyncio.sleep(_POLL_SECONDS)
-            stacks = self._stacks()
-            if any(status.endswith("_IN_PROGRESS") for _, status, _ in stacks):
-                continue
-            if stacks != self._saved_stacks or time.monotonic() - self._saved_at > INTERVAL_SECONDS:
-                self.save()
+            overdue = time.monotonic() - self._saved_at > INTERVAL_SECONDS
+            if not _stacks_in_progress() and (overdue or self._changes() != self._saved):
+                await self.save()
 
-    def save(self) -> None:
-        """Write every loaded service's state. Must run on the event loop, which is what changes that state."""
+    async def save(self) -> None:
+        """Write every loaded service's state."""
         started = time.monotonic()
-        self._saved_stacks = self._stacks()
-        for name, get_state in state_getters().items():
-            state = get_state()
-            if state is not None:
-                save_state(name, state)
+        self._saved = self._changes()
+        # Copied on the event loop, which is what changes it; written on a thread, as it can be 80 MB of Lambda layers.
+        states = {name: get_state() for name, get_state in state_getters().items()}
+        await asyncio.to_thread(_write, states)
         self._saved_at = time.monotonic()
         logger.info("saved the state in %.2f s", self._saved_at - started)
 
+    async def settle(self) -> None:
+        """Wait until no stack is in progress, but not for long."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while _stacks_in_progress() and time.monotonic() < deadline:  # noqa: ASYNC110 - MiniStack sets no event
+            await asyncio.sleep(0.05)
+
     @staticmethod
-    def _stacks() -> set[tuple[str, str, str]]:
-        return {
-            (stack["StackId"], stack.get("StackStatus", ""), str(stack.get("LastUpdatedTime", "")))
-            for stack in all_stacks._data.values()  # noqa: SLF001 - every account's, not the current request's
-        }
+    def _changes() -> set[tuple[str, ...]]:
+        stacks = {(stack["StackId"], stack.get("StackStatus", ""), _updated(stack)) for stack in _stacks()}
+        return stacks | set(s3_buckets._data)  # noqa: SLF001 - every account's, not the current request's
+
+
+def mend() -> None:
+    """Bring the state that was loaded into one that can be worked with. Called before the first request."""
+    for stack in _stacks():
+        status = stack.get("StackStatus", "")
+        if not status.endswith(_IN_PROGRESS):
+            continue
+        stack["StackStatus"] = _AFTER_INTERRUPTION.get(status.partition("_")[0], "UPDATE_ROLLBACK_COMPLETE")
+        stack["StackStatusReason"] = _INTERRUPTED
+        # Some resources may have the new properties: the next update must not find "no changes".
+        stack["_template"] = {**stack.get("_template", {}), "Metadata": {"Interrupted": True}}
+        stack["_template_body"] = json.dumps(stack["_template"])
+        logger.warning("stack %s was %s, now %s", stack.get("StackName"), status, stack["StackStatus"])
+    # A bucket's objects are on disk at once, its record only with the next checkpoint. Without a region, it has none.
+    for (account, name), bucket in list(s3_buckets._data.items()):  # noqa: SLF001 - every account's
+        if bucket.get("region") is None:
+            del s3_buckets._data[account, name]  # noqa: SLF001 - every account's
+            shutil.rmtree(S3_DIRECTORY / account / name, ignore_errors=True)
+            logger.warning("bucket %s was made after the last checkpoint: removed", name)
+
+
+def _write(states: dict[str, Any]) -> None:
+    for name, state in states.items():
+        if state is not None:
+            save_state(name, state)
+
+
+def _stacks() -> list[dict[str, Any]]:
+    return list(all_stacks._data.values())  # noqa: SLF001 - every account's, not the current request's
+
+
+def _stacks_in_progress() -> bool:
+    return any(stack.get("StackStatus", "").endswith(_IN_PROGRESS) for stack in _stacks())
+
+
+def _updated(stack: dict[str, Any]) -> str:
+    return str(stack.get("LastUpdatedTime", ""))

@@ -88,7 +88,7 @@ class StackOperation:
             DeployError: CloudFormation refuses the template, or is busy with the stack.
         """
         self._started = time.monotonic()
-        before = find_stack(self._client, self.name)
+        before = self._settled()
         if before is not None and before["StackStatus"] in _MUST_GO_FIRST:
             delete_stack(self._client, self.name)
             before = None
@@ -112,6 +112,16 @@ class StackOperation:
                 self._changed = False
                 return
             raise DeployError(f"{self.name}: {message}") from error
+
+    def _settled(self) -> dict[str, Any] | None:
+        deadline = time.monotonic() + DEFAULT_TIMEOUT_SECONDS
+        while time.monotonic() < deadline:
+            stack = find_stack(self._client, self.name)
+            # A change set that nobody has executed yet counts as in progress, and for ever.
+            if stack is None or stack["StackStatus"].endswith(_SETTLED) or stack["StackStatus"] in _MUST_GO_FIRST:
+                return stack
+            time.sleep(POLL_SECONDS)
+        raise DeployError(f"{self.name}: another operation is in progress")
 
     def poll(self) -> StackResult | None:
         """The result once the stack has settled, None before.

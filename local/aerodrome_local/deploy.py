@@ -1,6 +1,7 @@
 """Deploying a CDK cloud assembly (``cdk.out``) to the embedded AWS with boto3.
 
-It takes seconds where the CDK CLI, which polls each stack every 5 s, takes half a minute. Needs boto3 and nothing else, so tests and tools use it from the project's own environment.
+It takes seconds where the CDK CLI, which polls each stack every 5 s, takes half a minute. Needs boto3 and nothing
+else, so tests and tools use it from the project's own environment.
 """
 
 import json
@@ -136,29 +137,69 @@ def deploy_assembly(
     for target_account, target_region in sorted(targets):
         bootstrap(endpoint, target_account, target_region)
         _publish(wanted, endpoint, target_account, target_region)
-    waiting = {stack.artifact_id: stack for stack in wanted}
-    running: dict[str, StackOperation] = {}
-    done: set[str] = set()
-    results: dict[str, StackResult] = {}
+    deployment = _Deployment(wanted, endpoint, on_result)
     deadline = time.monotonic() + timeout_seconds
-    while waiting or running:
-        for stack in [item for item in waiting.values() if item.dependencies <= done]:
-            del waiting[stack.artifact_id]
-            running[stack.artifact_id] = _start(stack, endpoint)
-        if not running:
-            raise DeployError(f"these stacks depend on each other: {', '.join(sorted(waiting))}")
-        for artifact_id, operation in list(running.items()):
-            result = operation.poll()
-            if result is not None:
-                del running[artifact_id]
-                done.add(artifact_id)
-                results[result.name] = result
-                on_result(result)
+    while deployment.step():
         if time.monotonic() > deadline:
-            names = ", ".join(sorted(operation.name for operation in running.values()))
-            raise DeployError(f"after {timeout_seconds:.0f} s these stacks are not done: {names}")
+            raise DeployError(f"after {timeout_seconds:.0f} s these stacks are not done: {deployment.unfinished()}")
         time.sleep(POLL_SECONDS)
-    return results
+    if deployment.failures:
+        raise DeployError("\n".join(deployment.failures))
+    return deployment.results
+
+
+class _Deployment:
+    """The stacks that wait, that are in progress, and that are done."""
+
+    def __init__(self, stacks: list[AssemblyStack], endpoint: str, on_result: Callable[[StackResult], None]) -> None:
+        self.results: dict[str, StackResult] = {}
+        self.failures: list[str] = []
+        self._waiting = {stack.artifact_id: stack for stack in stacks}
+        self._running: dict[str, StackOperation] = {}
+        self._done: set[str] = set()
+        self._endpoint = endpoint
+        self._on_result = on_result
+
+    def step(self) -> bool:
+        """Start what can be started and look after what runs; whether there is more to do.
+
+        After a failure nothing new is started, but what runs is waited for: a stack in progress takes no other command.
+        """
+        if not self.failures:
+            for stack in [item for item in self._waiting.values() if item.dependencies <= self._done]:
+                self._start(stack)
+        for artifact_id, operation in list(self._running.items()):
+            self._poll(artifact_id, operation)
+        if self._waiting and not self._running and not self.failures and not self._ready():
+            raise DeployError(f"these stacks depend on each other: {', '.join(sorted(self._waiting))}")
+        return bool(self._running) or (bool(self._waiting) and not self.failures)
+
+    def unfinished(self) -> str:
+        """The names of the stacks in progress."""
+        return ", ".join(sorted(operation.name for operation in self._running.values()))
+
+    def _ready(self) -> bool:
+        return any(stack.dependencies <= self._done for stack in self._waiting.values())
+
+    def _start(self, stack: AssemblyStack) -> None:
+        try:
+            self._running[stack.artifact_id] = _start(stack, self._endpoint)
+        except DeployError as error:
+            self.failures.append(str(error))
+        del self._waiting[stack.artifact_id]
+
+    def _poll(self, artifact_id: str, operation: StackOperation) -> None:
+        try:
+            result = operation.poll()
+        except DeployError as error:
+            self.failures.append(str(error))
+            del self._running[artifact_id]
+            return
+        if result is not None:
+            del self._running[artifact_id]
+            self._done.add(artifact_id)
+            self.results[result.name] = result
+            self._on_result(result)
 
 
 def _with_dependencies(stacks: list[AssemblyStack], wanted: Sequence[str] | None) -> list[AssemblyStack]:

@@ -12,6 +12,8 @@ EXTENSIONS = (
     "resources.secretsmanager",
     "resources.eks",
     "resources.budgets",
+    "resources.cdk",
+    "kubernetes",
     "resources.batch",
     "resources.rds",
 )

@@ -8,6 +8,7 @@ the pin: change it and ``PINNED_VERSION``, compile the lock, and run ``tests/loc
 import asyncio
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from ministack import app
@@ -24,6 +25,8 @@ from ministack.services.cloudformation.provisioners import _physical_name as phy
 from ministack.services.eks import _clusters as eks_clusters
 from ministack.services.eks import _nodegroups as eks_nodegroups
 from ministack.services.iam import _oidc_providers as oidc_providers
+from ministack.services.s3 import DATA_DIR
+from ministack.services.s3 import _buckets as s3_buckets
 from ministack.services.secretsmanager import _resolve as resolve_secret
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
     "PINNED_VERSION",
     "REPLACING_PROPERTIES",
     "RESOURCE_HANDLERS",
+    "S3_DIRECTORY",
     "SERVICE_HANDLERS",
     "STACK_TAG_PROPERTY",
     "all_stacks",
@@ -47,6 +51,7 @@ __all__ = [
     "request_scope",
     "resolve_secret",
     "run_types_on_worker_thread",
+    "s3_buckets",
     "save_state",
     "state_getters",
 ]
@@ -57,6 +62,9 @@ SERVICE_HANDLERS: dict[str, Any] = app.SERVICE_HANDLERS
 """Service name to its ``async handle_request``."""
 
 asgi_app = app.app
+
+S3_DIRECTORY = Path(DATA_DIR)
+"""Where the objects of S3 are: account, bucket, key."""
 
 
 def check_version() -> None:

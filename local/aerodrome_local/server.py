@@ -79,7 +79,7 @@ async def _serve(state_dir: Path, listener: socket.socket, *, audit: bool) -> bo
 
     from aerodrome_local import handlers, ministack_private  # noqa: PLC0415
     from aerodrome_local.admin import Admin  # noqa: PLC0415
-    from aerodrome_local.checkpoint import Checkpoint  # noqa: PLC0415
+    from aerodrome_local.checkpoint import Checkpoint, mend  # noqa: PLC0415
     from aerodrome_local.extensions import install_all  # noqa: PLC0415
     from aerodrome_local.runtime import Runtime  # noqa: PLC0415
 
@@ -109,6 +109,7 @@ async def _serve(state_dir: Path, listener: socket.socket, *, audit: bool) -> bo
 
     async def start_extensions() -> None:
         try:
+            mend()
             await admin.start()
         except Exception as error:
             logger.exception("an extension of the embedded AWS did not start")
@@ -121,7 +122,8 @@ async def _serve(state_dir: Path, listener: socket.socket, *, audit: bool) -> bo
         for task in background:
             task.cancel()
         # First of all: what follows may take longer than `down` waits.
-        checkpoint.save()
+        await checkpoint.settle()
+        await checkpoint.save()
 
     await worker_serve(
         wrap_app(admin, config.wsgi_max_body_size, "asgi"),
