@@ -55,7 +55,7 @@ def default_zones(region: str) -> tuple[str, str, str]:
 
 
 # Account numbers that AWS keeps for its documentation and gives to nobody, so that an example cannot reach a stranger.
-DOCUMENTATION_ACCOUNTS = frozenset({"111122223333", "444455556666", "777788889999", "123456789012", "000000000000"})
+DOCUMENTATION_ACCOUNTS = frozenset({"111122223333", "444455556666", "777788889999", "123456789012"})
 
 # From large up, so that a node holds the platform's agents beside real work: a t3.medium takes 17 pods, an m7g.medium
 # 8. Bare metal is refused: its vCPUs cannot be told from the name.

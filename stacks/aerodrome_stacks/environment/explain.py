@@ -9,8 +9,9 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from aerodrome_stacks.environment.model import Environment, Section
+from aerodrome_stacks.environment.model import Environment
 from aerodrome_stacks.environment.problems import Problem
+from aerodrome_stacks.environment.section import Section
 from aerodrome_stacks.environment.wording import describe, listing, nearest, show
 
 # How pydantic ends the place of an error that is about a mapping's key, not about the value there.

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal, Self
 from annotated_types import Ge, Le, MinLen
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     Strict,
@@ -19,7 +18,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
-from aerodrome_stacks.environment.aws import REGIONS, default_zones, instance_shape
+from aerodrome_stacks.environment.aws import REGIONS, default_zones
 from aerodrome_stacks.environment.domain_types import (
     AccountId,
     Cidr,
@@ -31,9 +30,7 @@ from aerodrome_stacks.environment.domain_types import (
     Duration,
     Email,
     EnvironmentName,
-    GroupName,
     HttpsUrl,
-    InstanceTypes,
     ProjectName,
     Region,
     RoleArn,
@@ -45,18 +42,12 @@ from aerodrome_stacks.environment.domain_types import (
     vpc_range,
 )
 from aerodrome_stacks.environment.forms import refusal
+from aerodrome_stacks.environment.nodes import NodeGroup, SpotNodes, SystemNodes
+from aerodrome_stacks.environment.section import Section
 
-# The most nodes that EKS gives to one managed node group without a quota increase.
-_NODES = 450
 # Beyond what a team asks for by intention, so that a slip of the keyboard is not a bill: 20,000 vCPUs are 208 of the
 # largest common instances (96 vCPUs).
 _VCPUS = 20_000
-
-
-class Section(BaseModel):
-    """Base of every part of an environment: frozen, and unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _zones_may_be_absent(schema: JsonDict) -> None:
@@ -82,48 +73,6 @@ class Network(Section):
         description="NAT gateways, 1 to 3. One is cheap, and all zones lose the internet with its zone; three give "
         "each zone its own."
     )
-
-
-class NodeGroup(Section):
-    """What every group of nodes has: its instance types and its ceiling."""
-
-    instance_types: InstanceTypes = Field(
-        description="EC2 instance types, all with the same vCPUs and architecture. On spot, the more there are, the "
-        "rarer the interruptions: five or more are a good number."
-    )
-    max_size: Annotated[Count, Ge(1), Le(_NODES)] = Field(description="Most nodes, 1 to 450.")
-
-    @property
-    def max_vcpus(self) -> int:
-        """The vCPUs when the group has its most nodes."""
-        return self.max_size * instance_shape(self.instance_types[0]).vcpus
-
-    @property
-    def max_memory_gib(self) -> int | None:
-        """The memory when the group has its most nodes, or None where the instance types do not tell."""
-        each = [instance_shape(instance_type).memory_gib for instance_type in self.instance_types]
-        known = [memory for memory in each if memory is not None]
-        return self.max_size * min(known) if len(known) == len(each) else None
-
-
-class SystemNodes(NodeGroup):
-    """The on-demand nodes that the platform's own components run on, and pods that cannot bear an interruption."""
-
-    min_size: Annotated[Count, Ge(1), Le(_NODES)] = Field(
-        description="Fewest nodes, 1 to `max_size`. Three keep one in each zone."
-    )
-
-    @model_validator(mode="after")
-    def _sizes_in_order(self) -> Self:
-        if self.min_size > self.max_size:
-            raise refusal(f"min_size is {self.min_size}, above max_size, which is {self.max_size}")
-        return self
-
-
-class SpotNodes(NodeGroup):
-    """One group of spot nodes: interchangeable instance types of the same shape. It shrinks to zero when idle."""
-
-    name: GroupName = Field(description="The group's name, unique in the environment.")
 
 
 class Cluster(Section):

@@ -1,0 +1,56 @@
+"""The groups of nodes of the EKS cluster."""
+
+from typing import Annotated, Self
+
+from annotated_types import Ge, Le
+from pydantic import Field, model_validator
+
+from aerodrome_stacks.environment.aws import instance_shape
+from aerodrome_stacks.environment.domain_types import Count, GroupName, InstanceTypes
+from aerodrome_stacks.environment.forms import refusal
+from aerodrome_stacks.environment.section import Section
+
+# The most nodes that EKS gives to one managed node group without a quota increase.
+_NODES = 450
+
+
+class NodeGroup(Section):
+    """What every group of nodes has: its instance types and its ceiling."""
+
+    instance_types: InstanceTypes = Field(
+        description="EC2 instance types, all with the same vCPUs and architecture. On spot, the more there are, the "
+        "rarer the interruptions: five or more are a good number."
+    )
+    max_size: Annotated[Count, Ge(1), Le(_NODES)] = Field(description="Most nodes, 1 to 450.")
+
+    @property
+    def max_vcpus(self) -> int:
+        """The vCPUs when the group has its most nodes."""
+        return self.max_size * instance_shape(self.instance_types[0]).vcpus
+
+    @property
+    def max_memory_gib(self) -> int | None:
+        """The memory when the group has its most nodes, or None where the instance types do not tell."""
+        each = [instance_shape(instance_type).memory_gib for instance_type in self.instance_types]
+        known = [memory for memory in each if memory is not None]
+        return self.max_size * min(known) if len(known) == len(each) else None
+
+
+class SystemNodes(NodeGroup):
+    """The on-demand nodes that the platform's own components run on, and pods that cannot bear an interruption."""
+
+    min_size: Annotated[Count, Ge(1), Le(_NODES)] = Field(
+        description="Fewest nodes, 1 to `max_size`. Three keep one in each zone."
+    )
+
+    @model_validator(mode="after")
+    def _sizes_in_order(self) -> Self:
+        if self.min_size > self.max_size:
+            raise refusal(f"min_size is {self.min_size}, above max_size, which is {self.max_size}")
+        return self
+
+
+class SpotNodes(NodeGroup):
+    """One group of spot nodes: interchangeable instance types of the same shape. It shrinks to zero when idle."""
+
+    name: GroupName = Field(description="The group's name, unique in the environment.")
