@@ -18,7 +18,7 @@ EXIT_DOWN = 3  # as `systemctl status` has it
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status: 0, 1 for an error, 3 when `status` finds it down."""
     options = _parser().parse_args(arguments)
-    instance = Instance(options.state_dir.absolute())
+    instance = Instance(options.state_dir.resolve())
     command: Callable[[Instance, argparse.Namespace], int] = options.run
     try:
         return command(instance, options)

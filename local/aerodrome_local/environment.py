@@ -22,6 +22,7 @@ def server_environment(state_dir: Path) -> dict[str, str]:
     return {
         **inherited,
         INSTANCE_VARIABLE: str(state_dir),
+        "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
         "PYTHONUNBUFFERED": "1",
         "TMPDIR": str(state_dir / "tmp"),
         "AWS_EC2_METADATA_DISABLED": "true",

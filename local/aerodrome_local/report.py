@@ -213,9 +213,9 @@ def releases(instance: Instance, name: str | None, *, as_json: bool) -> None:
     recorded = None if server is None else get_json(server, "/_aerodrome/releases")
     if recorded is None:
         raise LocalAwsError("the embedded AWS is down: start it with `aerodrome local up`")
-    found = [release for release in recorded["releases"] if name in (None, release["release"])]
+    found = [release for release in recorded if name in (None, release["release"])]
     if name is not None and not found:
-        known = ", ".join(sorted(release["release"] for release in recorded["releases"])) or "none"
+        known = ", ".join(sorted(release["release"] for release in recorded)) or "none"
         raise LocalAwsError(f"there is no Helm release {name!r}; recorded are: {known}")
     if as_json:
         _write_json(found)

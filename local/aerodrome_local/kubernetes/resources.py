@@ -48,7 +48,7 @@ def install(runtime: Runtime) -> None:
         delete=lambda _physical_id, _properties: None,
     )
     runtime.on_delete("AWS::EKS::Cluster", lambda name, _properties: records.forget_cluster(name))
-    runtime.view("releases", lambda: {"releases": records.of_kind(RELEASES)})
+    runtime.view("releases", lambda: records.of_kind(RELEASES))
     runtime.view("manifests", lambda: {"manifests": records.of_kind(MANIFESTS), "patches": records.of_kind(PATCHES)})
 
 
