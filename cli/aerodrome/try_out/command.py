@@ -1,136 +1,55 @@
-"""The steps of ``aerodrome try``, and what it says at the end."""
+"""``aerodrome try``: the verb and its exit status."""
 
-import json
-import sys
+import signal
 from pathlib import Path
+from types import FrameType
+from typing import Annotated
 
+import typer
 from rich.console import Console
-from rich.table import Table
 
-from aerodrome.embedded_aws import EmbeddedAws, EmbeddedAwsError, run_embedded_aws
+from aerodrome.embedded_aws import EmbeddedAwsError
 from aerodrome.project import PROJECT, NotInstalledError
-from aerodrome.try_out import deploy, job
+from aerodrome.try_out import steps
+from aerodrome.try_out.deploy import CdkError
 from aerodrome.try_out.display import Display
-from aerodrome_stacks.environment import Environment, InvalidEnvironmentError, load_environment
+from aerodrome.try_out.job import JobError
+from aerodrome_stacks.environment import InvalidEnvironmentError, load_environment
 
-_INTERRUPTED = 130
 _FAILED = 1
 _INVALID = 2
+_INTERRUPTED = 130
 
 
-def try_out(environment_name: str, state_dir: Path) -> int:
-    """Deploy the platform to the embedded AWS, run a job on it, and say what now stands.
+def try_out(
+    env: Annotated[str, typer.Option("--env", "-e", help="The environment to deploy.")] = "dev",
+    state_dir: Annotated[
+        Path | None, typer.Option(help="Where the embedded AWS keeps its state. Left out, .aerodrome/local.")
+    ] = None,
+) -> None:
+    """Deploy the platform to an AWS on this machine, and run a job on it.
 
-    Whatever an earlier run did is kept: a second run changes nothing, and one after an interrupted run goes on.
-
-    Args:
-        environment_name: The environment to deploy.
-        state_dir: The directory in which the embedded AWS keeps its state. The templates and the output of the CDK CLI
-            go to its neighbour ``<state_dir>-try``.
-
-    Returns:
-        The exit status: 0; 1 if a step failed, 2 if the environment is invalid, 130 after Ctrl-C.
+    What an earlier run did is kept: a second run changes nothing, and one after an interrupted run goes on.
     """
-    display = Display(Console(highlight=False))
+    # A kill ends the CDK CLI and says how to go on, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        environment = load_environment(environment_name, PROJECT.environments)
-        _run(environment, state_dir.absolute(), display)
+        environment = load_environment(env, PROJECT.environments)
+        steps.run(environment, (state_dir or PROJECT.embedded_aws_state).absolute(), Display(Console(highlight=False)))
     except InvalidEnvironmentError as error:
-        sys.stderr.write("\n".join(error.problems) + "\n")
-        return _INVALID
-    except (NotInstalledError, EmbeddedAwsError, deploy.CdkError, job.JobError) as error:
-        sys.stderr.write(f"\naerodrome try: {error}\n")
-        return _FAILED
+        typer.echo("\n".join(error.problems), err=True)
+        raise typer.Exit(_INVALID) from None
+    except (NotInstalledError, EmbeddedAwsError, CdkError, JobError) as error:
+        typer.echo(f"\naerodrome try: {error}", err=True)
+        raise typer.Exit(_FAILED) from None
     except KeyboardInterrupt:
-        sys.stderr.write(
+        typer.echo(
             "\naerodrome try: interrupted. The embedded AWS is still up: `make try` goes on from here, "
-            "`aerodrome local down` stops it.\n"
+            "`.venv/bin/aerodrome local down` stops it.",
+            err=True,
         )
-        return _INTERRUPTED
-    return 0
+        raise typer.Exit(_INTERRUPTED) from None
 
 
-def _run(environment: Environment, state_dir: Path, display: Display) -> None:
-    logs = state_dir.with_name(f"{state_dir.name}-try")
-    assembly = logs / "cdk.out"
-    with display.step("Start the embedded AWS") as step:
-        aws = _start(environment, state_dir)
-        step.result = aws.endpoint
-    if stuck := deploy.unsettled_stacks(aws):
-        # Nothing of value is lost: what the platform is follows from the code.
-        with display.step("Clear what an interrupted run left") as step:
-            step.result = stuck[0] if len(stuck) == 1 else f"{stuck[0]}, and {len(stuck) - 1} more"
-            run_embedded_aws("reset", state_dir)
-            aws = _start(environment, state_dir)
-    with display.step(f"Synthesize the environment {environment.name}"):
-        deploy.synthesize(aws, environment.name, assembly, logs / "synth.log")
-    if not deploy.is_bootstrapped(aws):
-        with display.step("Bootstrap the account for the CDK"):
-            deploy.bootstrap(aws, assembly, logs / "bootstrap.log")
-    with display.step("Deploy it with the CDK") as step:
-        done: list[str] = []
-
-        def on_stack(name: str) -> None:
-            done.append(name)
-            step.progress(f"{len(done)} stacks done, last {name}")
-
-        step.result = f"{deploy.deploy(aws, assembly, logs / 'deploy.log', on_stack)} stacks"
-    outputs = _stack_outputs(aws)
-    places = job.Places(
-        input_bucket=outputs["BatchInputBucketName"],
-        output_bucket=outputs["BatchOutputBucketName"],
-        queue=outputs["QueueName"],
-        job_definition=outputs["TrainingJobName"],
-    )
-    with display.step("Put a data set into S3") as step:
-        digest = job.put_input(aws, places)
-        step.result = f"s3://{places.input_bucket}/{job.INPUT_KEY}"
-    with display.step("Train a model on it with AWS Batch") as step:
-        trained = job.train(aws, places, digest, step.progress)
-        step.result = "done" if trained else "an earlier run did"
-    _summarize(aws, environment, places, display)
-
-
-def _start(environment: Environment, state_dir: Path) -> EmbeddedAws:
-    answer = json.loads(run_embedded_aws("up", state_dir, "--json"))
-    return EmbeddedAws(endpoint=answer["endpoint"], account=environment.account, region=environment.region)
-
-
-def _stack_outputs(aws: EmbeddedAws) -> dict[str, str]:
-    stacks = aws.cloudformation.get_paginator("describe_stacks").paginate().build_full_result()["Stacks"]
-    return {output["OutputKey"]: output["OutputValue"] for stack in stacks for output in stack.get("Outputs", [])}
-
-
-def _summarize(aws: EmbeddedAws, environment: Environment, places: job.Places, display: Display) -> None:
-    console = display.console
-    stacks = Table("stack", "state", "resources", box=None, pad_edge=False)
-    described = aws.cloudformation.get_paginator("describe_stacks").paginate().build_full_result()["Stacks"]
-    for stack in sorted(described, key=lambda stack: stack["CreationTime"]):
-        resources = aws.cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack["StackName"])
-        count = len(resources.build_full_result()["StackResourceSummaries"])
-        stacks.add_row(stack["StackName"], stack["StackStatus"], str(count))
-    releases = Table("release", "namespace", "chart", "version", box=None, pad_edge=False)
-    for release in sorted(aws.releases(), key=lambda release: str(release["release"])):
-        releases.add_row(release["release"], release["namespace"], release["chart"], release["version"])
-    console.print("\n[bold]What now stands[/]")
-    console.print(stacks)
-    console.print()
-    console.print(releases)
-    buckets = sorted(bucket["Name"] for bucket in aws.s3.list_buckets()["Buckets"])
-    metrics = job.metrics(aws, places)
-    console.print(f"\ncluster   aerodrome-{environment.name}, Kubernetes {environment.cluster.kubernetes_version}")
-    console.print(f"queue     {places.queue}: spot first, on-demand when there is no spot")
-    console.print(f"buckets   {len(buckets)}, such as {places.output_bucket}", soft_wrap=True)
-    console.print(
-        f"model     trained on {metrics['rows']} rows: accuracy {metrics['accuracy']:.3f}, "
-        f"ROC AUC {metrics['roc_auc']:.3f}"
-    )
-    console.print(f"          s3://{places.output_bucket}/{job.OUTPUT_PREFIX}/model.joblib", soft_wrap=True)
-    console.print(
-        "\n[bold]What to type next[/]\n"
-        "  .venv/bin/aerodrome local status      how to point the AWS CLI or boto3 at it\n"
-        "  .venv/bin/aerodrome local releases    the Helm releases with their values\n"
-        "  .venv/bin/aerodrome check             what each environment will build\n"
-        f"  make diff ENV={environment.name:<24}what a change would do in your own account\n"
-        "  .venv/bin/aerodrome local down        stop it; `make try` starts it again where it was\n"
-    )
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,111 @@
+"""The steps of ``aerodrome try``, and what it says at the end."""
+
+import json
+from pathlib import Path
+
+from rich.table import Table
+
+from aerodrome.embedded_aws import EmbeddedAws, run_embedded_aws
+from aerodrome.try_out import deploy, job
+from aerodrome.try_out.display import Display
+from aerodrome_stacks.environment import Environment
+
+
+def run(environment: Environment, state_dir: Path, display: Display) -> None:
+    """Deploy an environment to the embedded AWS, run a job on it, and say what now stands.
+
+    Args:
+        environment: The environment.
+        state_dir: The directory in which the embedded AWS keeps its state. The templates and the output of the CDK CLI
+            go to its neighbour ``<state_dir>-try``.
+        display: Shows the steps.
+
+    Raises:
+        NotInstalledError: If a part of the project is not installed.
+        EmbeddedAwsError: If the embedded AWS failed.
+        CdkError: If the CDK CLI failed.
+        JobError: If the job failed.
+    """
+    logs = state_dir.with_name(f"{state_dir.name}-try")
+    assembly = logs / "cdk.out"
+    with display.step("Start the embedded AWS") as step:
+        aws = _start(environment, state_dir)
+        step.result = aws.endpoint
+    if stuck := deploy.unsettled_stacks(aws):
+        # Nothing of value is lost: what the platform is follows from the code.
+        with display.step("Clear what an interrupted run left") as step:
+            step.result = stuck[0] if len(stuck) == 1 else f"{stuck[0]}, and {len(stuck) - 1} more"
+            run_embedded_aws("reset", state_dir)
+            aws = _start(environment, state_dir)
+    with display.step(f"Synthesize the environment {environment.name}"):
+        deploy.synthesize(aws, environment.name, assembly, logs / "synth.log")
+    if not deploy.is_bootstrapped(aws):
+        with display.step("Bootstrap the account for the CDK"):
+            deploy.bootstrap(aws, assembly, logs / "bootstrap.log")
+    with display.step("Deploy it with the CDK") as step:
+        done: list[str] = []
+
+        def on_stack(name: str) -> None:
+            done.append(name)
+            step.progress(f"{len(done)} stacks done, last {name}")
+
+        step.result = f"{deploy.deploy(aws, assembly, logs / 'deploy.log', on_stack)} stacks"
+    outputs = _stack_outputs(aws)
+    places = job.Places(
+        input_bucket=outputs["BatchInputBucketName"],
+        output_bucket=outputs["BatchOutputBucketName"],
+        queue=outputs["QueueName"],
+        job_definition=outputs["TrainingJobName"],
+    )
+    with display.step("Put a data set into S3") as step:
+        digest = job.put_input(aws, places)
+        step.result = f"s3://{places.input_bucket}/{job.INPUT_KEY}"
+    with display.step("Train a model on it with AWS Batch") as step:
+        trained = job.train(aws, places, digest, step.progress)
+        step.result = "done" if trained else "an earlier run did"
+    _summarize(aws, environment, places, display)
+
+
+def _start(environment: Environment, state_dir: Path) -> EmbeddedAws:
+    answer = json.loads(run_embedded_aws("up", state_dir, "--json"))
+    return EmbeddedAws(endpoint=answer["endpoint"], account=environment.account, region=environment.region)
+
+
+def _stack_outputs(aws: EmbeddedAws) -> dict[str, str]:
+    stacks = aws.cloudformation.get_paginator("describe_stacks").paginate().build_full_result()["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for stack in stacks for output in stack.get("Outputs", [])}
+
+
+def _summarize(aws: EmbeddedAws, environment: Environment, places: job.Places, display: Display) -> None:
+    console = display.console
+    stacks = Table("stack", "state", "resources", box=None, pad_edge=False)
+    described = aws.cloudformation.get_paginator("describe_stacks").paginate().build_full_result()["Stacks"]
+    for stack in sorted(described, key=lambda stack: stack["CreationTime"]):
+        resources = aws.cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack["StackName"])
+        count = len(resources.build_full_result()["StackResourceSummaries"])
+        stacks.add_row(stack["StackName"], stack["StackStatus"], str(count))
+    releases = Table("release", "namespace", "chart", "version", box=None, pad_edge=False)
+    for release in sorted(aws.releases(), key=lambda release: str(release["release"])):
+        releases.add_row(release["release"], release["namespace"], release["chart"], release["version"])
+    console.print("\n[bold]What now stands[/]")
+    console.print(stacks)
+    console.print()
+    console.print(releases)
+    buckets = sorted(bucket["Name"] for bucket in aws.s3.list_buckets()["Buckets"])
+    metrics = job.metrics(aws, places)
+    console.print(f"\ncluster   aerodrome-{environment.name}, Kubernetes {environment.cluster.kubernetes_version}")
+    console.print(f"queue     {places.queue}: spot first, on-demand when there is no spot")
+    console.print(f"buckets   {len(buckets)}, such as {places.output_bucket}", soft_wrap=True)
+    console.print(
+        f"model     trained on {metrics['rows']} rows: accuracy {metrics['accuracy']:.3f}, "
+        f"ROC AUC {metrics['roc_auc']:.3f}"
+    )
+    console.print(f"          s3://{places.output_bucket}/{job.OUTPUT_PREFIX}/model.joblib", soft_wrap=True)
+    console.print(
+        "\n[bold]What to type next[/]\n"
+        "  .venv/bin/aerodrome local status      how to point the AWS CLI or boto3 at it\n"
+        "  .venv/bin/aerodrome local releases    the Helm releases with their values\n"
+        "  .venv/bin/aerodrome check             what each environment will build\n"
+        f"  make diff ENV={environment.name:<24}what a change would do in your own account\n"
+        "  .venv/bin/aerodrome local down        stop it; `make try` starts it again where it was\n"
+    )
