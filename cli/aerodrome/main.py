@@ -2,7 +2,9 @@
 
 import typer
 
+from aerodrome import local
 from aerodrome.check import check
+from aerodrome.try_out.command import try_out
 
 app = typer.Typer(
     name="aerodrome",
@@ -11,12 +13,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("try")(try_out)
 app.command("check")(check)
-
-
-@app.callback()
-def _verbs() -> None:
-    """Keep ``check`` a verb: an app of typer's with one command and no callback takes no verb at all."""
+app.add_typer(local.app)
 
 
 def main() -> None:
