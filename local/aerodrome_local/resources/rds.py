@@ -5,6 +5,7 @@ MiniStack has them, records without a database.
 """
 
 from aerodrome_local.postgres.instances import Instances
+from aerodrome_local.resources import generated_secrets
 from aerodrome_local.resources.rds_api import Api
 from aerodrome_local.resources.rds_cloudformation import CloudFormation
 from aerodrome_local.resources.rds_databases import Databases
@@ -13,6 +14,7 @@ from aerodrome_local.runtime import Runtime
 
 def install(runtime: Runtime) -> None:
     """Give RDS for PostgreSQL instances a database."""
+    generated_secrets.install(runtime)
     instances = Instances(runtime.state_dir / "postgres", runtime.child_environment())
     databases = Databases(instances)
     Api(databases).install()

@@ -11,6 +11,7 @@ from aerodrome_local.resources.rds_databases import (
     check_engine_version,
     check_master,
     check_parameter_group,
+    check_parameters,
     check_password,
     is_ours,
 )
@@ -22,6 +23,7 @@ from aerodrome_local.resources.rds_private import (
     instances,
     member_list,
     parameter_groups,
+    parameter_prefix,
     replace_in_rds,
     resolve_instance,
     spawn_background,
@@ -52,6 +54,7 @@ class Api:
 
     def install(self) -> None:
         """Put the wrapped actions in place."""
+        replace_in_rds("_modify_param_group", _checking)
         wrappers: dict[str, Callable[[Parameters, Action], Response]] = {
             "CreateDBInstance": self._create,
             "ModifyDBInstance": self._modify,
@@ -178,18 +181,32 @@ class Api:
         return _answer("StopDBInstance", record)
 
     def _change_parameters(self, parameters: Parameters, change: Action) -> Response:
-        name = _get(parameters, "DBParameterGroupName")
-        group = parameter_groups.get(name) or {}
-        before = dict(group.get("Parameters", {}))
         response = change(parameters)
         if response[0] < 400:  # noqa: PLR2004 - HTTP
-            try:
-                for record in self._databases.of_parameter_group(name):
-                    self._databases.reconfigure(record)
-            except ValueError as error:
-                group["Parameters"] = before
-                return _refuse("InvalidParameterValue", str(error))
+            for record in self._databases.of_parameter_group(_get(parameters, "DBParameterGroupName")):
+                self._databases.reconfigure(record)
         return response
+
+
+def _checking(modify: Action) -> Action:
+    """ModifyDBParameterGroup, which CloudFormation's handlers call, too, with the checks of RDS."""
+
+    def checked(parameters: Parameters) -> Response:
+        group = parameter_groups.get(_get(parameters, "DBParameterGroupName")) or {}
+        prefix = parameter_prefix(parameters)
+        changes: list[tuple[str, str, str]] = []
+        while name := _get(parameters, f"{prefix}.{len(changes) + 1}.ParameterName"):
+            each = f"{prefix}.{len(changes) + 1}"
+            method = _get(parameters, f"{each}.ApplyMethod") or "immediate"
+            changes.append((name, _get(parameters, f"{each}.ParameterValue"), method))
+        try:
+            check_parameters(group.get("DBParameterGroupFamily", ""), changes)
+        except ValueError as error:
+            code = "InvalidParameterCombination" if "apply method" in str(error) else "InvalidParameterValue"
+            return _refuse(code, str(error))
+        return modify(parameters)
+
+    return checked
 
 
 def _wrapped(action: Action, wrapper: Callable[[Parameters, Action], Response]) -> Action:

@@ -2,13 +2,14 @@
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aerodrome_local.ministack_private import request_scope
 from aerodrome_local.postgres import binaries
 from aerodrome_local.postgres.instances import Instances, Specification
+from aerodrome_local.postgres.settings import interpret
 from aerodrome_local.resources.rds_private import instances, parameter_groups
 
 Record = dict[str, Any]
@@ -18,6 +19,8 @@ STOPPED = "_aerodrome_stopped"
 
 MAJOR = "_aerodrome_major"
 """In the record of an instance that has data: the major version that can read them."""
+
+_FAMILY = re.compile(r"postgres\d+")
 
 logger = logging.getLogger("aerodrome_local")
 
@@ -85,10 +88,7 @@ class Databases:
         Raises:
             ValueError: PostgreSQL refuses a value; nothing is changed.
         """
-        try:
-            pending = self._instances.reconfigure(_specification(record))
-        except RuntimeError as error:
-            raise ValueError(f"DB instance {record['DBInstanceIdentifier']}: {error}") from error
+        pending = self._instances.reconfigure(_specification(record))
         _apply_status(record, "pending-reboot" if pending else "in-sync")
 
     def of_parameter_group(self, name: str) -> Iterator[Record]:
@@ -135,6 +135,29 @@ def check_engine_version(version: str, record: Record | None = None) -> None:
             f"Cannot upgrade postgres from {current} to {version}: the embedded AWS does not convert the data of "
             f"PostgreSQL {current} to {wanted}. Delete the DB instance and create it anew"
         )
+
+
+def check_parameters(family: str, changes: Iterable[tuple[str, str, str]]) -> None:
+    """Check changes of a parameter group as RDS does.
+
+    Args:
+        family: The group's family; those of engines without a server here are not checked.
+        changes: Name, value and apply method of each.
+
+    Raises:
+        ValueError: There is no such parameter, PostgreSQL refuses the value, or a parameter that is only read at the
+            start is to be applied immediately.
+    """
+    server = binaries.installed().get(int(family.removeprefix("postgres"))) if _FAMILY.fullmatch(family) else None
+    if server is None:
+        return
+    known = binaries.parameters(server)
+    for name, value, method in changes:
+        if name not in known and "." not in name:  # rds.* and extensions have a dot
+            raise ValueError(f"Could not find parameter with name: {name}")
+        if method == "immediate" and known.get(name) == "postmaster":
+            raise ValueError(f"cannot use immediate apply method for static parameter {name}")
+        binaries.check(interpret({name: value}, known).server, server)
 
 
 def check_master(username: str, password: str) -> None:

@@ -11,6 +11,7 @@ from ministack.services.rds import _error as error_response
 from ministack.services.rds import _instances as instances
 from ministack.services.rds import _p as first_value
 from ministack.services.rds import _param_groups as parameter_groups
+from ministack.services.rds import _parameter_member_prefix as parameter_prefix
 from ministack.services.rds import _parse_member_list as member_list
 from ministack.services.rds import _resolve_instance as resolve_instance
 from ministack.services.rds import _single_instance_response as instance_response
@@ -23,6 +24,7 @@ __all__ = [
     "instances",
     "member_list",
     "parameter_groups",
+    "parameter_prefix",
     "replace_in_cloudformation",
     "replace_in_rds",
     "resolve_instance",
@@ -32,7 +34,12 @@ __all__ = [
 
 def replace_in_rds(name: str, make: Callable[[Any], Any]) -> None:
     """Replace a function of MiniStack's ``rds`` module by what ``make`` returns for the built-in one."""
-    setattr(rds, name, make(getattr(rds, name)))
+    built_in = getattr(rds, name)
+    replacement = make(built_in)
+    setattr(rds, name, replacement)
+    for action, function in ACTIONS.items():
+        if function is built_in:
+            ACTIONS[action] = replacement
 
 
 def replace_in_cloudformation(name: str, make: Callable[[Any], Any]) -> None:

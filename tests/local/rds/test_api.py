@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from types_boto3_rds import RDSClient
+    from types_boto3_rds.literals import ApplyMethodType
 
 Instance = dict[str, Any]
 Make = Callable[..., Instance]
@@ -196,10 +197,31 @@ def test_parameters_reach_the_server_and_static_ones_wait_for_a_reboot(
     assert status == "in-sync"
     assert rows(connect(instance), statement) == [["62", "1600ms"]]
 
-    with pytest.raises(ClientError, match='invalid value for parameter "work_mem": "plenty"'):
-        change(work_mem="plenty")
-    user_set = rds.describe_db_parameters(DBParameterGroupName="sized", Source="user")["Parameters"]
-    assert "work_mem" not in {parameter["ParameterName"] for parameter in user_set}
+
+@pytest.mark.parametrize(
+    ("name", "value", "method", "complaint"),
+    [
+        ("work_mem", "plenty", "immediate", 'invalid value for parameter "work_mem": "plenty"'),
+        ("max_connections", "0", "pending-reboot", "0 is outside the valid range"),
+        ("max_connections", "50", "immediate", "cannot use immediate apply method for static parameter"),
+        ("work_memory", "5000", "immediate", "Could not find parameter with name: work_memory"),
+    ],
+)
+def test_a_parameter_that_rds_refuses_is_refused_and_not_kept(
+    rds: "RDSClient", name: str, value: str, method: "ApplyMethodType", complaint: str
+) -> None:
+    rds.create_db_parameter_group(
+        DBParameterGroupName="refusing", DBParameterGroupFamily="postgres16", Description="bad values"
+    )
+    try:
+        with pytest.raises(ClientError, match=complaint):
+            rds.modify_db_parameter_group(
+                DBParameterGroupName="refusing",
+                Parameters=[{"ParameterName": name, "ParameterValue": value, "ApplyMethod": method}],
+            )
+        assert rds.describe_db_parameters(DBParameterGroupName="refusing", Source="user")["Parameters"] == []
+    finally:
+        rds.delete_db_parameter_group(DBParameterGroupName="refusing")
 
 
 def test_a_parameter_group_of_another_family_is_refused(rds: "RDSClient", make_instance: Make) -> None:

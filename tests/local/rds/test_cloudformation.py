@@ -133,7 +133,11 @@ class Stack:
     def reasons(self) -> str:
         """Why resources failed."""
         events = self._client.describe_stack_events(StackName=STACK)["StackEvents"]
-        return "\n".join(event.get("ResourceStatusReason", "") for event in events)
+        return "\n".join(
+            f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
+            for event in events
+            if event.get("ResourceStatusReason")
+        )
 
     def _describe(self, name: str) -> dict[str, Any]:
         return dict(self._client.describe_stacks(StackName=name)["Stacks"][0])
