@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 CDK := PATH="$(CURDIR)/$(BIN):$$PATH" CDK_DISABLE_CLI_TELEMETRY=true node_modules/.bin/cdk
 
-.PHONY: help setup try check synth diff test lint types unit snapshots schema format bench diagram locks clean
+.PHONY: help setup try check synth diff test lint types unit smoke snapshots schema format bench diagram locks clean
 
 help: ## Explain every verb
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,9 @@ synth: setup ## Write the CloudFormation templates of one environment to cdk.out
 diff: setup ## Show what a deploy of one environment would change (ENV=dev)
 	@$(CDK) diff -c env=$(ENV) --all
 
-test: setup lint types unit ## Run everything that must pass: lint, types, tests
+# The smoke test mostly waits for the CDK CLI, which looks at a stack every 5 seconds: side by side it costs no time.
+test: setup ## Run everything that must pass: lint, types, unit and smoke tests
+	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) lint types unit smoke
 
 lint: setup ## Check style, import directions and locks
 	@$(BIN)/ruff check .
@@ -37,8 +39,11 @@ lint: setup ## Check style, import directions and locks
 types: setup ## Check types
 	@$(BIN)/mypy .
 
-unit: setup ## Run the tests
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest
+unit: setup ## Run the tests, but for the smoke test
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest --ignore=tests/smoke
+
+smoke: setup ## Run the smoke test: `make try` as a user runs it, interrupted and taken up again
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest tests/smoke
 
 snapshots: setup ## Write the template snapshots anew; read the difference before you commit it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest tests/stacks/test_snapshots.py --update

@@ -1,0 +1,128 @@
+"""The README's first command, as a user runs it: with the real CDK CLI, from nothing, interrupted, and once more."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import psutil
+import pytest
+
+AERODROME = Path(sys.executable).with_name("aerodrome")
+STACKS = {
+    "addons",
+    "batch",
+    "cluster",
+    "database",
+    "identity",
+    "keys",
+    "network",
+    "observability",
+    "orchestrator",
+    "storage",
+    "tracking",
+}
+RELEASES = {
+    "aws-load-balancer-controller",
+    "external-secrets",
+    "flyte",
+    "karpenter",
+    "kube-prometheus-stack",
+    "metrics-server",
+    "mlflow",
+}
+TIME_LIMIT = 300
+
+
+@pytest.fixture(scope="module")
+def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    directory = tmp_path_factory.mktemp("try") / "local"
+    yield directory
+    down = _aerodrome("local", "down", "--state-dir", directory)
+    assert down.returncode == 0, down.stderr
+
+
+def test_a_run_that_was_killed_is_taken_up_by_the_next_and_the_third_changes_nothing(state_dir: Path) -> None:
+    _kill_during_the_deploy(state_dir)
+
+    second = _aerodrome("try", "--state-dir", state_dir)
+
+    assert second.returncode == 0, second.stderr
+    assert set(re.findall(r"^aerodrome-dev-(\S+) +(?:CREATE|UPDATE)_COMPLETE", second.stdout, re.MULTILINE)) == STACKS
+    for release in RELEASES:
+        assert re.search(rf"^{release} ", second.stdout, re.MULTILINE), release
+    accuracy = re.search(r"accuracy (\d\.\d+)", second.stdout)
+    assert accuracy
+    assert float(accuracy[1]) > 0.9
+    before = _last_changes(state_dir)
+
+    third = _aerodrome("try", "--state-dir", state_dir)
+
+    assert third.returncode == 0, third.stderr
+    assert "an earlier run did" in third.stdout
+    assert before
+    assert _last_changes(state_dir) == before
+
+
+def test_down_leaves_nothing_running(state_dir: Path) -> None:
+    assert _aerodrome("local", "up", "--state-dir", state_dir).returncode == 0
+
+    assert _aerodrome("local", "down", "--state-dir", state_dir).returncode == 0
+
+    assert _processes_of(state_dir) == []
+
+
+def _aerodrome(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [AERODROME, *arguments], capture_output=True, text=True, check=False, timeout=TIME_LIMIT, env=_environment()
+    )
+
+
+def _environment() -> dict[str, str]:
+    # Wide enough that no line of a table is folded.
+    return os.environ | {"COLUMNS": "200"}
+
+
+def _kill_during_the_deploy(state_dir: Path) -> None:
+    with subprocess.Popen(
+        [AERODROME, "try", "--state-dir", state_dir],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=_environment(),
+    ) as run:
+        log = state_dir.with_name(f"{state_dir.name}-try") / "deploy.log"
+        deadline = time.monotonic() + TIME_LIMIT
+        while not (log.exists() and "CREATE_IN_PROGRESS" in log.read_text()):
+            assert run.poll() is None, "the run ended before its deploy began"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(run.pid, signal.SIGKILL)
+
+
+def _last_changes(state_dir: Path) -> dict[str, str]:
+    endpoint = _endpoint(state_dir)
+    client = boto3.session.Session(
+        aws_access_key_id="111122223333", aws_secret_access_key="embedded", region_name="us-east-1"
+    ).client("cloudformation", endpoint_url=endpoint)
+    stacks = client.describe_stacks()["Stacks"]
+    return {stack["StackName"]: str(stack.get("LastUpdatedTime", stack["CreationTime"])) for stack in stacks}
+
+
+def _endpoint(state_dir: Path) -> str:
+    match = re.search(r"http://127\.0\.0\.1:\d+", _aerodrome("local", "status", "--state-dir", state_dir).stdout)
+    assert match
+    return match[0]
+
+
+def _processes_of(state_dir: Path) -> list[str]:
+    return [
+        " ".join(process.info["cmdline"] or [])
+        for process in psutil.process_iter(["cmdline"])
+        if any(str(state_dir) in argument for argument in process.info["cmdline"] or [])
+    ]
