@@ -1,5 +1,6 @@
 """Managed node groups: on-demand ones for the platform itself, spot ones for work that may be interrupted."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,6 +41,7 @@ class NodeGroups(Construct):
     def __init__(self, scope: Construct, construct_id: str, props: NodeGroupsProps) -> None:
         super().__init__(scope, construct_id)
         self._props = props
+        self._spot = Construct(self, "Spot")
         self.role = iam.Role(
             self,
             "NodeRole",
@@ -64,6 +66,7 @@ class NodeGroups(Construct):
     def add_system(self, instance_types: Sequence[str], *, min_size: int, max_size: int) -> eks.Nodegroup:
         """Add the on-demand group that the platform's own components run on."""
         return self._add(
+            self,
             "System",
             instance_types,
             capacity_type=eks.CapacityType.ON_DEMAND,
@@ -76,12 +79,13 @@ class NodeGroups(Construct):
         """Add a spot group that shrinks to zero nodes. Its taint keeps everything away that does not ask for it.
 
         Args:
-            name: The group's name.
+            name: The group's name. It is the ID, too: two names never make one ID.
             instance_types: Types of the same shape. EC2 takes the ones that are least likely to be interrupted.
             max_size: The most nodes that it may have.
         """
         return self._add(
-            f"Spot{name.title().replace('-', '')}",
+            self._spot,
+            name,
             instance_types,
             capacity_type=eks.CapacityType.SPOT,
             min_size=0,
@@ -94,6 +98,7 @@ class NodeGroups(Construct):
 
     def _add(
         self,
+        scope: Construct,
         construct_id: str,
         instance_types: Sequence[str],
         *,
@@ -104,10 +109,10 @@ class NodeGroups(Construct):
         taints: Sequence[eks.TaintSpec] = (),
     ) -> eks.Nodegroup:
         return eks.Nodegroup(
-            self,
+            scope,
             construct_id,
             cluster=self._props.cluster,
-            ami_type=eks.NodegroupAmiType.AL2023_X86_64_STANDARD,
+            ami_type=_ami_type(instance_types[0]),
             capacity_type=capacity_type,
             instance_types=[ec2.InstanceType(instance_type) for instance_type in instance_types],
             min_size=min_size,
@@ -122,3 +127,14 @@ class NodeGroups(Construct):
             subnets=self._props.subnets,
             enable_node_auto_repair=True,
         )
+
+
+def _ami_type(instance_type: str) -> eks.NodegroupAmiType:
+    # The CDK chooses by itself only for a group without a launch template. Images for GPUs bring NVIDIA's driver.
+    graviton = ec2.InstanceType(instance_type).architecture == ec2.InstanceArchitecture.ARM_64
+    gpus = re.match("(?:gr?|p)[0-9]", instance_type) is not None
+    if gpus:
+        images = eks.NodegroupAmiType.AL2023_X86_64_NVIDIA, eks.NodegroupAmiType.AL2023_ARM_64_NVIDIA
+    else:
+        images = eks.NodegroupAmiType.AL2023_X86_64_STANDARD, eks.NodegroupAmiType.AL2023_ARM_64_STANDARD
+    return images[graviton]
