@@ -1,0 +1,167 @@
+"""Reads CloudFormation templates: resources by type, policy statements wherever they stand, values as text."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk.assertions import Template
+
+from pytest_cdk.settings import read_context
+
+ROOT = Path(__file__).parents[1]
+ACCOUNT = "111122223333"
+REGION = "eu-west-1"
+
+TemplateJson = Mapping[str, Any]
+Properties = Mapping[str, Any]
+
+# Where resources keep policies: the property that holds a document, or a list of documents with their names.
+_POLICY_PROPERTIES = ("PolicyDocument", "KeyPolicy", "AssumeRolePolicyDocument", "ResourcePolicy", "Policies")
+
+
+def new_stack() -> cdk.Stack:
+    """A stack in an app with the context of cdk.json: without its feature flags, it would be another app's."""
+    context = {**read_context(ROOT / "cdk.json"), "aws:cdk:disable-asset-staging": True}
+    app = cdk.App(context=context, analytics_reporting=False, tree_metadata=False)
+    return cdk.Stack(app, "Test", env=cdk.Environment(account=ACCOUNT, region=REGION))
+
+
+def synthesized(stack: cdk.Stack) -> TemplateJson:
+    """The stack's template."""
+    return dict(Template.from_stack(stack).to_json())
+
+
+def resources(template: TemplateJson, resource_type: str) -> dict[str, Mapping[str, Any]]:
+    """The resources of a type by logical ID. There is at least one: a test over none would assert nothing."""
+    found = {key: value for key, value in template["Resources"].items() if value["Type"] == resource_type}
+    assert found, f"the template has no {resource_type}"
+    return found
+
+
+def properties(template: TemplateJson, resource_type: str) -> dict[str, Properties]:
+    """The properties of the resources of a type, by logical ID."""
+    return {key: value.get("Properties", {}) for key, value in resources(template, resource_type).items()}
+
+
+def only(template: TemplateJson, resource_type: str) -> Properties:
+    """The properties of the one resource of a type."""
+    found = properties(template, resource_type)
+    assert len(found) == 1, f"expected one {resource_type}, got {sorted(found)}"
+    return next(iter(found.values()))
+
+
+def with_id(template: TemplateJson, resource_type: str, part: str) -> Properties:
+    """The properties of the one resource of a type whose logical ID contains a text."""
+    found = {key: value for key, value in properties(template, resource_type).items() if part in key}
+    assert len(found) == 1, f"expected one {resource_type} with {part!r} in its ID, got {sorted(found)}"
+    return next(iter(found.values()))
+
+
+def text(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """A value as text, with each reference in the form ``${Thing}`` or ``${Thing.Attribute}``."""
+    match value:
+        case {"Fn::Join": [separator, parts]}:
+            written = str(separator).join(map(text, parts))
+        case {"Ref": name}:
+            written = f"${{{name}}}"
+        case {"Fn::GetAtt": [name, attribute]}:
+            written = f"${{{name}.{attribute}}}"
+        case {"Fn::ImportValue": name}:
+            written = f"${{{text(name)}}}"
+        case {"Fn::Select": [position, {"Fn::Split": [separator, whole]}]}:
+            written = f"${{{text(whole)} split at {separator} [{position}]}}"
+        case {"Fn::Sub": str(pattern)}:
+            written = pattern
+        case str():
+            written = value
+        case _:
+            written = json.dumps(value, sort_keys=True)
+    return written
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a policy, in the one of its several spellings in which each part is a list.
+
+    Attributes:
+        owner: The logical ID of the resource that holds the policy.
+        document: The statement as it stands in the template.
+    """
+
+    owner: str
+    document: Mapping[str, Any]
+
+    @property
+    def allows(self) -> bool:
+        """Whether it allows rather than denies."""
+        return bool(self.document["Effect"] == "Allow")
+
+    @property
+    def actions(self) -> list[str]:
+        """The actions."""
+        return _listed(self.document.get("Action", []))
+
+    @property
+    def resources(self) -> list[str]:
+        """The ARNs, as text."""
+        return _listed(self.document.get("Resource", []))
+
+    @property
+    def principals(self) -> list[str]:
+        """Who it speaks of, whatever the kind of principal."""
+        principal = self.document.get("Principal", {})
+        kinds = principal.values() if isinstance(principal, Mapping) else [principal]
+        return [text(one) for kind in kinds for one in (kind if isinstance(kind, list) else [kind])]
+
+    @property
+    def conditions(self) -> Mapping[str, Mapping[str, Any]]:
+        """What must hold besides, by operator."""
+        return dict(self.document.get("Condition", {}))
+
+
+def statements(template: TemplateJson, owner: str = "") -> list[Statement]:
+    """Every policy statement of a template, wherever it stands.
+
+    Args:
+        template: The template.
+        owner: Part of the logical ID of the resource that holds the policy. Default: any.
+    """
+    return [
+        Statement(key, statement)
+        for key, resource in template["Resources"].items()
+        if owner in key
+        for document in _documents(resource.get("Properties", {}))
+        for statement in _listed_documents(document.get("Statement", []))
+    ]
+
+
+def trust(role: Properties) -> list[Statement]:
+    """Who may take a role: the statements of its trust policy, which may stand there as text."""
+    return [Statement("", statement) for statement in _parsed(role["AssumeRolePolicyDocument"])["Statement"]]
+
+
+def _documents(resource: Properties) -> Iterator[Mapping[str, Any]]:
+    for name in _POLICY_PROPERTIES:
+        value = resource.get(name)
+        if isinstance(value, list):
+            yield from (_parsed(policy["PolicyDocument"]) for policy in value)
+        elif value is not None:
+            yield _parsed(value)
+
+
+def _parsed(document: Any) -> Mapping[str, Any]:  # noqa: ANN401 - any JSON value
+    if isinstance(document, Mapping) and "Statement" in document:
+        return document
+    parsed: Mapping[str, Any] = json.loads(text(document))
+    return parsed
+
+
+def _listed(value: Any) -> list[str]:  # noqa: ANN401 - any JSON value
+    return [text(one) for one in (value if isinstance(value, list) else [value])]
+
+
+def _listed_documents(value: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    return [value] if isinstance(value, Mapping) else value
