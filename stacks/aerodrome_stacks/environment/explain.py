@@ -144,20 +144,25 @@ def _unknown_key(place: tuple[str | int, ...], document: Mapping[str, object]) -
 
 
 def known_keys(place: tuple[str | int, ...]) -> tuple[str, ...]:
-    """Return the keys that may stand in the mapping at a place of an environment; none where it is no mapping."""
+    """Return the keys that may stand in the mapping at a place of an environment; none where there is no mapping."""
     kind: Any = Environment
     for part in place:
-        kind = _without_extras(kind)
-        if isinstance(kind, type) and issubclass(kind, Section):
-            kind = kind.model_fields[str(part)].annotation
-        else:  # a tuple's entries, or a mapping's values
-            kind = get_args(kind)[0 if isinstance(part, int) else 1]
-    kind = _without_extras(kind)
-    if isinstance(kind, type) and issubclass(kind, Section):
+        if _is_section(kind):
+            field = kind.model_fields.get(part)
+            kind = field and _without_extras(field.annotation)
+        elif get_origin(kind) in (tuple, Mapping):
+            kind = _without_extras(get_args(kind)[0 if get_origin(kind) is tuple else 1])
+        else:
+            kind = None
+    if _is_section(kind):
         return tuple(key for key in kind.model_fields if (kind, key) != (Environment, "name"))
     if get_origin(kind) is Mapping:
         return get_args(get_args(kind)[0])
     return ()
+
+
+def _is_section(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)
 
 
 def _without_extras(kind: Any) -> Any:  # noqa: ANN401 - a type's form, such as `Annotated[X, ...]` or `X | None`

@@ -4,7 +4,6 @@ A rule takes the sections that it needs by their names and yields what is wrong;
 the rules that need it wait.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from inspect import signature
@@ -40,13 +39,15 @@ def roles_of_the_account(account: str, cluster: Cluster) -> Iterator[Problem]:
             if other != account:
                 yield Problem(
                     ("cluster", key, position),
-                    f"{role} is a role of account {other}; only those of {account} are allowed",
+                    f"{role} belongs to account {other}; only roles of {account} are allowed",
                 )
 
 
 def node_groups_have_different_names(cluster: Cluster) -> Iterator[Problem]:
-    """A spot group's name tells it from the others."""
-    yield from _twice(("cluster", "spot_nodes"), [group.name for group in cluster.spot_nodes], "spot group")
+    """A group is known by its name; the on-demand group is called system."""
+    yield from _twice(
+        ("cluster", "spot_nodes"), [group.name for group in cluster.spot_nodes], "node group", taken=("system",)
+    )
 
 
 def projects_have_different_names(projects: Sequence[Project]) -> Iterator[Problem]:
@@ -173,8 +174,7 @@ def conflicts(environments: Mapping[str, Environment]) -> Iterator[str]:
             )
 
 
-def _twice(path: tuple[str, ...], names: Sequence[str], what: str) -> Iterator[Problem]:
-    for name, times in Counter(names).items():
-        if times > 1:
-            second = names.index(name, names.index(name) + 1)
-            yield Problem((*path, second, "name"), f"{name} is the name of another {what}, too; names must differ")
+def _twice(path: tuple[str, ...], names: Sequence[str], what: str, taken: tuple[str, ...] = ()) -> Iterator[Problem]:
+    for position, name in enumerate(names):
+        if name in taken or name in names[:position]:
+            yield Problem((*path, position, "name"), f"{name} is the name of another {what}, too; names must differ")

@@ -53,4 +53,4 @@ def _digits(number: float) -> str:
     try:
         return str(number)
     except ValueError:  # Python refuses to print integers of more than 4,300 digits
-        return "of more than 4,300 digits"
+        return "<more than 4,300 digits>"

@@ -1,0 +1,210 @@
+"""Rules on quotas, storage and retention, by environment, and between environments: what each refuses and lets pass."""
+
+from collections.abc import Callable
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aerodrome_stacks.environment import Environment, conflicts, environment_names, load_environment
+from aerodrome_stacks.environment.rules import RULES
+
+Problems = Callable[..., list[str]]
+
+GENERAL = "cluster.spot_nodes[0]"
+NODES = "more than all nodes have at most: 92 (12 system + 80 general); lower it, or raise max_size of a node group"
+
+
+def domains(**quotas: tuple[int, int, int]) -> dict[str, dict[str, int]]:
+    return {domain: dict(zip(("cpu", "memory_gib", "gpu"), quota, strict=True)) for domain, quota in quotas.items()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "lines"),
+    [
+        # Exactly what the nodes have, alone and together: 92 vCPUs and 368 GiB.
+        ({"projects[0].domains": domains(staging=(92, 368, 0))}, []),
+        (
+            {
+                "projects[0].domains": domains(development=(60, 300, 0)),
+                "projects[1].domains": domains(development=(32, 68, 0)),
+            },
+            [],
+        ),
+        # Domains are not added up: a project moves from one to the next.
+        (
+            {
+                "projects[0].domains": domains(development=(90, 128, 0)),
+                "projects[1].domains": domains(staging=(90, 128, 0)),
+            },
+            [],
+        ),
+        (
+            {"projects[0].domains": domains(staging=(93, 128, 0))},
+            [f"projects[0].domains.staging.cpu: 93 vCPUs are {NODES}"],
+        ),
+        (
+            {"projects[0].domains": domains(development=(77, 128, 0))},
+            [
+                "projects: cpu of all quotas in domain development is 93 vCPUs (77 fraud-detection + 16 "
+                "demand-forecast), " + NODES
+            ],
+        ),
+        (
+            {"projects[0].domains": domains(staging=(1, 369, 0))},
+            [
+                (
+                    "projects[0].domains.staging.memory_gib: 369 GiB are more than all nodes have at most: 368 (48 "
+                    "system + 320 general); lower it, or raise max_size of a node group"
+                )
+            ],
+        ),
+        # The name of a burstable type does not tell its memory.
+        (
+            {
+                f"{GENERAL}.instance_types": ["t3.2xlarge"],
+                "projects[0].domains": domains(staging=(1, 100_000, 0)),
+            },
+            [],
+        ),
+        (
+            {"projects[0].domains": domains(development=(1, 1, 2))},
+            [
+                (
+                    "projects[0].domains.development.gpu: 2 given, but no group in cluster.spot_nodes has GPUs; add "
+                    "one of the families g or p, or write 0"
+                )
+            ],
+        ),
+        (
+            {
+                f"{GENERAL}.instance_types": ["g6.2xlarge", "g5.2xlarge"],
+                "projects[0].domains": domains(development=(1, 1, 2)),
+            },
+            [],
+        ),
+        (
+            {"projects[1].name": "fraud-detection"},
+            ["projects[1].name: fraud-detection is the name of another project, too; names must differ"],
+        ),
+    ],
+)
+def test_projects(problems: Problems, changes: dict[str, Any], lines: list[str]) -> None:
+    assert problems(changes) == lines
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "lines"),
+    [
+        ("dev", {"database.multi_az": False}, []),
+        (
+            "staging",
+            {"database.multi_az": False},
+            ["database.multi_az: false, but staging must survive the loss of a zone; write true"],
+        ),
+        (
+            "prod",
+            {"database.multi_az": False},
+            ["database.multi_az: false, but prod must survive the loss of a zone; write true"],
+        ),
+        ("dev", {"access": {"domain_name": "ml.example.com"}}, []),
+        (
+            "prod",
+            {"access.oidc": ...},
+            ["access.oidc: not given, but people must sign in to prod; name an identity provider"],
+        ),
+        (
+            "staging",
+            {"access.oidc": None},
+            ["access.oidc: not given, but people must sign in to staging; name an identity provider"],
+        ),
+        ("staging", {"retention.database_backups": "7d"}, []),
+        ("prod", {"retention.database_backups": "14d"}, []),
+        (
+            "prod",
+            {"retention.database_backups": "13d"},
+            ["retention.database_backups: 13d, but prod keeps backups for at least 14d"],
+        ),
+    ],
+)
+def test_what_people_rely_on(problems: Problems, name: str, changes: dict[str, Any], lines: list[str]) -> None:
+    assert problems(changes, name) == lines
+
+
+@pytest.mark.parametrize(
+    ("storage", "largest", "lines"),
+    [
+        (100, 110, []),
+        (100, 100, []),
+        (65_536, 65_536, []),
+        (
+            100,
+            109,
+            [
+                (
+                    "database: max_storage_gib is 109; RDS wants at least 10 % above storage_gib (100 + 10 % = 110), "
+                    "or exactly 100 to switch growth off"
+                )
+            ],
+        ),
+        # A tenth of 101 is not whole: 111.1 is rounded up.
+        (
+            101,
+            111,
+            [
+                (
+                    "database: max_storage_gib is 111; RDS wants at least 10 % above storage_gib (101 + 10 % = 112), "
+                    "or exactly 101 to switch growth off"
+                )
+            ],
+        ),
+    ],
+)
+def test_storage(problems: Problems, storage: int, largest: int, lines: list[str]) -> None:
+    assert problems({"database.storage_gib": storage, "database.max_storage_gib": largest}) == lines
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "line"),
+    [
+        ("logs", "3653d", None),
+        ("logs", "3654d", "3654d is out of range; 1d to 3653d are allowed"),
+        ("logs", "36h", "36h is not whole days; write 2d"),
+        ("metrics", "36h", None),
+        ("metrics", "1h", "1h is out of range; 2h to 400d are allowed"),
+        ("raw_data", "3651d", "3651d is out of range; 1d to 3650d are allowed"),
+        ("database_backups", "36d", "36d is out of range; 1d to 35d are allowed"),
+        ("database_backups", "23h", "23h is out of range; 1d to 35d are allowed"),
+    ],
+)
+def test_retention(problems: Problems, key: str, given: str, line: str | None) -> None:
+    assert problems({f"retention.{key}": given}) == ([] if line is None else [f"retention.{key}: {line}"])
+
+
+def test_each_rule_needs_sections_that_exist() -> None:
+    """A rule whose parameter is misspelt would wait for ever."""
+    for rule in RULES:
+        assert signature(rule).parameters.keys() <= Environment.model_fields.keys(), rule
+
+
+def test_environments_do_not_share_a_range_or_a_name(environments: Path) -> None:
+    dev, prod = load_environment("dev", environments), load_environment("prod", environments)
+    inside = dev.network.model_copy(update={"cidr": prod.network.cidr.supernet().supernet()})
+    wider = dev.model_copy(update={"network": inside, "access": prod.access})
+    assert list(conflicts({"dev.yaml": wider, "prod.yaml": prod})) == [
+        (
+            "dev.yaml: network.cidr: 10.48.0.0/14 overlaps 10.48.0.0/16 of prod.yaml in 65,536 addresses; give each "
+            "environment a range of its own"
+        ),
+        (
+            "dev.yaml: access.domain_name: ml.example.com is that of prod.yaml, too; give each environment a name of "
+            "its own"
+        ),
+    ]
+
+
+def test_the_environments_of_this_project_do_not_conflict(environments: Path) -> None:
+    all_of_them = {name: load_environment(name, environments) for name in environment_names(environments)}
+    assert len(all_of_them) == 3
+    assert list(conflicts(all_of_them)) == []
