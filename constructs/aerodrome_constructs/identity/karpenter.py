@@ -81,7 +81,9 @@ def karpenter_statements(
         allow(["ssm:GetParameter"], [f"arn:{partition}:ssm:{region}::parameter/aws/service/*"]),
         allow(["pricing:GetProducts"]),
         allow(["iam:PassRole"], [node_role_arn], {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}),
-        allow(["iam:CreateInstanceProfile", "iam:TagInstanceProfile"], profiles, mark),
+        allow(["iam:CreateInstanceProfile"], profiles, mark),
+        # Not with the request's tag alone: that would let it mark, and then change, anybody's profile.
+        allow(["iam:TagInstanceProfile"], profiles, {"StringEquals": {**mark["StringEquals"], **ours["StringEquals"]}}),
         allow(
             ["iam:AddRoleToInstanceProfile", "iam:DeleteInstanceProfile", "iam:RemoveRoleFromInstanceProfile"],
             profiles,

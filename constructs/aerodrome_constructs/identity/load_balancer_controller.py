@@ -63,10 +63,11 @@ def load_balancer_controller_statements(partition: str, cluster_name: str) -> li
         ),
         # Node security groups, which the controller opens for its load balancers, carry no tag of its own.
         allow(["ec2:AuthorizeSecurityGroupIngress", "ec2:CreateSecurityGroup", "ec2:RevokeSecurityGroupIngress"]),
+        # The mark is given on creation only. Who may give it later can make anybody's resource its own.
         allow(
             ["ec2:CreateTags"],
             [security_groups],
-            {**marked_ours, "StringEqualsIfExists": {"ec2:CreateAction": "CreateSecurityGroup"}},
+            {"StringEquals": {**marked_ours["StringEquals"], "ec2:CreateAction": "CreateSecurityGroup"}},
         ),
         allow(["ec2:CreateTags", "ec2:DeleteTags"], [security_groups], ours),
         allow(["ec2:DeleteSecurityGroup"], [security_groups], ours),
@@ -74,7 +75,16 @@ def load_balancer_controller_statements(partition: str, cluster_name: str) -> li
             ["elasticloadbalancing:CreateLoadBalancer", "elasticloadbalancing:CreateTargetGroup"],
             conditions=marked_ours,
         ),
-        allow(["elasticloadbalancing:AddTags"], balancers, marked_ours),
+        allow(
+            ["elasticloadbalancing:AddTags"],
+            balancers,
+            {
+                "StringEquals": {
+                    **marked_ours["StringEquals"],
+                    "elasticloadbalancing:CreateAction": ["CreateLoadBalancer", "CreateTargetGroup"],
+                }
+            },
+        ),
         allow(["elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"], balancers, ours),
         allow(["elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"], listeners),
         allow(
