@@ -7,6 +7,8 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from aerodrome_constructs.escape_hatch import resource_of
+
 # Families, not single types: Batch picks the size that fits the waiting jobs, and EC2 has more spot pools to give from.
 _INSTANCE_CLASSES = (
     ec2.InstanceClass.M5,
@@ -95,7 +97,7 @@ class BatchCompute(Construct):
         )
 
     def _instances(self, construct_id: str, vcpus: int, *, spot: bool) -> batch.ManagedEc2EcsComputeEnvironment:
-        return batch.ManagedEc2EcsComputeEnvironment(
+        environment = batch.ManagedEc2EcsComputeEnvironment(
             self,
             construct_id,
             vpc=self._props.vpc,
@@ -114,3 +116,9 @@ class BatchCompute(Construct):
             minv_cpus=0,
             maxv_cpus=vcpus,
         )
+        # The L2 names no version, which means the default one: the first, for ever. A change of the template would
+        # never reach an instance.
+        resource_of(environment, batch.CfnComputeEnvironment).add_property_override(
+            "ComputeResources.LaunchTemplate.Version", self._launch_template.latest_version_number
+        )
+        return environment
