@@ -92,8 +92,6 @@ def checked_retry(strategy: Json) -> Json:
     if rules and "attempts" not in strategy:
         raise ClientException("retryStrategy: evaluateOnExit needs attempts, too")
     for rule in rules:
-        if rule["action"].upper() not in {"RETRY", "EXIT"}:
-            raise ClientException(f"retryStrategy.evaluateOnExit: action {rule['action']!r} must be RETRY or EXIT")
         if not any(rule.get(condition) is not None for condition in _EXIT_CONDITIONS):
             raise ClientException(
                 f"retryStrategy.evaluateOnExit: an entry needs at least one of {', '.join(_EXIT_CONDITIONS)}"

@@ -23,6 +23,9 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
 }
 
+_ANY_CASE = frozenset({"RetryAction"})
+"""Enums whose values are not case sensitive, by their documentation."""
+
 
 @cache
 def service_model() -> ServiceModel:
@@ -89,7 +92,7 @@ def _scalar_problems(shape: Shape, value: object, path: str) -> Iterator[str]:
         yield _wrong_type(path, value, f"a value of type {shape.type_name}")
         return
     allowed = getattr(shape, "enum", None)
-    if allowed and value not in allowed:
+    if allowed and (str(value).upper() if shape.name in _ANY_CASE else value) not in allowed:
         yield (
             f"Value '{value}' at '{path}' failed to satisfy constraint: "
             f"Member must satisfy enum value set: [{', '.join(allowed)}]"
