@@ -3,6 +3,7 @@
 For the embedded AWS, where a stack takes milliseconds: the CDK CLI polls every 5 s. Needs boto3 and nothing else.
 """
 
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -43,8 +44,9 @@ class StackResult:
     seconds: float
 
 
+@functools.cache
 def make_client(service: str, endpoint: str, account: str, region: str) -> Any:  # noqa: ANN401 - boto3 makes the class
-    """A boto3 client of the embedded AWS, in an account of its."""
+    """A boto3 client of the embedded AWS, in an account of its; made once, as that takes boto3 a tenth of a second."""
     return boto3.session.Session().client(
         service,  # type: ignore[call-overload]  # the stubs list every service name as a literal
         endpoint_url=endpoint,

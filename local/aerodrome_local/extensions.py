@@ -7,6 +7,7 @@ from aerodrome_local.runtime import Runtime
 
 EXTENSIONS = (
     "resources.ec2",
+    "resources.ec2_describe",
     "resources.iam",
     "resources.s3",
     "resources.secretsmanager",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]  # of the embedded AWS's own environment, which mypy does not see
+import psutil
 
 MARKER = ".aerodrome-local"
 LOCK_SECONDS = 90.0

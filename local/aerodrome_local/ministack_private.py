@@ -22,6 +22,11 @@ from ministack.services.cloudformation.provisioners import _REPLACING_PROPERTIES
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as RESOURCE_HANDLERS
 from ministack.services.cloudformation.provisioners import _STACK_TAG_PROPERTY as STACK_TAG_PROPERTY
 from ministack.services.cloudformation.provisioners import _physical_name as physical_name
+from ministack.services.ec2 import _ACTION_MAP as EC2_ACTIONS
+from ministack.services.ec2 import _addresses as ec2_addresses
+from ministack.services.ec2 import _flow_logs as ec2_flow_logs
+from ministack.services.ec2 import _nat_gateways as ec2_nat_gateways
+from ministack.services.ec2 import _vpc_endpoints as ec2_vpc_endpoints
 from ministack.services.eks import _clusters as eks_clusters
 from ministack.services.eks import _nodegroups as eks_nodegroups
 from ministack.services.iam import _oidc_providers as oidc_providers
@@ -30,6 +35,7 @@ from ministack.services.s3 import _buckets as s3_buckets
 from ministack.services.secretsmanager import _resolve as resolve_secret
 
 __all__ = [
+    "EC2_ACTIONS",
     "NAME_SEED",
     "PINNED_VERSION",
     "REPLACING_PROPERTIES",
@@ -40,6 +46,10 @@ __all__ = [
     "all_stacks",
     "asgi_app",
     "check_version",
+    "ec2_addresses",
+    "ec2_flow_logs",
+    "ec2_nat_gateways",
+    "ec2_vpc_endpoints",
     "eks_clusters",
     "eks_nodegroups",
     "get_account_id",

@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # of the embedded AWS's own environment, which mypy does not see
+import psutil
 
 INSTANCE_VARIABLE = "AERODROME_LOCAL_INSTANCE"
 """Set to the state directory in the server and in every process that it starts: how an orphan is known to be ours."""

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import boto3
-import psutil  # type: ignore[import-untyped]  # of the embedded AWS's own environment, which mypy does not see
+import psutil
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 

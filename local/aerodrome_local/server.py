@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-import psutil  # type: ignore[import-untyped]  # of the embedded AWS's own environment, which mypy does not see
+import psutil
 
 from aerodrome_local import processes
 from aerodrome_local.instance import Instance, Server

@@ -4,6 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from aerodrome_local.ministack_private import ec2_flow_logs
 from aerodrome_local.resources.conversion import pick, tag_list
 from aerodrome_local.runtime import Created, Properties, Runtime
 
@@ -131,13 +132,15 @@ class _Ec2:
 
     def create_flow_log(self, _logical_id: str, properties: Properties, _stack_name: str) -> Created:
         arguments = pick(properties, *_FLOW_LOG_IDENTITY)
+        kept = dict(arguments)
         arguments["ResourceIds"] = [arguments.pop("ResourceId")]
-        result = self._client.create_flow_logs(
-            **arguments, TagSpecifications=_tag_specifications("vpc-flow-log", properties)
-        )
-        if result.get("Unsuccessful"):
-            raise ValueError(result["Unsuccessful"][0]["Error"]["Message"])
-        return result["FlowLogIds"][0], self._attributes(result["FlowLogIds"][0])
+        if "MaxAggregationInterval" in arguments:
+            arguments["MaxAggregationInterval"] = int(arguments["MaxAggregationInterval"])
+        flow_log_id = self._client.create_flow_logs(**arguments)["FlowLogIds"][0]
+        # The API of MiniStack drops most of it, the tags included.
+        self._runtime.on_event_loop(lambda: ec2_flow_logs[flow_log_id].update(kept))
+        self._tag(flow_log_id, {}, properties)
+        return flow_log_id, self._attributes(flow_log_id)
 
     def delete_flow_log(self, physical_id: str, _properties: Properties) -> None:
         self._client.delete_flow_logs(FlowLogIds=[physical_id])

@@ -1,0 +1,139 @@
+"""The embedded AWS in tests: started as a user would, and stacks deployed from a dict.
+
+Needs boto3 and nothing else, so tests use it from the project's own environment.
+"""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aerodrome_local.cloudformation import DeployError, StackOperation, delete_stack, find_stack, make_client
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = ROOT / ".venv-local" / "bin" / "python"
+ACCOUNT = "111122223333"
+REGION = "us-east-1"
+
+_STACK_SECONDS = 60.0
+
+Template = dict[str, Any]
+
+
+def run_command(
+    *arguments: str, state_dir: Path, variables: Mapping[str, str] | None = None, timeout_seconds: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m aerodrome_local`` to its end.
+
+    Args:
+        arguments: The command and its options.
+        state_dir: The embedded AWS's directory.
+        variables: Environment variables beside the caller's.
+        timeout_seconds: After that it is killed.
+    """
+    return subprocess.run(
+        [PYTHON, "-m", "aerodrome_local", *arguments, "--state-dir", state_dir],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=timeout_seconds,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "local"), **(variables or {})},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedAws:
+    """An embedded AWS that is up.
+
+    Attributes:
+        endpoint: The endpoint URL of every service.
+        state_dir: Its directory.
+        account: The account that clients and stacks are in unless told otherwise.
+        region: Their region.
+    """
+
+    endpoint: str
+    state_dir: Path
+    account: str = ACCOUNT
+    region: str = REGION
+
+    @classmethod
+    def start(cls, state_dir: Path, *options: str, variables: Mapping[str, str] | None = None) -> "EmbeddedAws":
+        """Start one in a directory. The caller stops it.
+
+        Raises:
+            RuntimeError: It did not start; with what it printed.
+        """
+        result = run_command("up", "--json", *options, state_dir=state_dir, variables=variables)
+        if result.returncode != 0:
+            raise RuntimeError(result.stderr)
+        return cls(json.loads(result.stdout)["endpoint"], state_dir)
+
+    def stop(self) -> dict[str, Any]:
+        """Stop it, and return what ``down --json`` says.
+
+        Raises:
+            RuntimeError: It could not be stopped; with what was printed.
+        """
+        result = run_command("down", "--json", state_dir=self.state_dir)
+        if result.returncode != 0:
+            raise RuntimeError(result.stderr)
+        stopped: dict[str, Any] = json.loads(result.stdout)
+        return stopped
+
+    def client(self, service: str, account: str | None = None) -> Any:  # noqa: ANN401 - boto3 makes the class at run time
+        """A boto3 client of it."""
+        return make_client(service, self.endpoint, account or self.account, self.region)
+
+    def stack(self, name: str, account: str | None = None) -> "Stack":
+        """A stack of it, which need not exist. What a stack's name may not have becomes a hyphen."""
+        return Stack(self.client("cloudformation", account), re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:60])
+
+
+class Stack:
+    """A stack of a test.
+
+    Attributes:
+        name: Its name.
+    """
+
+    def __init__(self, client: Any, name: str) -> None:  # noqa: ANN401 - boto3 makes the class at run time
+        self.name = name
+        self._client = client
+
+    def deploy(self, resources: Template, outputs: Template | None = None) -> dict[str, str]:
+        """Create it, or update it, with a stack tag ``stack-tag``, and return its outputs by name.
+
+        Args:
+            resources: The template's resources.
+            outputs: Output values by name.
+
+        Raises:
+            DeployError: It failed; with the resource's reason.
+        """
+        template = {
+            "Resources": resources,
+            "Outputs": {name: {"Value": value} for name, value in (outputs or {}).items()},
+        }
+        operation = StackOperation(self._client, self.name)
+        operation.start({"TemplateBody": json.dumps(template)}, tags={"stack-tag": "inherited"})
+        return dict(operation.wait(_STACK_SECONDS).outputs)
+
+    def physical_id(self, logical_id: str) -> str:
+        """What Ref gives for one of its resources."""
+        resource = self._client.describe_stack_resource(StackName=self.name, LogicalResourceId=logical_id)
+        return str(resource["StackResourceDetail"]["PhysicalResourceId"])
+
+    def delete(self) -> None:
+        """Delete it, and see it gone.
+
+        Raises:
+            DeployError: Something could not be deleted.
+        """
+        delete_stack(self._client, self.name, _STACK_SECONDS)
+        if find_stack(self._client, self.name) is not None:
+            raise DeployError(f"{self.name} is still there")
