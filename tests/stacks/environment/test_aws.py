@@ -5,6 +5,8 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.model import StringShape
+from botocore.session import get_session
 
 from aerodrome_stacks.environment import environment_names, load_environment
 from aerodrome_stacks.environment.aws import INSTANCE_TYPE, REGIONS, default_zones, instance_shape
@@ -12,10 +14,10 @@ from aerodrome_stacks.environment.aws import INSTANCE_TYPE, REGIONS, default_zon
 
 @pytest.fixture(scope="module")
 def instance_types() -> set[str]:
-    model = boto3.Session()._session.get_service_model("ec2")  # noqa: SLF001 - the one way to the model without a client
-    types = set(model.shape_for("InstanceType").enum)
-    assert len(types) > 1000
-    return types
+    shape = get_session().get_service_model("ec2").shape_for("InstanceType")
+    assert isinstance(shape, StringShape)
+    assert len(shape.enum) > 1000
+    return set(shape.enum)
 
 
 def test_regions_are_those_that_offer_every_service_but_the_one_with_two_zones() -> None:

@@ -69,7 +69,7 @@ REFUSED = (
 )
 
 
-def validated(kind: object, value: object) -> Any:  # noqa: ANN401 - each type becomes its own
+def validated(kind: Any, value: object) -> Any:  # noqa: ANN401 - any type, and what it becomes
     return TypeAdapter(kind).validate_python(value)
 
 
@@ -147,16 +147,16 @@ def test_schedule(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("0 3 * *", "has five fields|have five fields"),
+        ("0 3 * *", "have five fields"),
         ("0 3 * * ? *", "have five fields"),
         ("@daily", "have five fields"),
-        ("60 3 * * *", '"60" is not a minute of a schedule; 0 to 59 are allowed'),
-        ("0 24 * * *", '"24" is not a hour of a schedule; 0 to 23 are allowed'),
-        ("0 0 0 * *", '"0" is not a day of the month of a schedule; 1 to 31 are allowed'),
-        ("0 0 * foo *", '"foo" is not a month of a schedule; 1 to 12 or jan to dec are allowed'),
-        ("0 0 * * fri-mon", '"fri-mon" is not a day of the week of a schedule; 0 to 6 or sun to sat are allowed'),
-        ("0 0 * * 1,", '"" is not a day of the week'),
-        ("*/0 0 * * *", r'"\*/0" is not a minute'),
+        ("60 3 * * *", '"60" cannot be the minute of a schedule; 0 to 59 are allowed'),
+        ("0 24 * * *", '"24" cannot be the hour of a schedule; 0 to 23 are allowed'),
+        ("0 0 0 * *", '"0" cannot be the day of the month of a schedule; 1 to 31 are allowed'),
+        ("0 0 * foo *", '"foo" cannot be the month of a schedule; 1 to 12 or jan to dec are allowed'),
+        ("0 0 * * fri-mon", '"fri-mon" cannot be the day of the week of a schedule; 0 to 6 or sun to sat are allowed'),
+        ("0 0 * * 1,", '"" cannot be the day of the week'),
+        ("*/0 0 * * *", r'"\*/0" cannot be the minute'),
     ],
 )
 def test_no_schedule(text: str, message: str) -> None:
