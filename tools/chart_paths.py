@@ -60,6 +60,11 @@ def unknown_paths(values: Mapping[str, Any], known: set[str], free_form: set[str
     return list(_unknown(values, (), known, free_form))
 
 
+def paths_in(values: Mapping[str, Any]) -> set[str]:
+    """The paths of values: of every key, at every depth."""
+    return {write_path(path) for path in _paths_of_values(values, ())}
+
+
 def write_path(keys: Keys) -> str:
     """A path as text."""
     return ".".join(f'"{key}"' if "." in key else key for key in keys)
@@ -150,7 +155,7 @@ def _main() -> int:
     parts = [name for name in ("values.yaml", "values.schema.json", "templates", "charts") if (chart / name).exists()]
     print(f"# The value paths that {about['name']} {about['version']} knows, from its {', '.join(parts)}.")
     print(
-        f"# Written by: .venv/bin/python tools/chart_paths.py CHART_DIRECTORY > tests/charts/paths/{about['name']}.txt"
+        f"# Written by: .venv/bin/python tools/chart_paths.py {about['name']}/ > tests/charts/paths/{about['name']}.txt"
     )
     print("\n".join(sorted(known_paths(chart))))
     return 0

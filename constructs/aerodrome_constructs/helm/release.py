@@ -67,9 +67,6 @@ class HelmRelease(Construct):
             repository=props.spec.repository,
             version=None if props.spec.is_local else props.spec.version,
             chart_asset=self._folder_as_asset() if props.spec.is_local else None,
-            # Overridden below. They are given here, too, because the CDK looks for references to other stacks in
-            # properties and not in overrides: without this, a token of another stack would not become an import.
-            values=self.values,
         )
         resource = chart.node.find_child("Resource").node.default_child
         if not isinstance(resource, cdk.CfnResource):

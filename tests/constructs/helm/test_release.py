@@ -89,7 +89,9 @@ def test_nulls_of_both_sources_reach_the_template(tmp_path: Path) -> None:
 
 def test_values_of_another_stack_become_imports_beside_nulls(tmp_path: Path) -> None:
     producer = new_stack()
-    consumer = cdk.Stack(producer.node.root, "Consumer", env=cdk.Environment(account=ACCOUNT, region=REGION))
+    app = producer.node.root
+    assert isinstance(app, cdk.App)
+    consumer = cdk.Stack(app, "Consumer", env=cdk.Environment(account=ACCOUNT, region=REGION))
     role = iam.Role(producer, "Role", assumed_by=iam.AccountRootPrincipal())
     props = HelmReleaseProps(
         cluster=cluster(producer), spec=spec(tmp_path, values={"a": None}), values={"role": {"arn": role.role_arn}}

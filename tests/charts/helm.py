@@ -1,0 +1,67 @@
+"""Runs helm on charts of our own, and holds what comes out against the schemas of the API server."""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import yaml
+
+KUBERNETES_VERSIONS = ("1.35", "1.36")
+
+Manifest = Mapping[str, Any]
+
+_CUSTOM_RESOURCES = Path(__file__).parent / "crds"
+
+
+@dataclass(frozen=True)
+class Helm:
+    """A helm program.
+
+    Attributes:
+        program: Where it is.
+    """
+
+    program: Path
+
+    def lint(self, chart: Path, values: Mapping[str, Any]) -> str:
+        """Lint a chart strictly; a finding is an error that says what helm says."""
+        return self._run("lint", str(chart), "--strict", values=values)
+
+    def template(self, chart: Path, *, release: str, namespace: str, values: Mapping[str, Any]) -> list[Manifest]:
+        """The manifests of a release, as helm would send them to the API server."""
+        rendered = self._run("template", release, str(chart), "--namespace", namespace, values=values)
+        return [manifest for manifest in yaml.safe_load_all(rendered) if manifest]
+
+    def _run(self, *arguments: str, values: Mapping[str, Any]) -> str:
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(values, file)
+            file.flush()
+            done = subprocess.run(
+                [self.program, *arguments, "--values", file.name],
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+        assert done.returncode == 0, f"helm {arguments[0]} {arguments[1]}:\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+
+def problems(manifest: Manifest, kubernetes_version: str) -> list[str]:
+    """What the API server would refuse in a manifest, unknown keys included."""
+    group, _, _ = manifest["apiVersion"].rpartition("/")
+    custom = _CUSTOM_RESOURCES / f"{manifest['kind'].lower()}s.{group}.json"
+    if custom.is_file():
+        validator = jsonschema.Draft7Validator(json.loads(custom.read_text(encoding="utf-8")))
+        return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(manifest)]
+    try:
+        kubernetes_validate.validate(manifest, kubernetes_version, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return [f"{list(error.path)}: {error.message}"]
+    return []
