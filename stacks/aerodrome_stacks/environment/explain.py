@@ -42,7 +42,8 @@ def _mapping(given: Given) -> str:
 
 
 def _text(given: Given) -> str:
-    mend = "; write it in quotes" if isinstance(given.value, int | float) else ""
+    number = isinstance(given.value, int | float) and not isinstance(given.value, bool)
+    mend = "; write it in quotes" if number else ""
     return f"{describe(given.value)} stands where text is expected{mend}"
 
 

@@ -45,7 +45,7 @@ def listing(names: Iterable[object], conjunction: str = "and") -> str:
 
 def nearest(word: object, names: Iterable[str]) -> str | None:
     """Return the name that the writer probably meant, or None where nothing is close."""
-    close = get_close_matches(word.lower(), list(names), n=1, cutoff=0.7) if isinstance(word, str) else []
+    close = get_close_matches(word.lower(), list(names), n=1, cutoff=0.6) if isinstance(word, str) else []
     return close[0] if close else None
 
 
