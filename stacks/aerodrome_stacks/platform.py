@@ -5,12 +5,15 @@ from constructs import Construct
 from aerodrome_stacks.addons_stack import AddonsStack
 from aerodrome_stacks.batch_stack import BatchStack
 from aerodrome_stacks.cluster_stack import ClusterStack
+from aerodrome_stacks.database_stack import DatabaseStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.identity_stack import IdentityStack
 from aerodrome_stacks.keys_stack import KeysStack
 from aerodrome_stacks.network_stack import NetworkStack
 from aerodrome_stacks.observability_stack import ObservabilityStack
+from aerodrome_stacks.orchestrator_stack import OrchestratorStack
 from aerodrome_stacks.storage_stack import StorageStack
+from aerodrome_stacks.tracking_stack import TrackingStack
 
 
 def build_platform(scope: Construct, environment: Environment) -> None:
@@ -20,9 +23,11 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         scope: The app.
         environment: What the team decided.
     """
+    # AWS: what stands without Kubernetes.
     keys = KeysStack(scope, "Keys", environment=environment).ports
     network = NetworkStack(scope, "Network", environment=environment, log_key=keys.logs).ports
     storage = StorageStack(scope, "Storage", environment=environment, data_key=keys.data).ports
+    database = DatabaseStack(scope, "Database", environment=environment, network=network, keys=keys).ports
     batch = BatchStack(
         scope, "Batch", environment=environment, network=network, storage=storage, log_key=keys.logs
     ).ports
@@ -30,9 +35,8 @@ def build_platform(scope: Construct, environment: Environment) -> None:
     identity = IdentityStack(
         scope, "Identity", environment=environment, cluster=cluster, storage=storage, secrets_key=keys.secrets
     ).ports
-    addons = AddonsStack(
-        scope, "Addons", environment=environment, cluster=cluster, identity=identity, network=network
-    )
+    # Kubernetes: what is installed in the cluster, the controllers that the others need first.
+    addons = AddonsStack(scope, "Addons", environment=environment, cluster=cluster, identity=identity, network=network)
     observability = ObservabilityStack(
         scope,
         "Observability",
@@ -41,4 +45,25 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         identity=identity,
         secrets_key=keys.secrets,
         after=[addons],
+    )
+    OrchestratorStack(
+        scope,
+        "Orchestrator",
+        environment=environment,
+        cluster=cluster,
+        identity=identity,
+        storage=storage,
+        database=database,
+        batch=batch,
+        after=[addons, observability],
+    )
+    TrackingStack(
+        scope,
+        "Tracking",
+        environment=environment,
+        cluster=cluster,
+        identity=identity,
+        database=database,
+        artifacts=storage.mlflow_artifacts,
+        after=[addons, observability],
     )
