@@ -29,6 +29,7 @@ from ministack.services.ec2 import _nat_gateways as ec2_nat_gateways
 from ministack.services.ec2 import _vpc_endpoints as ec2_vpc_endpoints
 from ministack.services.eks import _clusters as eks_clusters
 from ministack.services.eks import _nodegroups as eks_nodegroups
+from ministack.services.eks import _pod_identity_associations as eks_pod_identities
 from ministack.services.iam import _oidc_providers as oidc_providers
 from ministack.services.s3 import DATA_DIR
 from ministack.services.s3 import _buckets as s3_buckets
@@ -52,6 +53,7 @@ __all__ = [
     "ec2_vpc_endpoints",
     "eks_clusters",
     "eks_nodegroups",
+    "eks_pod_identities",
     "get_account_id",
     "get_region",
     "main_loop",

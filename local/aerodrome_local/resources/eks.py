@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from aerodrome_local.ministack_private import eks_clusters, eks_nodegroups
+from aerodrome_local.ministack_private import eks_clusters, eks_nodegroups, eks_pod_identities
 from aerodrome_local.resources.conversion import boolean, camel, pick, tag_list, tag_map
 from aerodrome_local.runtime import Created, Properties, Runtime, current_region
 
@@ -195,11 +195,14 @@ class _Eks:
         )["association"]
         return association["associationArn"], _pod_identity_attributes(association)
 
-    def update_pod_identity(self, physical_id: str, old: Properties, new: Properties, _stack_name: str) -> Created:
+    def update_pod_identity(self, physical_id: str, _old: Properties, new: Properties, _stack_name: str) -> Created:
         association = self._client.update_pod_identity_association(
             **_pod_identity_fields(new), associationId=physical_id.rpartition("/")[2]
         )["association"]
-        self._retag(association["associationArn"], old, new)
+        # MiniStack's TagResource does not know this kind of ARN.
+        key = f"{new['ClusterName']}\0{association['associationId']}"
+        tags = tag_map(new.get("Tags"))
+        self._runtime.on_event_loop(lambda: eks_pod_identities[key].update(tags=tags))
         return physical_id, _pod_identity_attributes(association)
 
     def delete_pod_identity(self, physical_id: str, properties: Properties) -> None:

@@ -1,4 +1,4 @@
-"""AWS IAM: OpenID Connect providers, which turn the tokens of a cluster's service accounts into roles."""
+"""AWS IAM: OpenID Connect providers; and instance profiles, of which MiniStack's Ref gives the ARN, not the name."""
 
 from botocore.exceptions import ClientError
 
@@ -17,6 +17,13 @@ def install(runtime: Runtime) -> None:
         delete=iam.delete_provider,
         replaces=("Url",),
         tags=("Tags", "list"),
+    )
+    runtime.resource(
+        "AWS::IAM::InstanceProfile",
+        create=iam.create_profile,
+        update=iam.update_profile,
+        delete=iam.delete_profile,
+        replaces=("InstanceProfileName", "Path"),
     )
 
 
@@ -49,3 +56,32 @@ class _Iam:
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("NoSuchEntity", "NoSuchEntityException"):
                 raise
+
+    def create_profile(self, logical_id: str, properties: Properties, stack_name: str) -> Created:
+        name = properties.get("InstanceProfileName") or self._runtime.physical_name(stack_name, logical_id)
+        client = self._runtime.client("iam")
+        profile = client.create_instance_profile(InstanceProfileName=name, Path=properties.get("Path", "/"))
+        for role in properties["Roles"]:
+            client.add_role_to_instance_profile(InstanceProfileName=name, RoleName=role)
+        return name, {"Arn": profile["InstanceProfile"]["Arn"]}
+
+    def update_profile(self, physical_id: str, old: Properties, new: Properties, _stack_name: str) -> Created:
+        client = self._runtime.client("iam")
+        for role in old["Roles"]:
+            client.remove_role_from_instance_profile(InstanceProfileName=physical_id, RoleName=role)
+        for role in new["Roles"]:
+            client.add_role_to_instance_profile(InstanceProfileName=physical_id, RoleName=role)
+        profile = client.get_instance_profile(InstanceProfileName=physical_id)["InstanceProfile"]
+        return physical_id, {"Arn": profile["Arn"]}
+
+    def delete_profile(self, physical_id: str, _properties: Properties) -> None:
+        client = self._runtime.client("iam")
+        try:
+            profile = client.get_instance_profile(InstanceProfileName=physical_id)["InstanceProfile"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchEntity":
+                raise
+            return
+        for role in profile["Roles"]:
+            client.remove_role_from_instance_profile(InstanceProfileName=physical_id, RoleName=role["RoleName"])
+        client.delete_instance_profile(InstanceProfileName=physical_id)
