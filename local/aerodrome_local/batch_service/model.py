@@ -1,6 +1,6 @@
 """The records of the embedded Batch."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -111,8 +111,8 @@ class Job:
         return next((each["value"] for each in self.container["resourceRequirements"] if each["type"] == kind), None)
 
     def to_json(self) -> Json:
-        """The job as it is saved."""
-        return asdict(self)
+        """The job as it is saved. Shares its lists and dicts with the job."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @classmethod
     def from_json(cls, saved: Json) -> "Job":

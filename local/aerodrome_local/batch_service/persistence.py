@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from aerodrome_local.batch_service.model import Json
@@ -26,6 +28,16 @@ class Database:
         self._connection.execute(
             "CREATE TABLE IF NOT EXISTS records (kind TEXT, key TEXT, value TEXT, PRIMARY KEY (kind, key))"
         )
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Write all that is put and deleted meanwhile at once, which is also far quicker."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            # In memory nothing is undone after an error, so nothing is here.
+            self._connection.execute("COMMIT")
 
     def load(self, kind: str) -> dict[str, Json]:
         """All records of a kind, by key, in the order in which they were first put."""

@@ -4,6 +4,7 @@ import logging
 import shutil
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,13 +71,14 @@ class Runner:
             for execution in self._executions.values():
                 execution.stop(StopCause.HOST_LOST)
             threads = list(self._threads)
+        deadline = time.monotonic() + timeout
         for thread in threads:
-            thread.join(timeout)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def recover(self) -> None:
         """End what an earlier life of the server left running: its processes, and the attempts on record."""
         shutil.rmtree(self._settings.work_dir, ignore_errors=True)
-        with self._state.lock:
+        with self._state.changing():
             for job in list(self._state.on_host.values()):
                 if job.process is not None:
                     process_groups.kill_recorded(job.process)
@@ -88,7 +90,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - whatever it is, the job must not stay RUNNING for ever
             _log.exception("an attempt of job %s failed in the embedded Batch itself", job.id)
             outcome = _Outcome(reason=f"CannotStartContainerError: {error}")
-        with self._state.lock:
+        with self._state.changing():
             self._threads.discard(threading.current_thread())
             self._executions.pop(job.id, None)
             if self._stopping:
@@ -136,7 +138,7 @@ class Runner:
         queue_name = job.queue_arn.rpartition("/")[2]
         environment = job_environment.variables(job, self._settings, directory, secrets, queue_name)
         duration = None if job.timeout_seconds is None else job.timeout_seconds * self._settings.time_scale
-        with self._state.lock:
+        with self._state.changing():
             if job.terminated or self._stopping or job.status not in ON_HOST:
                 return _Outcome()
             # Started under the lock: a process is either on record or was never there.

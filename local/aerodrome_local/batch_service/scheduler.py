@@ -60,7 +60,7 @@ class Scheduler:
             self._changed.wait(delay)
             self._changed.clear()
             try:
-                with self._state.lock:
+                with self._state.changing():
                     delay = self.place_jobs()
             except Exception:  # noqa: BLE001 - one bad record must not stop every queue for good
                 _log.exception("the scheduler failed; it tries again when something changes")

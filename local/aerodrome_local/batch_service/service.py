@@ -96,7 +96,7 @@ class BatchService:
                 f"{operation} is not implemented by the embedded Batch; it has {', '.join(sorted(OPERATIONS))}"
             )
         shapes.check(operation, request)
-        with self._state.lock:
+        with self._state.changing():
             # Copies on both sides: what is stored is shared with nobody.
             answer = OPERATIONS[operation](self._core, scope, copy.deepcopy(request))
             return copy.deepcopy(answer)
@@ -128,7 +128,7 @@ class BatchService:
         except Exception as error:  # noqa: BLE001 - an answer is needed: a stack waits for it
             _log.exception("%s could not be checked", arn)
             problem = f"INTERNAL_ERROR - {error}"
-        with self._state.lock:
+        with self._state.changing():
             current = self._state.compute_environments.find(scope, arn)
             if current is None:
                 return

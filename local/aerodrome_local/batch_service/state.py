@@ -6,6 +6,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from aerodrome_local.batch_service.errors import ClientException
@@ -84,7 +85,7 @@ class Resources:
 class State:
     """The records, their indexes, and the one lock that guards them.
 
-    Every reader and writer holds :attr:`lock`. Nothing that may take long happens under it.
+    Every reader holds :attr:`lock`, and a writer does so with :meth:`changing`. Neither does what may take long.
     """
 
     def __init__(self, database: Database) -> None:
@@ -174,6 +175,12 @@ class State:
     def vcpus_in_use(self, compute_environment: str) -> float:
         """How many vCPUs the jobs on a compute environment take."""
         return sum(job.vcpus for job in self.on_host.values() if job.compute_environment == compute_environment)
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Hold the lock for changes that belong together: after a crash there are all of them or none."""
+        with self.lock, self._database.transaction():
+            yield
 
     def close(self) -> None:
         """Close the database."""

@@ -120,7 +120,7 @@ def test_a_large_array_ends_in_good_time(batch: Batch) -> None:
     batch.simple_queue()
     batch.definition("definition", "true")
     blocker = batch.submit(batch.definition("blocker", "sleep", "60"))
-    parent_id = batch.submit("definition", arrayProperties={"size": 3000}, dependsOn=[{"jobId": blocker}])
+    parent_id = batch.submit("definition", arrayProperties={"size": 1000}, dependsOn=[{"jobId": blocker}])
     batch.call("TerminateJob", jobId=blocker, reason="stop")
     parent = batch.ended(parent_id)
-    assert parent["arrayProperties"]["statusSummary"]["FAILED"] == 3000
+    assert parent["arrayProperties"]["statusSummary"]["FAILED"] == 1000

@@ -1,6 +1,7 @@
 """AWS Batch as a user meets it: over boto3, CloudFormation and EventBridge of a running embedded AWS."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -127,7 +128,7 @@ def batch(embedded_aws: EmbeddedAws) -> Any:  # noqa: ANN401 - boto3 makes the c
 
 @pytest.fixture
 def stack(embedded_aws: EmbeddedAws, request: pytest.FixtureRequest) -> Iterator[Stack]:
-    made = Stack(embedded_aws, request.node.name.replace("_", "-")[:60])
+    made = Stack(embedded_aws, re.sub("[^a-z0-9]+", "-", request.node.name)[:60].strip("-"))
     yield made
     made.delete()
 
@@ -162,7 +163,7 @@ def test_a_job_reads_from_s3_and_writes_to_s3(embedded_aws: EmbeddedAws, batch: 
         parameters={"bucket": ids["Bucket"], "key": "greeting"},
     )
     job = ended(batch, submitted["jobId"])
-    assert job["status"] == "SUCCEEDED", job
+    assert job["status"] == "SUCCEEDED", job["container"].get("reason")
     output = s3.get_object(Bucket=ids["Bucket"], Key="out/greeting")
     assert output["Body"].read() == b"HELLO"
     assert output["Metadata"] == {"job": job["jobId"]}
@@ -177,8 +178,8 @@ def test_a_job_reads_from_s3_and_writes_to_s3(embedded_aws: EmbeddedAws, batch: 
 def test_secrets_and_parameters_reach_the_job(embedded_aws: EmbeddedAws, batch: Any, stack: Stack) -> None:  # noqa: ANN401 - a boto3 client
     embedded_aws.client("ssm").put_parameter(Name="/test/region", Value="north", Type="SecureString")
     secrets = [
-        {"Name": "PASSWORD", "ValueFrom": {"Fn::Sub": "${Secret}:password::"}},
-        {"Name": "WHOLE", "ValueFrom": {"Ref": "Secret"}},
+        {"Name": "PASSWORD", "ValueFrom": {"Fn::Sub": "${Secret.Id}:password::"}},
+        {"Name": "WHOLE", "ValueFrom": {"Fn::GetAtt": ["Secret", "Id"]}},
         {"Name": "PLACE", "ValueFrom": "/test/region"},
     ]
     secret = json.dumps({"password": "hunter2"})
@@ -190,7 +191,7 @@ def test_secrets_and_parameters_reach_the_job(embedded_aws: EmbeddedAws, batch: 
     )
     submitted = batch.submit_job(jobName="show", jobQueue=ids["Queue"], jobDefinition=ids["Show"])
     job = ended(batch, submitted["jobId"])
-    assert job["status"] == "SUCCEEDED", job
+    assert job["status"] == "SUCCEEDED", job["container"].get("reason")
     (event,) = embedded_aws.client("logs").get_log_events(
         logGroupName="/aws/batch/job", logStreamName=job["container"]["logStreamName"]
     )["events"]
