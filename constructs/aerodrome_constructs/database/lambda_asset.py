@@ -1,0 +1,82 @@
+"""The code asset of the provisioner's Lambda function: its own package and the libraries that it needs."""
+
+import functools
+import importlib.metadata
+import shutil
+import tempfile
+from pathlib import Path, PurePath
+
+LIBRARIES = ("pg8000", "scramp", "asn1crypto", "python-dateutil", "six")
+"""pg8000 and all that it needs, each pure Python: what is installed at synth runs in Lambda as it is. boto3 comes with
+Lambda's runtime."""
+
+HANDLER = "aerodrome_constructs.database.provisioner_handler.handler.handle"
+"""The entry point in the asset. The parent packages have no ``__init__.py`` there, so the constructs stay behind."""
+
+_HANDLER_DIRECTORY = Path(__file__).with_name("provisioner_handler")
+_KEPT = frozenset({".py", ".pem"})
+
+
+def build(ca_bundle: Path | None = None) -> Path:
+    """Lay the asset out in a directory that exists until this process ends.
+
+    The files and their contents depend on the commit and the lock only, and so does the asset's hash, which the CDK
+    makes of both.
+
+    Args:
+        ca_bundle: Certificate authorities, in PEM, that the function verifies the database's certificate against.
+            Without them the connection is encrypted but not verified.
+
+    Raises:
+        RuntimeError: A library is missing, or is not pure Python any more.
+    """
+    return _build(None if ca_bundle is None else ca_bundle.resolve())
+
+
+@functools.cache
+def _build(ca_bundle: Path | None) -> Path:
+    root = Path(_keep(tempfile.TemporaryDirectory(prefix="database-provisioner-")))
+    package = root.joinpath(*HANDLER.split(".")[:-2])
+    _copy_tree(_HANDLER_DIRECTORY, package)
+    if ca_bundle is not None:
+        shutil.copyfile(ca_bundle, package / "ca-bundle.pem")
+    for library in LIBRARIES:
+        _copy_library(library, root)
+    return root
+
+
+_directories: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def _keep(directory: tempfile.TemporaryDirectory[str]) -> str:
+    _directories.append(directory)
+    return directory.name
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    for file in sorted(source.rglob("*")):
+        if file.suffix in _KEPT:
+            _copy(file, target / file.relative_to(source))
+
+
+def _copy_library(name: str, root: Path) -> None:
+    try:
+        files = importlib.metadata.files(name)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise RuntimeError(f"{name} is not installed: run `make setup`") from error
+    for file in files or ():
+        if file.suffix in {".so", ".pyd", ".dylib"}:
+            raise RuntimeError(f"{name} holds {file}: only pure Python runs in Lambda as it was installed here")
+        if file.suffix in _KEPT and ".." not in file.parts:
+            _copy(Path(str(file.locate())), root / file)
+        elif _is_licence(file):
+            _copy(Path(str(file.locate())), root / "licenses" / name / file.name)
+
+
+def _is_licence(file: PurePath) -> bool:
+    return file.parts[0].endswith(".dist-info") and file.name.upper().startswith(("LICENSE", "LICENCE", "COPYING"))
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)  # contents only: neither mode nor time

@@ -1,0 +1,181 @@
+"""RDS for PostgreSQL as the platform wants it: private, encrypted, TLS only, backed up, protected and retained."""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_rds as rds
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+PORT = 5432
+"""The port that clients connect to."""
+
+ENGINE_VERSION = rds.PostgresEngineVersion.of("16.14", "16")
+"""A version that RDS offers: it is in the list of engine versions that cfn-lint 1.58 takes from RDS. PostgreSQL's own
+wheels for the embedded AWS have the same one. RDS moves it on to later minor versions by itself."""
+
+MASTER_USERNAME = "platform_admin"
+
+_LOG_EXPORTS = ("postgresql", "upgrade")
+_MASTER_PASSWORD_LENGTH = 40
+
+_PARAMETERS = {
+    # A client that does not encrypt is refused, not warned.
+    "rds.force_ssl": "1",
+    # In milliseconds: a statement this slow is worth a line in the log.
+    "log_min_duration_statement": "1000",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresInstanceProps:
+    """What a PostgreSQL instance needs to know.
+
+    Attributes:
+        identifier: The instance's name in its account and region. As the instance has a name of its own, CloudFormation
+            refuses a change that would replace it.
+        vpc: The VPC that it is in.
+        subnets: Its subnets there, in two zones at least, with no way in or out of the VPC.
+        instance_type: Its class, without the leading ``db.``.
+        storage_gib: The storage that it starts with, in GiB. gp3 takes 20 and more.
+        max_storage_gib: What the storage may grow to by itself, in GiB. More than ``storage_gib``.
+        multi_az: Whether a standby in another zone takes over when the instance fails.
+        backup_retention: How far back it can be restored to any point in time, in whole days: 1 to 35.
+        data_key: The key that encrypts its storage, snapshots and Performance Insights.
+        secrets_key: The key that encrypts the master user's secret.
+        log_key: The key that encrypts its logs. Its policy must let CloudWatch Logs of the region use it.
+        log_retention: How long its logs are kept.
+    """
+
+    identifier: str
+    vpc: ec2.IVpc
+    subnets: ec2.SubnetSelection
+    instance_type: ec2.InstanceType
+    storage_gib: int
+    max_storage_gib: int
+    multi_az: bool
+    backup_retention: timedelta
+    data_key: kms.IKey
+    secrets_key: kms.IKey
+    log_key: kms.IKey
+    log_retention: logs.RetentionDays
+
+
+class PostgresInstance(Construct):
+    """A PostgreSQL instance that nobody can reach until :meth:`allow_from` says so. It stays when its stack goes.
+
+    Attributes:
+        instance: The instance.
+        security_group: The security group that it is in. It has no rule but those of :meth:`allow_from`.
+        master_secret: The master user's name and password, with the address to use them at.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, props: PostgresInstanceProps) -> None:
+        super().__init__(scope, construct_id)
+        self.security_group = ec2.SecurityGroup(
+            self, "SecurityGroup", vpc=props.vpc, description=f"PostgreSQL {props.identifier}", allow_all_outbound=False
+        )
+        # What the retained instance is in and uses stays with it: AWS would refuse to delete it anyway.
+        self.security_group.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+        engine = rds.DatabaseInstanceEngine.postgres(version=ENGINE_VERSION)
+        self.instance = rds.DatabaseInstance(
+            self,
+            "Resource",
+            instance_identifier=props.identifier,
+            engine=engine,
+            parameter_group=rds.ParameterGroup(
+                self,
+                "Parameters",
+                engine=engine,
+                description=f"Parameters of {props.identifier}",
+                parameters=_PARAMETERS,
+                removal_policy=cdk.RemovalPolicy.RETAIN,
+            ),
+            auto_minor_version_upgrade=True,
+            vpc=props.vpc,
+            subnet_group=rds.SubnetGroup(
+                self,
+                "Subnets",
+                description=f"Subnets of {props.identifier}",
+                vpc=props.vpc,
+                vpc_subnets=props.subnets,
+                removal_policy=cdk.RemovalPolicy.RETAIN,
+            ),
+            security_groups=[self.security_group],
+            publicly_accessible=False,
+            port=PORT,
+            instance_type=props.instance_type,
+            multi_az=props.multi_az,
+            storage_type=rds.StorageType.GP3,
+            allocated_storage=props.storage_gib,
+            max_allocated_storage=props.max_storage_gib,
+            storage_encrypted=True,
+            storage_encryption_key=props.data_key,
+            credentials=rds.Credentials.from_secret(self._master_secret(props)),
+            # Flyte 1 can only log in with a password (flyteadmin/pkg/repositories/database.go).
+            iam_authentication=False,
+            ca_certificate=rds.CaCertificate.RDS_CA_RSA2048_G1,
+            backup_retention=cdk.Duration.days(props.backup_retention.days),
+            copy_tags_to_snapshot=True,
+            delete_automated_backups=False,
+            deletion_protection=True,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+            enable_performance_insights=True,
+            performance_insight_encryption_key=props.data_key,
+            performance_insight_retention=rds.PerformanceInsightRetention.DEFAULT,
+            cloudwatch_logs_exports=list(_LOG_EXPORTS),
+        )
+        self._keep_logs(props)
+        secret = self.instance.secret
+        if secret is None:
+            raise TypeError("the CDK made a database instance without the secret that it was given")
+        self.master_secret = secret
+
+    @property
+    def host(self) -> str:
+        """The name that clients connect to."""
+        return self.instance.db_instance_endpoint_address
+
+    def allow_from(self, peer: ec2.IConnectable, description: str) -> None:
+        """Let a peer connect to the database.
+
+        Args:
+            peer: Who may.
+            description: What for, as the console shows it beside the rule.
+        """
+        self.security_group.connections.allow_from(peer, ec2.Port.tcp(PORT), description)
+
+    def _master_secret(self, props: PostgresInstanceProps) -> secretsmanager.ISecret:
+        # The CDK's own secret for a database has punctuation, which breaks connection strings.
+        return secretsmanager.Secret(
+            self,
+            "MasterSecret",
+            description=f"Master user of {props.identifier}",
+            encryption_key=props.secrets_key,
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                secret_string_template=json.dumps({"username": MASTER_USERNAME}),
+                generate_string_key="password",
+                exclude_punctuation=True,
+                password_length=_MASTER_PASSWORD_LENGTH,
+            ),
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+
+    def _keep_logs(self, props: PostgresInstanceProps) -> None:
+        for export in _LOG_EXPORTS:
+            # RDS would make these itself, unencrypted and for ever: they must be there before the instance is.
+            group = logs.LogGroup(
+                self,
+                f"{export.capitalize()}Log",
+                log_group_name=f"/aws/rds/instance/{props.identifier}/{export}",
+                retention=props.log_retention,
+                encryption_key=props.log_key,
+                # Kept with the instance, but not when making it failed: the name would be taken at the next try.
+                removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+            )
+            self.instance.node.add_dependency(group)

@@ -1,0 +1,92 @@
+import importlib.metadata
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aerodrome_constructs.database import lambda_asset
+from aerodrome_constructs.database.provisioner_handler.connection import CA_BUNDLE
+
+
+@pytest.fixture(scope="module")
+def asset() -> Path:
+    return lambda_asset.build()
+
+
+def test_the_function_is_importable_with_what_the_asset_holds(asset: Path) -> None:
+    module, function = lambda_asset.HANDLER.rsplit(".", 1)
+    # -I and -S: neither this project nor its site-packages can help. boto3 and botocore are Lambda's own.
+    program = f"""
+import importlib, sys, types
+for name in ("boto3", "botocore", "botocore.config", "botocore.exceptions"):
+    sys.modules[name] = types.ModuleType(name)
+sys.modules["botocore.config"].Config = object
+sys.modules["botocore.exceptions"].BotoCoreError = sys.modules["botocore.exceptions"].ClientError = Exception
+sys.path.insert(0, {str(asset)!r})
+assert callable(importlib.import_module({module!r}).{function})
+for name, module in sys.modules.items():
+    file = getattr(module, "__file__", None) or ""
+    assert not name.startswith("aws_cdk"), name
+    assert "site-packages" not in file, file
+"""
+    result = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", program], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_it_holds_everything_that_pg8000_needs(asset: Path) -> None:
+    needed, found = ["pg8000"], set[str]()
+    while needed:
+        name = needed.pop()
+        found.add(name)
+        requirements = [each for each in importlib.metadata.requires(name) or () if "extra ==" not in each]
+        needed.extend(re.split(r"[^A-Za-z0-9_-]", requirement)[0] for requirement in requirements)
+    assert found == set(lambda_asset.LIBRARIES)
+    assert {folder.name for folder in (asset / "licenses").iterdir()} == found
+
+
+def test_it_holds_source_and_licences_only(asset: Path) -> None:
+    files = [file.relative_to(asset) for file in asset.rglob("*") if file.is_file()]
+    assert Path("pg8000/native.py") in files
+    assert {file.suffix for file in files if file.parts[0] != "licenses"} == {".py"}
+    assert not [file for file in files if "__pycache__" in file.parts]
+    assert not [
+        file for file in files if file.parts[0] == "aerodrome_constructs" and "provisioner_handler" not in file.parts
+    ]
+
+
+def test_a_ca_bundle_goes_where_the_function_looks_for_it(tmp_path: Path) -> None:
+    bundle = tmp_path / "authorities.pem"
+    bundle.write_text("certificates")
+    placed = lambda_asset.build(bundle) / "aerodrome_constructs/database/provisioner_handler" / CA_BUNDLE.name
+    assert placed.read_text() == "certificates"
+
+
+def test_a_library_that_is_no_longer_pure_python_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bundle = tmp_path / "another.pem"  # an asset that no test has built yet
+    bundle.write_text("certificates")
+    compiled = importlib.metadata.PackagePath("pg8000/fast.so")
+    monkeypatch.setattr(importlib.metadata, "files", lambda _name: [compiled])
+    with pytest.raises(RuntimeError, match=r"pg8000 holds pg8000/fast\.so: only pure Python"):
+        lambda_asset.build(bundle)
+
+
+def test_two_builds_have_the_same_files_with_the_same_contents(asset: Path) -> None:
+    program = f"""
+import sys
+from pathlib import Path
+from aerodrome_constructs.database import lambda_asset
+again, first = lambda_asset.build(), Path({str(asset)!r})
+assert again != first
+contents = [
+    {{str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*") if file.is_file()}}
+    for root in (again, first)
+]
+assert len(contents[0]) > 50
+sys.exit(contents[0] != contents[1])
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
