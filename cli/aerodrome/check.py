@@ -37,7 +37,7 @@ def check(
         _refuse(
             [f"aerodrome: no folder environments/ with YAML files in {Path.cwd()} or above; name it with --directory"]
         )
-    names = (env,) if env else environment_names(where)
+    names = environment_names(where) if env is None else (env,)
     if not names:
         _refuse([f"{where}: no environment here; an environment is a file such as {environment_file('dev', where)}"])
     valid: dict[str, Environment] = {}

@@ -39,8 +39,8 @@ def check_cron(expression: str) -> str:
             if not _is_item(item.lower(), least, most, names):
                 allowed = f"{least} to {most}" + (f" or {names[0]} to {names[-1]}" if names else "")
                 raise refusal(
-                    f"{show(item)} cannot be the {name} of a schedule; {allowed} are allowed, ranges (1-5), lists (1,3) and "
-                    "steps (*/2)"
+                    f"{show(item)} cannot be the {name} of a schedule; {allowed} are allowed, ranges (1-5), "
+                    "lists (1,3) and steps (*/2)"
                 )
     return expression
 

@@ -48,6 +48,8 @@ from aerodrome_stacks.environment.section import Section
 # Beyond what a team asks for by intention, so that a slip of the keyboard is not a bill: 20,000 vCPUs are 208 of the
 # largest common instances (96 vCPUs).
 _VCPUS = 20_000
+_GIB = 8 * _VCPUS  # as in memory-optimized instances
+_GPUS = _VCPUS // 4  # a g4dn.xlarge has one for its four vCPUs, and no type has more
 
 
 def _zones_may_be_absent(schema: JsonDict) -> None:
@@ -162,9 +164,11 @@ class Database(Section):
 class Quota(Section):
     """The most that one project's pods may use at once in one domain."""
 
-    cpu: Annotated[Count, Ge(1)] = Field(description="vCPUs, at most what the cluster's nodes have together.")
-    memory_gib: Annotated[Count, Ge(1)] = Field(description="Memory, in GiB.")
-    gpu: Annotated[Count, Ge(0)] = Field(default=0, description="GPUs. Left out, none.")
+    cpu: Annotated[Count, Ge(1), Le(_VCPUS)] = Field(
+        description="vCPUs, at most what the cluster's nodes have together."
+    )
+    memory_gib: Annotated[Count, Ge(1), Le(_GIB)] = Field(description="Memory, in GiB.")
+    gpu: Annotated[Count, Ge(0), Le(_GPUS)] = Field(default=0, description="GPUs. Left out, none.")
 
 
 class Project(Section):

@@ -76,7 +76,7 @@ def changes(draw: st.DrawFn, parent: Any, key: Any, others: list[Any]) -> None: 
         case "swap":
             parent[key] = deepcopy(draw(st.sampled_from(others)))
         case "add" if isinstance(parent, dict):
-            parent[draw(TEXT)] = draw(JUNK)
+            parent[draw(st.one_of(TEXT, st.integers(), st.none(), st.booleans()))] = draw(JUNK)
         case "repeat" if isinstance(parent, list):
             parent.append(deepcopy(value))
         case "number" if isinstance(value, int):
