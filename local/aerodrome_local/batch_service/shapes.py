@@ -106,8 +106,8 @@ def _wrong_type(path: str, value: object, expected: str) -> str:
 def from_cloudformation(resource_type: str, operation: str, properties: Json) -> Json:
     """CloudFormation properties as the request of the operation that makes the resource.
 
-    The names differ only in their first letter's case, which the model resolves; text becomes the number or boolean
-    that the model asks for, as CloudFormation converts it.
+    The names differ only in their first letter's case, which the model resolves; text becomes the number, boolean or
+    enum value that the model asks for, as CloudFormation converts it.
 
     Raises:
         ValueError: A property that the request does not have.
@@ -134,10 +134,15 @@ def _convert(shape: Shape, value: Any, path: str) -> Any:  # noqa: ANN401 - any 
         return [_convert(shape.member, item, path) for item in value]
     if isinstance(shape, MapShape) and isinstance(value, dict):
         return {key: _convert(shape.value, item, f"{path}.{key}") for key, item in value.items()}
-    return _convert_scalar(shape.type_name, value)
+    return _convert_scalar(shape, value)
 
 
-def _convert_scalar(type_name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _convert_scalar(shape: Shape, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    type_name = shape.type_name
+    # CloudFormation takes "managed" for "MANAGED", and that is what the CDK writes.
+    for allowed in getattr(shape, "enum", None) or []:
+        if str(value).upper() == allowed.upper():
+            return allowed
     if type_name == "string" and isinstance(value, (bool, int, float)):
         return str(value).lower()
     if type_name == "boolean" and value in {"true", "True", "false", "False"}:

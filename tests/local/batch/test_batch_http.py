@@ -57,7 +57,8 @@ def test_every_operation_that_is_there_is_one_of_aws() -> None:
 def test_cloudformation_properties_become_a_request() -> None:
     properties = {
         "JobDefinitionName": "name",
-        "Type": "container",
+        "Type": "Container",
+        "PlatformCapabilities": ["fargate"],
         "Timeout": {"AttemptDurationSeconds": "60"},
         "PropagateTags": "true",
         "Parameters": {"InputPath": "s3://bucket"},
@@ -71,6 +72,7 @@ def test_cloudformation_properties_become_a_request() -> None:
     assert from_cloudformation("AWS::Batch::JobDefinition", "RegisterJobDefinition", properties) == {
         "jobDefinitionName": "name",
         "type": "container",
+        "platformCapabilities": ["FARGATE"],
         "timeout": {"attemptDurationSeconds": 60},
         "propagateTags": True,
         "parameters": {"InputPath": "s3://bucket"},
