@@ -2,7 +2,7 @@
 
 Anchors, aliases, merge keys and tags are refused: an environment is read line by line in reviews, and what stands in a
 line is what holds. Keys are text; other plain scalars follow the core schema of YAML 1.2 (section 10.3), in which
-``no`` and ``2026-11-21`` are text, too.
+``no`` and ``2026-11-21`` are text, too. Its octal, hexadecimal and infinite numbers are left out: they are text here.
 """
 
 import re
@@ -29,7 +29,11 @@ from aerodrome_stacks.environment.wording import show
 # The model is five levels deep.
 _DEEPEST = 20
 
-_WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+_WORDS = {
+    spelling: value
+    for word, value in (("true", True), ("false", False), ("null", None), ("~", None), ("", None))
+    for spelling in (word, word.title(), word.upper())
+}
 # No number of an environment has more than 12 digits; Python refuses to read one of more than 4,300.
 _INTEGER = re.compile(r"[-+]?[0-9]{1,40}")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]{1,40}(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]{1,40})?")
@@ -88,7 +92,7 @@ class _Open:
 
 
 class _Builder:
-    """Puts a document together from the parser's events, without recursion: a file may nest as deep as it likes."""
+    """Puts a document together from the parser's events, without recursion: no file can exhaust the stack."""
 
     def __init__(self) -> None:
         self.value: object = None
@@ -168,8 +172,8 @@ class _Builder:
 
 
 def _plain(text: str) -> object:
-    if text.lower() in _WORDS:
-        return _WORDS[text.lower()]
+    if text in _WORDS:
+        return _WORDS[text]
     if _INTEGER.fullmatch(text):
         return int(text)
     return float(text) if _FLOAT.fullmatch(text) else text

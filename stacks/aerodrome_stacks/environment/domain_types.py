@@ -90,6 +90,7 @@ SecretName = Annotated[
         pattern="[A-Za-z0-9/_+=.@-]+",
         form="the name of a secret; letters, digits and /_+=.@- are allowed, and an ARN or the secret itself is not",
         longest=512,
+        shown=False,
     ),
 ]
 RoleArn = Annotated[

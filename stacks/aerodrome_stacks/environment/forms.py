@@ -23,11 +23,13 @@ class Text:
         pattern: Regular expression for the whole text, in the dialect that Python and JSON Schema share.
         form: What the text is and how it looks, completing "... is not".
         longest: Most characters.
+        shown: Whether an error shows the text. Not where somebody may have put a secret.
     """
 
     pattern: str
     form: str
     longest: int
+    shown: bool = True
 
     def __get_pydantic_core_schema__(self, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._checked, handler(source))
@@ -36,10 +38,11 @@ class Text:
         return {**handler(schema), "pattern": f"^(?:{self.pattern})$", "maxLength": self.longest}
 
     def _checked(self, text: str) -> str:
+        given = show(text) if self.shown else "what is given"
         if len(text) > self.longest:
-            raise refusal(f"{show(text)} has {len(text)} characters; at most {self.longest} are allowed")
+            raise refusal(f"{given} has {len(text)} characters; at most {self.longest} are allowed")
         if not re.fullmatch(self.pattern, text):
-            raise refusal(f"{show(text)} is not {self.form}")
+            raise refusal(f"{given} is not {self.form}")
         return text
 
 

@@ -1,5 +1,6 @@
 """What each domain type takes and refuses, and what it becomes."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from ipaddress import IPv4Network
 from typing import Any
@@ -162,3 +163,10 @@ def test_schedule(text: str) -> None:
 def test_no_schedule(text: str, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         validated(Cron, text)
+
+
+@pytest.mark.parametrize("secret", ["hunter2!", "hunter2" * 100])
+def test_what_may_be_a_secret_is_not_printed(problems: Callable[..., list[str]], secret: str) -> None:
+    (line,) = problems({"access.oidc.client_secret_name": secret}, "prod")
+    assert line.startswith("access.oidc.client_secret_name: what is given ")
+    assert "hunter2" not in line
