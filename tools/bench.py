@@ -21,9 +21,10 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from aerodrome.embedded_aws import EmbeddedAws, run_embedded_aws
-from aerodrome.project import PROJECT
+from aerodrome.embedded_aws import EmbeddedAws, EmbeddedAwsError, run_embedded_aws
+from aerodrome.project import PROJECT, NotInstalledError
 from aerodrome.try_out import deploy
+from aerodrome_local.cloudformation import DeployError
 from aerodrome_local.deploy import deploy_assembly, read_assembly
 from aerodrome_stacks.environment import environment_names
 
@@ -329,4 +330,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (NotInstalledError, EmbeddedAwsError, deploy.CdkError, DeployError) as error:
+        sys.exit(f"bench: {error}")
