@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import psutil
@@ -32,12 +33,31 @@ def end(processes: list[psutil.Process], grace_seconds: float = GRACE_SECONDS) -
     names = {process.pid: _name(process) for process in processes}
     for process in processes:
         _send(process, signal.SIGTERM)
-    stuck: list[psutil.Process]
-    _, stuck = psutil.wait_procs(processes, timeout=grace_seconds)
+    stuck = _wait(processes, grace_seconds)
     for process in stuck:
         _send(process, signal.SIGKILL)
-    psutil.wait_procs(stuck, timeout=grace_seconds)
+    _wait(stuck, grace_seconds)
     return [(names[process.pid], process.pid) for process in stuck]
+
+
+def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait until the processes have ended and return those that have not.
+
+    psutil's own wait takes a process that has ended, and that its parent has not asked about, for a living one.
+    """
+    deadline = time.monotonic() + seconds
+    while left := [process for process in processes if _lives(process)]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    return left
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def _name(process: psutil.Process) -> str:

@@ -6,10 +6,7 @@ import sys
 import time
 from typing import Any
 
-import boto3
 import psutil
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from aerodrome_local import processes
 from aerodrome_local.instance import Instance, LocalAwsError, Server, get_json
@@ -133,16 +130,13 @@ def _facts(instance: Instance, server: Server, accounts: dict[str, Any]) -> dict
 
 
 def _databases(server: Server, account: str, region: str) -> list[dict[str, str]]:
-    client = boto3.session.Session().client(
-        "rds",
-        endpoint_url=server.endpoint,
-        aws_access_key_id=account,
-        aws_secret_access_key="embedded",  # noqa: S106 - any value will do: nothing is verified
-        region_name=region,
-        config=Config(proxies={}, retries={"total_max_attempts": 1}, read_timeout=10),
-    )
+    # boto3 takes longer to import than any other command takes in all.
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    from aerodrome_local.cloudformation import make_client  # noqa: PLC0415
+
     try:
-        instances = client.describe_db_instances()["DBInstances"]
+        instances = make_client("rds", server.endpoint, account, region).describe_db_instances()["DBInstances"]
     except (BotoCoreError, ClientError):
         return []  # `status` tells what it can
     return [
