@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,11 @@ class EmbeddedAws:
     def client(self, service: str, account: str | None = None) -> Any:  # noqa: ANN401 - boto3 makes the class at run time
         """A boto3 client of it."""
         return make_client(service, self.endpoint, account or self.account, self.region)
+
+    def view(self, name: str) -> Any:  # noqa: ANN401 - any JSON value
+        """What the server says of itself at ``/_aerodrome/NAME``: ``releases``, ``manifests``, ``audit``, ``status``."""
+        with urllib.request.urlopen(f"{self.endpoint}/_aerodrome/{name}", timeout=30) as answer:  # noqa: S310 - http
+            return json.load(answer)
 
     def stack(self, name: str, account: str | None = None) -> "Stack":
         """A stack of it, which need not exist. What a stack's name may not have becomes a hyphen."""

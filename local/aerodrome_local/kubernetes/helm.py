@@ -35,7 +35,7 @@ def find_helm() -> Path:
     """
     named = os.environ.get(BINARY_VARIABLE)
     if named:
-        if not os.access(named, os.X_OK):
+        if not Path(named).is_file() or not os.access(named, os.X_OK):
             raise HelmError(f"{BINARY_VARIABLE}={named} is no program that can be run")
         return Path(named)
     if sys.platform != "linux":
