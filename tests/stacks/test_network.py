@@ -1,0 +1,47 @@
+from collections.abc import Mapping
+from ipaddress import IPv4Network
+
+import pytest
+from tests.templates import TemplateJson, only, properties, resources, text, with_id
+
+from aerodrome_stacks.environment import Environment
+
+
+@pytest.fixture
+def network(stacks: Mapping[str, TemplateJson]) -> TemplateJson:
+    return stacks["Network"]
+
+
+def test_the_vpc_has_the_environments_range(network: TemplateJson, environment: Environment) -> None:
+    assert IPv4Network(only(network, "AWS::EC2::VPC")["CidrBlock"]) == environment.network.cidr
+
+
+def test_subnets_stand_in_the_environments_zones(network: TemplateJson, environment: Environment) -> None:
+    zones = [subnet["AvailabilityZone"] for subnet in properties(network, "AWS::EC2::Subnet").values()]
+    assert sorted(zones) == sorted(environment.network.availability_zones * 3)
+
+
+def test_there_are_as_many_nat_gateways_as_decided(network: TemplateJson, environment: Environment) -> None:
+    assert len(resources(network, "AWS::EC2::NatGateway")) == environment.network.nat_gateways
+
+
+@pytest.mark.cdk_variants("prod")
+def test_in_prod_no_zone_takes_anothers_way_out(network: TemplateJson) -> None:
+    assert len(resources(network, "AWS::EC2::NatGateway")) == 3
+
+
+def test_a_private_cluster_reaches_the_services_that_it_calls_privately(
+    network: TemplateJson, environment: Environment
+) -> None:
+    endpoints = properties(network, "AWS::EC2::VPCEndpoint").values()
+    private = {text(one["ServiceName"]) for one in endpoints if one["VpcEndpointType"] == "Interface"}
+    assert bool(private) is (environment.cluster.public_endpoint_cidrs == ())
+
+
+def test_flow_logs_are_encrypted_with_the_key_for_logs(network: TemplateJson) -> None:
+    assert "keys:ExportsOutputFnGetAttLogs" in text(with_id(network, "AWS::Logs::LogGroup", "FlowLogs")["KmsKeyId"])
+
+
+def test_flow_logs_are_kept_as_long_as_decided(network: TemplateJson, environment: Environment) -> None:
+    kept = with_id(network, "AWS::Logs::LogGroup", "FlowLogs")["RetentionInDays"]
+    assert kept >= environment.retention.logs.days
