@@ -67,14 +67,14 @@ def _copy_library(name: str, root: Path) -> None:
     for file in files or ():
         if file.suffix in {".so", ".pyd", ".dylib"}:
             raise RuntimeError(f"{name} holds {file}: only pure Python runs in Lambda as it was installed here")
-        if file.suffix in _KEPT and ".." not in file.parts:
+        if ".." not in file.parts and (file.suffix in _KEPT or _is_kept_metadata(file)):
             _copy(Path(str(file.locate())), root / file)
-        elif _is_licence(file):
-            _copy(Path(str(file.locate())), root / "licenses" / name / file.name)
 
 
-def _is_licence(file: PurePath) -> bool:
-    return file.parts[0].endswith(".dist-info") and file.name.upper().startswith(("LICENSE", "LICENCE", "COPYING"))
+def _is_kept_metadata(file: PurePath) -> bool:
+    """Licences, and METADATA, in which pg8000 and scramp look up their own version when they are imported."""
+    kept = ("METADATA", "LICENSE", "LICENCE", "COPYING")
+    return file.parts[0].endswith(".dist-info") and file.name.upper().startswith(kept)
 
 
 def _copy(source: Path, target: Path) -> None:

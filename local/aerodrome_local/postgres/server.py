@@ -224,7 +224,7 @@ class Server:
             CREATE ROLE rds_superuser NOLOGIN;
             GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO rds_superuser WITH ADMIN OPTION;
             CREATE ROLE {master} LOGIN CREATEDB CREATEROLE PASSWORD {literal(scram_verifier(password))};
-            GRANT rds_superuser TO {master};
+            GRANT rds_superuser TO {master} WITH ADMIN OPTION;
             ALTER DATABASE postgres OWNER TO {master};
             """
         )

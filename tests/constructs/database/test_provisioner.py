@@ -1,7 +1,6 @@
 import json
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk

@@ -36,15 +36,7 @@ def open_connection(host: str, port: int, credentials: Credentials, deadline: De
     """
     while True:
         try:
-            return pg8000.native.Connection(
-                credentials.username,
-                host=host,
-                database="postgres",
-                password=credentials.password,
-                sock=_open_socket(host, port, deadline),
-                ssl_context=False,  # TLS is on already
-                application_name="aerodrome-database-provisioner",
-            )
+            return _sign_in(host, port, credentials, deadline)
         except ssl.SSLError as error:
             raise ProvisioningError(f"TLS with {host}:{port} failed: {error.reason or error}") from error
         except DatabaseError as error:
@@ -54,6 +46,23 @@ def open_connection(host: str, port: int, credentials: Credentials, deadline: De
         except (InterfaceError, OSError) as error:
             problem = str(error)
         _wait(deadline, f"cannot connect to {host}:{port}: {problem}")
+
+
+def _sign_in(host: str, port: int, credentials: Credentials, deadline: Deadline) -> pg8000.native.Connection:
+    encrypted = _open_socket(host, port, deadline)
+    try:
+        return pg8000.native.Connection(
+            credentials.username,
+            host=host,
+            database="postgres",
+            password=credentials.password,
+            sock=encrypted,
+            ssl_context=False,  # TLS is on already
+            application_name="aerodrome-database-provisioner",
+        )
+    except BaseException:
+        encrypted.close()
+        raise
 
 
 def _open_socket(host: str, port: int, deadline: Deadline) -> ssl.SSLSocket:

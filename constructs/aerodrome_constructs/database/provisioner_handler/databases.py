@@ -31,20 +31,20 @@ _REFUSED_ATTRIBUTES = {
 
 @contextmanager
 def exclusive(connection: pg8000.native.Connection, deadline: Deadline) -> Iterator[None]:
-    """Keep every other run on this instance waiting; the lock ends with the connection at the latest.
+    """Keep every other run on this instance waiting. The connection, and the lock with it, is closed at the end.
 
     Raises:
         ProvisioningError: Another run did not end in time.
     """
     milliseconds = max(int(deadline.remaining() * 1000), 1)
-    # Of both: a statement of ours may not outlive the function, nor wait for a lock that long.
-    connection.run(f"SET statement_timeout = {milliseconds}")
-    connection.run(f"SET lock_timeout = {milliseconds}")
     try:
-        connection.run("SELECT pg_advisory_lock(:key)", key=_LOCK)
-    except DatabaseError as error:
-        raise ProvisioningError(f"another run has not ended: {message(error)}") from None
-    try:
+        # Of both: a statement of ours may neither outlive the function nor wait for a lock that long.
+        connection.run(f"SET statement_timeout = {milliseconds}")
+        connection.run(f"SET lock_timeout = {milliseconds}")
+        try:
+            connection.run("SELECT pg_advisory_lock(:key)", key=_LOCK)
+        except DatabaseError as error:
+            raise ProvisioningError(f"another run has not ended: {message(error)}") from None
         yield
     finally:
         with suppress(InterfaceError, OSError):  # a connection that broke is closed
