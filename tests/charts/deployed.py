@@ -56,11 +56,16 @@ def deployed_releases(assembly: Assembly) -> dict[str, DeployedRelease]:
     releases = {
         resource["Properties"]["Release"]: _release(stack, resource["Properties"])
         for stack, template in assembly.stacks.items()
-        for resource in json.loads(json.dumps(template))["Resources"].values()
+        for resource in resources_of(template).values()
         if resource["Type"] == _HELM_CHART
     }
     assert releases, "the app has no Helm release"
     return releases
+
+
+def resources_of(template: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The resources of a template by logical ID."""
+    return dict(template["Resources"])
 
 
 def specs() -> dict[str, ReleaseSpec]:
