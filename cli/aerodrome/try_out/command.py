@@ -35,7 +35,11 @@ def try_out(
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         environment = load_environment(env, PROJECT.environments)
-        steps.run(environment, (state_dir or PROJECT.embedded_aws_state).absolute(), Display(Console(highlight=False)))
+        steps.run(
+            environment,
+            (state_dir or PROJECT.embedded_aws_state).absolute(),
+            Display(Console(highlight=False, soft_wrap=True)),
+        )
     except InvalidEnvironmentError as error:
         typer.echo("\n".join(error.problems), err=True)
         raise typer.Exit(_INVALID) from None

@@ -53,4 +53,4 @@ class Display:
             yield step
         self.seconds[title] = time.monotonic() - begin
         result = f": {step.result}" if step.result else ""
-        self.console.print(f"[green]✓[/] {title}{result} [dim]({self.seconds[title]:.1f} s)[/]", highlight=False)
+        self.console.print(f"[green]✓[/] {title}{result} [dim]({self.seconds[title]:.1f} s)[/]")

@@ -84,9 +84,9 @@ def _summarize(aws: EmbeddedAws, environment: Environment, places: job.Places, d
         resources = aws.cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack["StackName"])
         count = len(resources.build_full_result()["StackResourceSummaries"])
         stacks.add_row(stack["StackName"], stack["StackStatus"], str(count))
-    releases = Table("release", "namespace", "chart", "version", box=None, pad_edge=False)
+    releases = Table("release", "namespace", "chart version", box=None, pad_edge=False)
     for release in sorted(aws.releases(), key=lambda release: str(release["release"])):
-        releases.add_row(release["release"], release["namespace"], release["chart"], release["version"])
+        releases.add_row(release["release"], release["namespace"], release["version"] or "a chart of this project")
     console.print("\n[bold]What now stands[/]")
     console.print(stacks)
     console.print()
@@ -95,12 +95,12 @@ def _summarize(aws: EmbeddedAws, environment: Environment, places: job.Places, d
     metrics = job.metrics(aws, places)
     console.print(f"\ncluster   aerodrome-{environment.name}, Kubernetes {environment.cluster.kubernetes_version}")
     console.print(f"queue     {places.queue}: spot first, on-demand when there is no spot")
-    console.print(f"buckets   {len(buckets)}, such as {places.output_bucket}", soft_wrap=True)
+    console.print(f"buckets   {len(buckets)}, such as {places.output_bucket}")
     console.print(
         f"model     trained on {metrics['rows']} rows: accuracy {metrics['accuracy']:.3f}, "
         f"ROC AUC {metrics['roc_auc']:.3f}"
     )
-    console.print(f"          s3://{places.output_bucket}/{job.OUTPUT_PREFIX}/model.joblib", soft_wrap=True)
+    console.print(f"          s3://{places.output_bucket}/{job.OUTPUT_PREFIX}/model.joblib")
     console.print(
         "\n[bold]What to type next[/]\n"
         "  .venv/bin/aerodrome local status      how to point the AWS CLI or boto3 at it\n"
