@@ -1,7 +1,6 @@
 """The modules that add to MiniStack what the platform's stacks need."""
 
 import importlib
-import importlib.util
 
 from aerodrome_local.runtime import Runtime
 
@@ -12,6 +11,7 @@ EXTENSIONS = (
     "resources.s3",
     "resources.secretsmanager",
     "resources.eks",
+    "resources.lambda_functions",
     "resources.budgets",
     "resources.cdk",
     "kubernetes",
@@ -24,7 +24,4 @@ EXTENSIONS = (
 def install_all(runtime: Runtime) -> None:
     """Install every extension."""
     for name in EXTENSIONS:
-        module_name = f"aerodrome_local.{name}"
-        if importlib.util.find_spec(module_name) is None:
-            continue
-        importlib.import_module(module_name).install(runtime)
+        importlib.import_module(f"aerodrome_local.{name}").install(runtime)

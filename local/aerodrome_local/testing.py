@@ -91,7 +91,7 @@ class EmbeddedAws:
         return make_client(service, self.endpoint, account or self.account, self.region)
 
     def view(self, name: str) -> Any:  # noqa: ANN401 - any JSON value
-        """What the server says of itself at ``/_aerodrome/NAME``: ``releases``, ``manifests``, ``audit``, ``status``."""
+        """What the server says at ``/_aerodrome/NAME``: ``releases``, ``manifests``, ``audit`` or ``status``."""
         with urllib.request.urlopen(f"{self.endpoint}/_aerodrome/{name}", timeout=30) as answer:  # noqa: S310 - http
             return json.load(answer)
 

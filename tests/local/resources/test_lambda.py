@@ -89,7 +89,13 @@ def test_function_with_a_layer(embedded_aws: EmbeddedAws, stack: Stack, code: An
         variables = {"Variables": {"WHO": who}}
         return {
             "Layer": layer,
-            "Function": function(source, Environment=variables, Layers=[{"Ref": "Layer"}], MemorySize=256),
+            "Function": function(
+                source,
+                Environment=variables,
+                Layers=[{"Ref": "Layer"}],
+                MemorySize=256,
+                VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
+            ),
             "Permission": {
                 "Type": "AWS::Lambda::Permission",
                 "Properties": {
@@ -109,6 +115,7 @@ def test_function_with_a_layer(embedded_aws: EmbeddedAws, stack: Stack, code: An
     found = client.get_function_configuration(FunctionName=name)
     assert (found["FunctionArn"], found["MemorySize"], found["Timeout"]) == (outputs["Arn"], 256, 20)
     assert [item["Arn"] for item in found["Layers"]] == [outputs["Layer"]]
+    assert (found["VpcConfig"]["SubnetIds"], found["VpcConfig"]["SecurityGroupIds"]) == (["subnet-1"], ["sg-1"])
     statement = json.loads(client.get_policy(FunctionName=name)["Policy"])["Statement"][0]
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
     assert answer() == "hello world"

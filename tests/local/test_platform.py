@@ -1,0 +1,157 @@
+"""The platform itself on the embedded AWS: it deploys, nothing of it is lost in silence, and every type has a test."""
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aerodrome_local.cloudformation import DeployError, StackResult
+from aerodrome_local.deploy import deploy_assembly, read_assembly
+from aerodrome_local.testing import EmbeddedAws
+from pytest_cdk.settings import Settings
+from pytest_cdk.synth import load_app_function, synthesize
+
+HERE = Path(__file__).parent
+ENVIRONMENT = "dev"
+
+
+@pytest.fixture(scope="module")
+def assembly(cdk_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cloud assembly of the smallest environment, with its assets: the fixture ``cdk_assembly`` has none."""
+    return synthesize(
+        load_app_function(cdk_settings.app, cdk_settings.root),
+        ENVIRONMENT,
+        cdk_json=cdk_settings.cdk_json,
+        outdir=tmp_path_factory.mktemp("cdk.out"),
+        stage_assets=True,
+    ).directory
+
+
+@pytest.fixture(scope="module")
+def platform(embedded_aws: EmbeddedAws, assembly: Path) -> dict[str, StackResult]:
+    """The platform, deployed."""
+    return deploy_assembly(assembly, embedded_aws.endpoint)
+
+
+def resources(assembly: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for stack in read_assembly(assembly):
+        for resource in json.loads(stack.template_file.read_text())["Resources"].values():
+            yield resource["Type"], resource
+
+
+def test_every_stack_stands_and_stays(
+    embedded_aws: EmbeddedAws, assembly: Path, platform: dict[str, StackResult]
+) -> None:
+    assert {result.status for result in platform.values()} == {"CREATE_COMPLETE"}
+    assert set(platform) == {stack.name for stack in read_assembly(assembly)}
+    again = deploy_assembly(assembly, embedded_aws.endpoint)
+    assert [name for name, result in again.items() if result.changed] == []
+
+
+@pytest.mark.usefixtures("platform")
+def test_every_chart_is_a_recorded_release(embedded_aws: EmbeddedAws, assembly: Path) -> None:
+    charts = [
+        resource["Properties"]["Release"]
+        for resource_type, resource in resources(assembly)
+        if resource_type == "Custom::AWSCDK-EKS-HelmChart"
+    ]
+    assert charts, "the platform installs charts"
+    recorded = {release["release"]: release for release in embedded_aws.view("releases")}
+    assert set(charts) <= set(recorded)
+    for name in charts:
+        release = recorded[name]
+        assert release["revision"] == 1
+        # No intrinsic function and no token is left: these are the values that Helm would get.
+        assert "Fn::" not in json.dumps(release["values"])
+        assert "${Token" not in json.dumps(release["values"])
+        assert release["rendered"]["done"] or release["repository"], f"{name} has a local chart and is not rendered"
+
+
+@pytest.mark.usefixtures("platform")
+def test_every_property_is_read_or_reviewed(embedded_aws: EmbeddedAws, assembly: Path) -> None:
+    audit = embedded_aws.view("audit")
+    assert audit["recording"] is True
+    used = {
+        f"{resource_type}.{name}"
+        for resource_type, resource in resources(assembly)
+        for name in resource.get("Properties", {})
+    }
+    # The audit is of the whole session: other tests' stacks may use more properties than the platform does.
+    dropped = {f"{kind}.{name}" for kind, names in audit["unread"].items() for name in names} & used
+    reviewed = {}
+    for line in (HERE / "dropped_properties.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            name, separator, reason = line.partition(": ")
+            assert separator, f"no reason given: {line}"
+            assert reason, f"no reason given: {line}"
+            reviewed[name] = reason
+    assert sorted(dropped - set(reviewed)) == [], "the embedded AWS drops these: mend that, or review and list them"
+    assert sorted(set(reviewed) - dropped) == [], "these lines of dropped_properties.txt are not needed any more"
+
+
+def types_in_tests() -> set[str]:
+    """The resource types that stand in a template of a test: as the text of a member ``Type`` in a dict."""
+    found: set[str] = set()
+    for file in HERE.rglob("test_*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Dict):
+                found.update(
+                    value.value
+                    for key, value in zip(node.keys, node.values, strict=True)
+                    if isinstance(key, ast.Constant) and key.value == "Type"
+                    if isinstance(value, ast.Constant) and isinstance(value.value, str) and "::" in value.value
+                )
+    return found
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_every_type_of_the_platform_has_a_test(environment: str) -> None:
+    templates = sorted((HERE.parent / "snapshots" / environment).glob("*.json"))
+    assert templates, "the reviewed templates are there"
+    used = {resource["Type"] for file in templates for resource in json.loads(file.read_text())["Resources"].values()}
+    assert len(used) > 20
+    assert sorted(used - types_in_tests()) == [], "the platform uses these types, and no test of the embedded AWS does"
+
+
+def test_a_failed_stack_says_which_resource_and_why(embedded_aws: EmbeddedAws, tmp_path: Path) -> None:
+    write_assembly(
+        tmp_path,
+        first={"Queue": {"Type": "AWS::SQS::Queue"}},
+        second={
+            "Provider": {
+                "Type": "Custom::AWSCDK-EKS-KubernetesResource",
+                "Properties": {"ServiceToken": "-", "ClusterName": "no-such-cluster", "Manifest": "[]"},
+            }
+        },
+        third={"Topic": {"Type": "AWS::SNS::Topic"}},
+    )
+    with pytest.raises(DeployError) as failure:
+        deploy_assembly(tmp_path, embedded_aws.endpoint, account="444455556666")
+    assert "second: ROLLBACK_COMPLETE" in str(failure.value)
+    assert "Provider (Custom::AWSCDK-EKS-KubernetesResource): there is no cluster 'no-such-cluster'" in str(
+        failure.value
+    )
+    status = embedded_aws.view("status")["accounts"]["444455556666"]["stacks"]
+    assert status == {"CDKToolkit": "CREATE_COMPLETE", "first": "CREATE_COMPLETE", "second": "ROLLBACK_COMPLETE"}
+
+    with pytest.raises(DeployError, match="no stack fourth"):
+        deploy_assembly(tmp_path, embedded_aws.endpoint, account="444455556666", stacks=["fourth"])
+    only = deploy_assembly(tmp_path, embedded_aws.endpoint, account="444455556666", stacks=["first"])
+    assert (list(only), only["first"].changed) == (["first"], False)
+
+
+def write_assembly(directory: Path, **stacks: dict[str, Any]) -> None:
+    """A cloud assembly in which each stack depends on the one before."""
+    artifacts: dict[str, Any] = {}
+    for name, template in stacks.items():
+        (directory / f"{name}.template.json").write_text(json.dumps({"Resources": template}))
+        artifacts[name] = {
+            "type": "aws:cloudformation:stack",
+            "environment": "aws://unknown-account/unknown-region",
+            "properties": {"templateFile": f"{name}.template.json"},
+            "dependencies": list(artifacts)[-1:],
+        }
+    (directory / "manifest.json").write_text(json.dumps({"artifacts": artifacts}))
