@@ -62,6 +62,7 @@ class IdentityStack(AerodromeStack):
         )
         self._cluster = cluster
         self._storage = storage
+        self._projects = Construct(self, "Projects")
         projects = {
             (project.name, domain): self._project_role(project.name, domain)
             for project in environment.projects
@@ -174,17 +175,27 @@ class IdentityStack(AerodromeStack):
         return service_accounts.KARPENTER, role
 
     def _project_role(self, project: str, domain: str) -> iam.Role:
-        # Flyte runs a project's pods in the namespace <project>-<domain>, as its default service account.
-        role = self._role(
-            f"Project{_pascal_case(project)}{_pascal_case(domain)}",
-            ServiceAccount(f"{project}-{domain}", "default"),
-            name=self._project_role_name(project, domain),
-            trusted_services=("ecs-tasks.amazonaws.com",),
-        )
+        # Flyte runs a project's pods in the namespace <project>-<domain>, as its default service account. The namespace
+        # is the ID, too: two never make one ID.
+        namespace = f"{project}-{domain}"
+        role = ServiceAccountRole(
+            self._projects,
+            namespace,
+            ServiceAccountRoleProps(
+                service_account=ServiceAccount(namespace, "default"),
+                oidc_issuer=self._cluster.oidc_issuer,
+                role_name=self._project_role_name(project, domain),
+                trusted_services=("ecs-tasks.amazonaws.com",),
+            ),
+        ).role
         storage, own = self._storage, f"{project}/{domain}/*"
-        # Flyte keeps an execution's inputs and outputs below metadata/<store>/<project>-<domain>-<execution>.
-        storage.metadata.grant_read_write(role, f"metadata/*/{project}-{domain}-*")
-        storage.raw_data.grant_read_write(role, own)
+        # Flyte keeps an execution's inputs and outputs below metadata/<store>/<project>-<domain>-<execution>, and the
+        # code that `pyflyte` uploads below <project>/<domain>.
+        storage.metadata.grant_read_write(role, f"metadata/*/{namespace}-*")
+        storage.metadata.grant_read(role, own)
+        # What tasks hand to each other lies below <two characters>/<execution>-<node>-<attempt>, which names neither
+        # project nor domain: flytepropeller's NewShardedRawOutputPath. So projects can read each other's.
+        storage.raw_data.grant_read_write(role)
         storage.batch_input.grant_read(role, own)
         storage.batch_output.grant_read_write(role, own)
         return role
@@ -200,22 +211,6 @@ class IdentityStack(AerodromeStack):
             raise ValueError(message)
         return name
 
-    def _role(
-        self,
-        construct_id: str,
-        service_account: ServiceAccount,
-        *,
-        name: str | None = None,
-        trusted_services: tuple[str, ...] = (),
-    ) -> iam.Role:
-        props = ServiceAccountRoleProps(
-            service_account=service_account,
-            oidc_issuer=self._cluster.oidc_issuer,
-            role_name=name,
-            trusted_services=trusted_services,
-        )
+    def _role(self, construct_id: str, service_account: ServiceAccount) -> iam.Role:
+        props = ServiceAccountRoleProps(service_account=service_account, oidc_issuer=self._cluster.oidc_issuer)
         return ServiceAccountRole(self, construct_id, props).role
-
-
-def _pascal_case(kebab_case: str) -> str:
-    return "".join(word.title() for word in kebab_case.split("-"))
