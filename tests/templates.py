@@ -22,11 +22,15 @@ Properties = Mapping[str, Any]
 _POLICY_PROPERTIES = ("PolicyDocument", "KeyPolicy", "AssumeRolePolicyDocument", "ResourcePolicy", "Policies")
 
 
-def new_stack() -> cdk.Stack:
-    """A stack in an app with the context of cdk.json: without its feature flags, it would be another app's."""
+def new_app() -> cdk.App:
+    """An app with the context of cdk.json: without its feature flags, it would be another app."""
     context = {**read_context(ROOT / "cdk.json"), "aws:cdk:disable-asset-staging": True}
-    app = cdk.App(context=context, analytics_reporting=False, tree_metadata=False)
-    return cdk.Stack(app, "Test", env=cdk.Environment(account=ACCOUNT, region=REGION))
+    return cdk.App(context=context, analytics_reporting=False, tree_metadata=False)
+
+
+def new_stack() -> cdk.Stack:
+    """A stack in an app of its own."""
+    return cdk.Stack(new_app(), "Test", env=cdk.Environment(account=ACCOUNT, region=REGION))
 
 
 def synthesized(stack: cdk.Stack) -> TemplateJson:
