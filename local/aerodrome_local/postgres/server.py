@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # of the embedded AWS's own environment, which mypy does not see
+import psutil
 
 from aerodrome_local.postgres import unprivileged
 from aerodrome_local.postgres.binaries import LOG_PREFIX, Binaries, check, parameters
@@ -116,7 +116,8 @@ class Server:
     def stop(self) -> None:
         """Shut the server down, ending every session; kill it if that takes too long. Nothing to do if it is down."""
         if self._process is not None and self._process.poll() is None:
-            _end(psutil.Process(self._process.pid))
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself just now
+                _end(psutil.Process(self._process.pid))
             self._process.wait()
         self._process = None
         shutil.rmtree(self._socket_directory, ignore_errors=True)

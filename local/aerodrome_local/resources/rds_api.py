@@ -6,6 +6,7 @@ from typing import Any
 
 from aerodrome_local.postgres import binaries
 from aerodrome_local.resources.rds_databases import (
+    DEFAULT_ENGINE_VERSION,
     Databases,
     Record,
     check_engine_version,
@@ -32,8 +33,6 @@ from aerodrome_local.resources.rds_private import (
 Parameters = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
 Action = Callable[[Parameters], Response]
-
-DEFAULT_ENGINE_VERSION = "16"
 
 _LATER_FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "AutoMinorVersionUpgrade": ("AutoMinorVersionUpgrade", lambda text: text == "true"),
@@ -117,7 +116,7 @@ class Api:
         record["EnabledCloudwatchLogsExports"] = _list(parameters, "EnableCloudwatchLogsExports")
         try:
             self._databases.listen(record)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             del instances[record["DBInstanceIdentifier"]]
             return _refuse("InsufficientDBInstanceCapacity", str(error))
         record["DBInstanceStatus"] = "creating"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aerodrome_local.resources.rds_databases import (
+    DEFAULT_ENGINE_VERSION,
     MAJOR,
     Databases,
     Record,
@@ -12,7 +13,13 @@ from aerodrome_local.resources.rds_databases import (
     check_parameter_group,
     is_ours,
 )
-from aerodrome_local.resources.rds_private import instances, replace_in_cloudformation, spawn_background
+from aerodrome_local.resources.rds_private import (
+    check_before,
+    instances,
+    replace_in_cloudformation,
+    replace_in_rds,
+    spawn_background,
+)
 from aerodrome_local.runtime import Properties, Runtime
 
 INSTANCE = "AWS::RDS::DBInstance"
@@ -39,6 +46,8 @@ class CloudFormation:
     def install(self, runtime: Runtime) -> None:
         """Register the hooks."""
         replace_in_cloudformation("_rds_db_instance_delete", self._removing)
+        replace_in_rds("_default_engine_version", _with_default)
+        check_before(INSTANCE, self._check)
         runtime.on_create(INSTANCE, self._after_create_or_update)
         runtime.on_delete(INSTANCE, self._before_delete)
         runtime.on_create(PARAMETER_GROUP, self._after_parameter_group)
@@ -55,6 +64,15 @@ class CloudFormation:
 
         return delete_with_database
 
+    def _check(self, physical_id: str | None, properties: Properties) -> None:
+        if not is_ours(properties):
+            return
+        record = _record(physical_id) if physical_id else {}
+        version = str(properties.get("EngineVersion") or DEFAULT_ENGINE_VERSION)
+        check_engine_version(version, record)
+        check_master(properties.get("MasterUsername", ""), properties.get("MasterUserPassword", ""))
+        check_parameter_group(properties.get("DBParameterGroupName", ""), version)
+
     def _after_create_or_update(
         self, physical_id: str, properties: Properties, _attributes: dict[str, Any]
     ) -> dict[str, Any] | None:
@@ -65,9 +83,6 @@ class CloudFormation:
             value = properties.get(name)
             record[field] = absent if value is None else parse(value)
         record["DBName"] = properties.get("DBName", "")  # MiniStack would make up a name; RDS makes no database then
-        check_engine_version(record["EngineVersion"], record)
-        check_master(record["MasterUsername"], properties.get("MasterUserPassword", ""))
-        check_parameter_group(properties.get("DBParameterGroupName", ""), record["EngineVersion"])
         if MAJOR not in record:
             self._make(record)
         elif record["DBInstanceStatus"] == "available":
@@ -94,6 +109,10 @@ class CloudFormation:
     def _after_parameter_group(self, physical_id: str, _properties: Properties, _attributes: dict[str, Any]) -> None:
         for record in self._databases.of_parameter_group(physical_id):
             self._databases.reconfigure(record)
+
+
+def _with_default(built_in: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda engine: DEFAULT_ENGINE_VERSION if engine == "postgres" else built_in(engine)
 
 
 def _refuse_protected(record: Record) -> None:

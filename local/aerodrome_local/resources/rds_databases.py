@@ -14,6 +14,9 @@ from aerodrome_local.resources.rds_private import instances, parameter_groups
 
 Record = dict[str, Any]
 
+DEFAULT_ENGINE_VERSION = "16"
+"""For an instance that is made without one."""
+
 STOPPED = "_aerodrome_stopped"
 """Set in the record of an instance that its user stopped: it stays down when the embedded AWS starts again."""
 
@@ -26,7 +29,7 @@ logger = logging.getLogger("aerodrome_local")
 
 
 def is_ours(record: Mapping[str, Any] | None) -> bool:
-    """Whether a record is of an RDS for PostgreSQL instance, as opposed to Aurora and other engines."""
+    """Whether a record, or a resource's properties, are of RDS for PostgreSQL, not of Aurora or another engine."""
     return record is not None and record.get("Engine") == "postgres" and not record.get("DBClusterIdentifier")
 
 

@@ -4,10 +4,12 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pg8000.native
 import pytest
+
+from aerodrome_local.testing import EmbeddedAws
 
 if TYPE_CHECKING:
     from types_boto3_rds import RDSClient
@@ -19,15 +21,6 @@ Instance = dict[str, Any]
 Make = Callable[..., Instance]
 Connect = Callable[..., pg8000.native.Connection]
 WaitForStatus = Callable[[str, str], Instance]
-
-
-class EmbeddedAws(Protocol):
-    """What the fixture ``embedded_aws`` of ``tests/local/conftest.py`` is."""
-
-    state_dir: Path
-
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes the class at run time
-        """A boto3 client of it."""
 
 
 @pytest.fixture(scope="session")

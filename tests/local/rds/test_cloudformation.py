@@ -1,32 +1,26 @@
 """AWS::RDS types of a stack whose database is real: made, read, changed, replaced and deleted."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pg8000.native
 import pytest
 
+from aerodrome_local.cloudformation import DeployError
+from aerodrome_local.testing import EmbeddedAws, Stack, Template
+
 if TYPE_CHECKING:
-    from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_rds import RDSClient
+    from types_boto3_rds.type_defs import DBInstanceTypeDef
 
-STACK = "rds-cloudformation"
-
-Instance = dict[str, Any]
 Connect = Callable[..., pg8000.native.Connection]
 
 
-class EmbeddedAws(Protocol):
-    """What the fixture ``embedded_aws`` is."""
-
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes the class at run time
-        """A boto3 client of it."""
-
-
-def template(**instance: object) -> str:
+def template(**instance: object) -> tuple[Template, Template]:
     """A stack as the CDK writes it: a generated master secret, attached to an instance."""
     reference = {"Fn::Join": ["", ["{{resolve:secretsmanager:", {"Ref": "Secret"}, ":SecretString:password::}}"]]}
     resources = {
@@ -91,12 +85,12 @@ def template(**instance: object) -> str:
         },
     }
     outputs = {
-        "Address": {"Value": {"Fn::GetAtt": ["Database", "Endpoint.Address"]}},
-        "Port": {"Value": {"Fn::GetAtt": ["Database", "Endpoint.Port"]}},
-        "Identifier": {"Value": {"Ref": "Database"}},
-        "Secret": {"Value": {"Ref": "Secret"}},
+        "Address": {"Fn::GetAtt": ["Database", "Endpoint.Address"]},
+        "Port": {"Fn::GetAtt": ["Database", "Endpoint.Port"]},
+        "Identifier": {"Ref": "Database"},
+        "Secret": {"Ref": "Secret"},
     }
-    return json.dumps({"Resources": resources, "Outputs": outputs})
+    return resources, outputs
 
 
 def _subnet(cidr: str, zone: str) -> dict[str, Any]:
@@ -104,77 +98,37 @@ def _subnet(cidr: str, zone: str) -> dict[str, Any]:
     return {"Type": "AWS::EC2::Subnet", "Properties": properties}
 
 
-class Stack:
-    """One stack whose template changes."""
-
-    def __init__(self, cloudformation: "CloudFormationClient") -> None:
-        self._client = cloudformation
-
-    def create(self, **instance: object) -> str:
-        """Create it and return how that ended."""
-        self._client.create_stack(StackName=STACK, TemplateBody=template(**instance))
-        return self._finished()
-
-    def update(self, **instance: object) -> str:
-        """Update it and return how that ended."""
-        self._client.update_stack(StackName=STACK, TemplateBody=template(**instance))
-        return self._finished()
-
-    def delete(self) -> str:
-        """Delete it and return how that ended."""
-        identifier = self._describe(STACK)["StackId"]
-        self._client.delete_stack(StackName=STACK)
-        return self._finished(identifier)
-
-    def outputs(self) -> dict[str, str]:
-        """Its outputs by name."""
-        return {output["OutputKey"]: output["OutputValue"] for output in self._describe(STACK)["Outputs"]}
-
-    def reasons(self) -> str:
-        """Why resources failed."""
-        events = self._client.describe_stack_events(StackName=STACK)["StackEvents"]
-        return "\n".join(
-            f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
-            for event in events
-            if event.get("ResourceStatusReason")
-        )
-
-    def _describe(self, name: str) -> dict[str, Any]:
-        return dict(self._client.describe_stacks(StackName=name)["Stacks"][0])
-
-    def _finished(self, name: str = STACK) -> str:
-        deadline = time.monotonic() + 90
-        while (status := str(self._describe(name)["StackStatus"])).endswith("_IN_PROGRESS"):
-            assert time.monotonic() < deadline, status
-            time.sleep(0.1)
-        return status
-
-
 @pytest.fixture(scope="module")
 def stack(embedded_aws: EmbeddedAws) -> Iterator[Stack]:
-    cloudformation = embedded_aws.client("cloudformation")
-    made = Stack(cloudformation)
-    status = made.create()
-    assert status == "CREATE_COMPLETE", made.reasons()
+    made = embedded_aws.stack("rds-cloudformation")
+    made.deploy(*template())
     yield made
-    cloudformation.delete_stack(StackName=STACK)
+    made.delete()
 
 
-def secret(embedded_aws: EmbeddedAws, stack: Stack) -> dict[str, Any]:
+def master_secret(embedded_aws: EmbeddedAws, stack: Stack) -> dict[str, Any]:
     """The master secret's fields."""
-    value = embedded_aws.client("secretsmanager").get_secret_value(SecretId=stack.outputs()["Secret"])["SecretString"]
-    fields: dict[str, Any] = json.loads(value)
+    arn = stack.physical_id("Secret")
+    fields: dict[str, Any] = json.loads(
+        embedded_aws.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+    )
     return fields
 
 
+def instance_of(stack: Stack, rds: "RDSClient") -> "DBInstanceTypeDef":
+    """The stack's instance, as RDS describes it."""
+    return rds.describe_db_instances(DBInstanceIdentifier=stack.physical_id("Database"))["DBInstances"][0]
+
+
 def test_the_attached_secret_opens_the_database(embedded_aws: EmbeddedAws, stack: Stack, connect: Connect) -> None:
-    outputs, fields = stack.outputs(), secret(embedded_aws, stack)
+    outputs, fields = stack.deploy(*template()), master_secret(embedded_aws, stack)
     assert {name: str(fields[name]) for name in ("host", "port", "dbname", "engine")} == {
         "host": outputs["Address"],
         "port": outputs["Port"],
         "dbname": "platform",
         "engine": "postgres",
     }
+    assert re.fullmatch("[A-Za-z0-9]{30}", fields["password"])
     instance = {"Endpoint": {"Address": fields["host"], "Port": fields["port"]}}
     connection = connect(instance, user=fields["username"], password=fields["password"], database=fields["dbname"])
     assert connection.run("SELECT current_setting('work_mem')") == [["5000kB"]]
@@ -182,7 +136,7 @@ def test_the_attached_secret_opens_the_database(embedded_aws: EmbeddedAws, stack
 
 
 def test_the_instance_is_described_with_the_stacks_properties(stack: Stack, rds: "RDSClient") -> None:
-    instance = rds.describe_db_instances(DBInstanceIdentifier=stack.outputs()["Identifier"])["DBInstances"][0]
+    instance = instance_of(stack, rds)
     assert instance["DBInstanceStatus"] == "available"
     assert instance["EnabledCloudwatchLogsExports"] == ["postgresql", "upgrade"]
     assert instance["PerformanceInsightsEnabled"] is True
@@ -195,15 +149,16 @@ def test_the_instance_is_described_with_the_stacks_properties(stack: Stack, rds:
 def test_an_update_changes_the_running_database_in_place(
     embedded_aws: EmbeddedAws, stack: Stack, rds: "RDSClient", connect: Connect
 ) -> None:
-    before = stack.outputs()
-    changes: dict[str, Any] = {
-        "AllocatedStorage": "30",
-        "MasterUserPassword": "a-plain-Password1",
-        "Parameters": {"rds.force_ssl": "1", "work_mem": "6000"},
-    }
-    assert stack.update(**changes) == "UPDATE_COMPLETE", stack.reasons()
-    assert stack.outputs() == before
-    instance = rds.describe_db_instances(DBInstanceIdentifier=before["Identifier"])["DBInstances"][0]
+    before = stack.deploy(*template())
+    after = stack.deploy(
+        *template(
+            AllocatedStorage="30",
+            MasterUserPassword="a-plain-Password1",
+            Parameters={"rds.force_ssl": "1", "work_mem": "6000"},
+        )
+    )
+    assert after == before
+    instance = instance_of(stack, rds)
     assert instance["AllocatedStorage"] == 30
     connection = connect(instance, password="a-plain-Password1")
     deadline = time.monotonic() + 10  # a reload is a signal: the server takes it up in its own time
@@ -211,29 +166,28 @@ def test_an_update_changes_the_running_database_in_place(
         assert time.monotonic() < deadline, setting
     connection.close()
 
-    assert stack.update() == "UPDATE_COMPLETE", stack.reasons()
-    connect(instance, password=secret(embedded_aws, stack)["password"]).close()
+    stack.deploy(*template())
+    connect(instance, password=master_secret(embedded_aws, stack)["password"]).close()
 
 
-def test_a_value_that_postgresql_refuses_rolls_the_stack_back(stack: Stack, rds: "RDSClient") -> None:
-    assert stack.update(Parameters={"work_mem": "plenty"}) == "UPDATE_ROLLBACK_COMPLETE"
-    assert 'invalid value for parameter "work_mem": "plenty"' in stack.reasons()
-    instance = rds.describe_db_instances(DBInstanceIdentifier=stack.outputs()["Identifier"])["DBInstances"][0]
-    assert instance["DBInstanceStatus"] == "available"
+def test_a_value_that_postgresql_refuses_is_rolled_back(stack: Stack, rds: "RDSClient") -> None:
+    with pytest.raises(DeployError, match='invalid value for parameter "work_mem": "plenty"'):
+        stack.deploy(*template(Parameters={"work_mem": "plenty"}))
+    assert instance_of(stack, rds)["DBInstanceStatus"] == "available"
 
 
-def test_another_major_version_rolls_the_stack_back(stack: Stack) -> None:
-    assert stack.update(EngineVersion="13.4") == "UPDATE_ROLLBACK_COMPLETE"
-    assert "the embedded AWS has PostgreSQL 16" in stack.reasons()
+def test_another_major_version_is_rolled_back(stack: Stack, rds: "RDSClient") -> None:
+    with pytest.raises(DeployError, match="the embedded AWS has PostgreSQL 16"):
+        stack.deploy(*template(EngineVersion="13.4"))
+    assert instance_of(stack, rds)["EngineVersion"] == "16.14"
 
 
 def test_a_replaced_instance_leaves_no_server_behind(stack: Stack, rds: "RDSClient", databases_directory: Path) -> None:
-    before = stack.outputs()
-    old = rds.describe_db_instances(DBInstanceIdentifier=before["Identifier"])["DBInstances"][0]["DbiResourceId"]
-    assert stack.update(DBName="other") == "UPDATE_COMPLETE", stack.reasons()
-    assert stack.outputs()["Identifier"] != before["Identifier"]
+    old = instance_of(stack, rds)
+    stack.deploy(*template(DBName="other"))
+    assert instance_of(stack, rds)["DBInstanceIdentifier"] != old["DBInstanceIdentifier"]
     deadline = time.monotonic() + 20
-    while (databases_directory / old).exists():
+    while (databases_directory / old["DbiResourceId"]).exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -241,13 +195,12 @@ def test_a_replaced_instance_leaves_no_server_behind(stack: Stack, rds: "RDSClie
 def test_deletion_protection_keeps_the_stack_until_it_is_lifted(
     stack: Stack, rds: "RDSClient", databases_directory: Path
 ) -> None:
-    assert stack.update(DBName="other", DeletionProtection=True) == "UPDATE_COMPLETE", stack.reasons()
-    identifier = stack.outputs()["Identifier"]
-    resource_id = rds.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"][0]["DbiResourceId"]
-    assert stack.delete() == "DELETE_FAILED"
-    assert f"Cannot delete protected DB Instance {identifier}" in stack.reasons()
-    assert (databases_directory / resource_id).exists()
+    stack.deploy(*template(DBName="other", DeletionProtection=True))
+    instance = instance_of(stack, rds)
+    with pytest.raises(DeployError, match=f"Cannot delete protected DB Instance {instance['DBInstanceIdentifier']}"):
+        stack.delete()
+    assert (databases_directory / instance["DbiResourceId"]).exists()
 
-    rds.modify_db_instance(DBInstanceIdentifier=identifier, DeletionProtection=False)
-    assert stack.delete() == "DELETE_COMPLETE"
-    assert not (databases_directory / resource_id).exists()
+    rds.modify_db_instance(DBInstanceIdentifier=instance["DBInstanceIdentifier"], DeletionProtection=False)
+    stack.delete()
+    assert not (databases_directory / instance["DbiResourceId"]).exists()

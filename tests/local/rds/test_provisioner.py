@@ -8,30 +8,18 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import Any
 
 import pg8000.native
 import pytest
 
 from aerodrome_constructs.database.provisioner_handler import connection as connections
 from aerodrome_constructs.database.provisioner_handler.handler import handle
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from aerodrome_local.testing import EmbeddedAws
 
 Instance = dict[str, Any]
 Connect = Callable[..., pg8000.native.Connection]
-
-
-class EmbeddedAws(Protocol):
-    """What the fixture ``embedded_aws`` is."""
-
-    endpoint: str
-    account: str
-    region: str
-
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes the class at run time
-        """A boto3 client of it."""
 
 
 @dataclass
@@ -155,7 +143,7 @@ def provisioner(
     cloudformation: CloudFormation,
     embedded_aws: EmbeddedAws,
     monkeypatch: pytest.MonkeyPatch,
-    databases_directory: "Path",
+    databases_directory: Path,
 ) -> Provisioner:
     """Runs the handler with the credentials that Lambda would give it, verifying the instance's certificate."""
     for name, value in {
@@ -319,7 +307,7 @@ def test_no_password_is_told_when_all_goes_well(provisioner: Provisioner, caplog
 
 
 def test_the_servers_log_holds_no_password_even_of_a_statement_that_fails(
-    provisioner: Provisioner, shared: Instance, databases_directory: "Path"
+    provisioner: Provisioner, shared: Instance, databases_directory: Path
 ) -> None:
     client = provisioner.client("unlogged", "pg_monitor")
     answer = provisioner.run(client)
@@ -421,7 +409,7 @@ def test_two_clients_cannot_share_a_user(provisioner: Provisioner) -> None:
 
 
 def test_a_certificate_of_another_authority_is_refused(
-    provisioner: Provisioner, monkeypatch: pytest.MonkeyPatch, tmp_path: "Path"
+    provisioner: Provisioner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     foreign = ssl.create_default_context().get_ca_certs(binary_form=True)[0]
     bundle = tmp_path / "bundle.pem"
@@ -433,7 +421,7 @@ def test_a_certificate_of_another_authority_is_refused(
 
 
 def test_without_a_bundle_the_connection_is_encrypted_all_the_same(
-    provisioner: Provisioner, monkeypatch: pytest.MonkeyPatch, tmp_path: "Path"
+    provisioner: Provisioner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(connections, "CA_BUNDLE", tmp_path / "none.pem")
     # rds.force_ssl is on: without TLS the instance would refuse.
