@@ -1,0 +1,130 @@
+"""What holds for every release: where it comes from, how it is installed, and what never stands in its values."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+from tests.charts.deployed import CHARTS, DeployedRelease, specs
+
+from aerodrome_constructs.cluster.scheduling import SYSTEM_LABEL
+
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+LAMBDA_SECONDS = 900
+SPECS = specs()
+# Keys that hold a secret's value, as opposed to its name, its path or its key.
+SECRET_KEY = re.compile(
+    r"(?i)(password|passwd|secretkey|client_?secret|accesskey|token|apikey|connectionstring|cookiesecret)$"
+)
+# Those that are settings of a secret all the same: null removes the chart's default.
+REMOVED = {"secrets.adminOauthClientCredentials.clientSecret"}
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, object]]:  # noqa: ANN401 - any JSON value
+    if isinstance(value, Mapping):
+        for key, child in value.items():
+            yield from leaves(child, f"{path}.{key}" if path else key)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for index, child in enumerate(value):
+            yield from leaves(child, f"{path}[{index}]")
+    else:
+        yield path, value
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_folder_is_named_after_the_chart(name: str) -> None:
+    spec = SPECS[name]
+
+    assert (spec.chart or spec.release) == name
+    assert spec.read
+
+
+@pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if spec.is_local])
+def test_a_chart_of_our_own_has_the_version_that_its_release_says(name: str) -> None:
+    chart = YAML(typ="safe").load(CHARTS / name / "Chart.yaml")
+
+    assert (chart["name"], chart["version"]) == (name, SPECS[name].version)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_version_is_pinned_exactly(name: str) -> None:
+    assert re.fullmatch(r"v?\d+\.\d+\.\d+", SPECS[name].version)
+
+
+def test_every_folder_is_installed_and_every_release_has_a_folder(releases: Mapping[str, DeployedRelease]) -> None:
+    assert {release.folder.name for release in releases.values()} == set(SPECS)
+
+
+def test_the_templates_name_the_pinned_charts(releases: Mapping[str, DeployedRelease]) -> None:
+    upstream = {release.chart: release for release in releases.values() if release.chart is not None}
+    pinned = {name: spec for name, spec in SPECS.items() if not spec.is_local}
+
+    assert upstream.keys() == pinned.keys()
+    for name, spec in pinned.items():
+        assert upstream[name].version == spec.version
+        assert upstream[name].properties["Repository"] == spec.repository
+        assert (upstream[name].name, upstream[name].namespace) == (spec.release, spec.namespace)
+
+
+def test_every_release_is_atomic_awaited_and_over_before_the_function_ends(
+    releases: Mapping[str, DeployedRelease],
+) -> None:
+    for release in releases.values():
+        assert release.properties["Atomic"] is True
+        assert release.properties["Wait"] is True
+        # Once for the release, once for its rollback.
+        assert 2 * int(release.properties["Timeout"].removesuffix("s")) < LAMBDA_SECONDS
+
+
+def test_no_namespace_is_made_by_helm_which_would_leave_it_without_labels(
+    releases: Mapping[str, DeployedRelease],
+) -> None:
+    assert [release.name for release in releases.values() if "CreateNamespace" in release.properties] == []
+
+
+def test_no_value_is_a_secret(releases: Mapping[str, DeployedRelease]) -> None:
+    found = {
+        f"{release.name}: {path}"
+        for release in releases.values()
+        for path, value in leaves(release.values)
+        # A key that names another key ("passwordKey") or a source is no secret, nor is a name in `secrets`.
+        if SECRET_KEY.search(path.rpartition(".")[2])
+        and value is not None
+        and not release.name.endswith("-secrets")
+        and not path.startswith("grafana.admin.")
+    }
+
+    assert found - REMOVED == set()
+
+
+def test_the_search_for_secrets_finds_one() -> None:
+    values = {"backendStore": {"postgres": {"password": "hunter2"}}, "a": [{"clientSecret": "x"}]}
+
+    assert [path for path, _ in leaves(values) if SECRET_KEY.search(path.rpartition(".")[2])] == [
+        "backendStore.postgres.password",
+        "a[0].clientSecret",
+    ]
+
+
+def test_no_secret_is_resolved_by_cloudformation_into_values(releases: Mapping[str, DeployedRelease]) -> None:
+    # A dynamic reference would put the secret itself into the custom resource's properties, and into Helm's history.
+    for release in releases.values():
+        assert "{{resolve:" not in json.dumps(release.properties)
+
+
+def test_nodes_are_selected_by_the_label_that_the_node_group_has(releases: Mapping[str, DeployedRelease]) -> None:
+    selected = {
+        (release.name, path): value
+        for release in releases.values()
+        for path, value in leaves(release.values)
+        if f".{SYSTEM_LABEL.key}" in path or path.startswith(SYSTEM_LABEL.key)
+    }
+
+    assert {name for name, _ in selected} == {release for release in releases if not is_own(releases[release])}
+    assert set(selected.values()) == {SYSTEM_LABEL.value}
+
+
+def is_own(release: DeployedRelease) -> bool:
+    return release.chart is None
