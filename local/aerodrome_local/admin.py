@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from aerodrome_local.checkpoint import Checkpoint
 from aerodrome_local.ministack_private import all_stacks
 from aerodrome_local.runtime import Runtime
 
@@ -25,10 +26,11 @@ class Admin:
         audit: The property audit where the server was started with it, otherwise None.
     """
 
-    def __init__(self, runtime: Runtime, ministack: AsgiApp) -> None:
+    def __init__(self, runtime: Runtime, ministack: AsgiApp, checkpoint: Checkpoint) -> None:
         self.audit: Audit | None = None
         self._runtime = runtime
         self._ministack = ministack
+        self._checkpoint = checkpoint
         self._ready = False
         self._views: dict[str, Callable[[], object]] = {
             "health": self._health,
@@ -48,6 +50,8 @@ class Admin:
     ) -> None:
         """Answer one ASGI scope."""
         if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
+            if scope.get("method") not in ("GET", "HEAD"):
+                self._checkpoint.requests += 1
             await self._ministack(scope, receive, send)
             return
         view = self._views.get(scope["path"].removeprefix(PREFIX))

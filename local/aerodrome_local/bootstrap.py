@@ -11,8 +11,8 @@ from aerodrome_local.cloudformation import StackOperation, find_stack, make_clie
 STACK_NAME = "CDKToolkit"
 QUALIFIER = "hnb659fds"
 
-BOOTSTRAP_VERSION = "6"
-"""The least version that assemblies of the CDK 2 ask for. Higher than the CLI's would make ``cdk bootstrap`` refuse."""
+BOOTSTRAP_VERSION = "8"
+"""The least version that the CLI takes without a complaint. Higher than its own would make ``cdk bootstrap`` refuse."""
 
 _BUCKET = {"Fn::Sub": "cdk-${Qualifier}-assets-${AWS::AccountId}-${AWS::Region}"}
 

@@ -25,9 +25,15 @@ logger = logging.getLogger("aerodrome_local")
 
 
 class Checkpoint:
-    """Saves after each finished deployment, and every minute."""
+    """Saves after each finished deployment, and every minute in which something was asked for.
+
+    Attributes:
+        requests: How many requests there were that may have changed something.
+    """
 
     def __init__(self) -> None:
+        self.requests = 0
+        self._saved_requests = 0
         self._saved = self._changes()
         self._saved_at = time.monotonic()
 
@@ -35,14 +41,14 @@ class Checkpoint:
         """Watch stacks and buckets, and save when something changed and no stack is in progress. Until cancelled."""
         while True:
             await asyncio.sleep(_POLL_SECONDS)
-            overdue = time.monotonic() - self._saved_at > INTERVAL_SECONDS
+            overdue = time.monotonic() - self._saved_at > INTERVAL_SECONDS and self.requests > self._saved_requests
             if not _stacks_in_progress() and (overdue or self._changes() != self._saved):
                 await self.save()
 
     async def save(self) -> None:
         """Write every loaded service's state."""
         started = time.monotonic()
-        self._saved = self._changes()
+        self._saved, self._saved_requests = self._changes(), self.requests
         # Copied on the event loop, which is what changes it; written on a thread, as it can be 80 MB of Lambda layers.
         states = {name: get_state() for name, get_state in state_getters().items()}
         await asyncio.to_thread(_write, states)

@@ -217,7 +217,8 @@ def releases(instance: Instance, name: str | None, *, as_json: bool) -> None:
     for release in found:
         chart = f"{release['chart']} {release['version'] or ''}".strip()
         rendered = release["rendered"]
-        what = f"{rendered['objects']} objects" if rendered["done"] else rendered["reason"]
+        not_rendered = rendered["reason"] if name is not None else "not rendered"
+        what = f"{rendered['objects']} objects" if rendered["done"] else not_rendered
         _write(
             f"{release['release']}  {chart}  namespace {release['namespace']}  cluster {release['cluster']}  "
             f"revision {release['revision']}  ({what})"

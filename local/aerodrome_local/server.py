@@ -90,7 +90,8 @@ async def _serve(state_dir: Path, listener: socket.socket, *, audit: bool) -> bo
     logging.getLogger("persistence").setLevel(logging.WARNING)
     handlers.install()
     install_all(runtime)
-    admin = Admin(runtime, ministack_private.asgi_app)
+    checkpoint = Checkpoint()
+    admin = Admin(runtime, ministack_private.asgi_app, checkpoint)
     if audit:
         admin.audit = handlers.Audit()
         admin.audit.install()
@@ -99,7 +100,6 @@ async def _serve(state_dir: Path, listener: socket.socket, *, audit: bool) -> bo
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
     config.accesslog = None
-    checkpoint = Checkpoint()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

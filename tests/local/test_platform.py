@@ -1,11 +1,14 @@
 """The platform itself on the embedded AWS: it deploys, nothing of it is lost in silence, and every type has a test."""
 
 import ast
+import contextlib
 import json
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pg8000.native
 import pytest
 
 from aerodrome_local.cloudformation import DeployError, StackResult
@@ -16,6 +19,8 @@ from pytest_cdk.synth import load_app_function, synthesize
 
 HERE = Path(__file__).parent
 ENVIRONMENT = "dev"
+# The app's own Lambda function answers it, so only the platform's deploy can test it: the clients' login does.
+OF_THE_APP = {"Custom::AerodromeDatabases"}
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +75,31 @@ def test_every_chart_is_a_recorded_release(embedded_aws: EmbeddedAws, assembly: 
         assert release["rendered"]["done"] or release["repository"], f"{name} has a local chart and is not rendered"
 
 
+def test_every_client_of_the_database_can_log_in(embedded_aws: EmbeddedAws, platform: dict[str, StackResult]) -> None:
+    assert "aerodrome-dev-database" in platform
+    secrets = embedded_aws.client("secretsmanager")
+    authority = ssl.create_default_context(cafile=str(embedded_aws.state_dir / "postgres/tls/rds-ca.pem"))
+    stack = embedded_aws.client("cloudformation").describe_stack_resources(StackName="aerodrome-dev-database")
+    current = {}
+    for resource in stack["StackResources"]:
+        if resource["ResourceType"] != "AWS::SecretsManager::Secret":
+            continue
+        login = json.loads(secrets.get_secret_value(SecretId=resource["PhysicalResourceId"])["SecretString"])
+        if "dbname" in login:
+            connection = pg8000.native.Connection(
+                login["username"],
+                host=login["host"],
+                port=int(login["port"]),
+                database=login["dbname"],
+                password=login["password"],
+                ssl_context=authority,
+            )
+            with contextlib.closing(connection):
+                current[login["username"]] = connection.run("SELECT current_database()")[0][0]
+    assert {"flyteadmin", "datacatalog", "mlflow"} <= set(current)
+    assert current["mlflow"] == "mlflow"
+
+
 @pytest.mark.usefixtures("platform")
 def test_every_property_is_read_or_reviewed(embedded_aws: EmbeddedAws, assembly: Path) -> None:
     audit = embedded_aws.view("audit")
@@ -113,7 +143,9 @@ def test_every_type_of_the_platform_has_a_test(environment: str) -> None:
     assert templates, "the reviewed templates are there"
     used = {resource["Type"] for file in templates for resource in json.loads(file.read_text())["Resources"].values()}
     assert len(used) > 20
-    assert sorted(used - types_in_tests()) == [], "the platform uses these types, and no test of the embedded AWS does"
+    assert sorted(used - types_in_tests() - OF_THE_APP) == [], (
+        "the platform uses these types, and no test of the embedded AWS does"
+    )
 
 
 def test_a_failed_stack_says_which_resource_and_why(embedded_aws: EmbeddedAws, tmp_path: Path) -> None:
