@@ -116,11 +116,11 @@ def test_terminating_an_array_ends_every_child(batch: Batch) -> None:
     assert {batch.job(f"{parent_id}:{index}")["statusReason"] for index in range(3)} == {"enough"}
 
 
-def test_a_large_array_ends_in_good_time(batch: Batch) -> None:
+def test_a_failure_runs_down_a_chain_of_any_length(batch: Batch) -> None:
     batch.simple_queue()
-    batch.definition("definition", "true")
-    blocker = batch.submit(batch.definition("blocker", "sleep", "60"))
-    parent_id = batch.submit("definition", arrayProperties={"size": 1000}, dependsOn=[{"jobId": blocker}])
-    batch.call("TerminateJob", jobId=blocker, reason="stop")
+    batch.definition("definition", "false")
+    parent_id = batch.submit("definition", arrayProperties={"size": 1000}, dependsOn=[{"type": "SEQUENTIAL"}])
     parent = batch.ended(parent_id)
     assert parent["arrayProperties"]["statusSummary"]["FAILED"] == 1000
+    assert batch.job(f"{parent_id}:0")["statusReason"] == "Essential container in task exited"
+    assert batch.job(f"{parent_id}:999")["statusReason"] == "Dependent Job failed"

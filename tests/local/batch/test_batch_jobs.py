@@ -157,6 +157,16 @@ def test_a_terminated_job_fails_with_the_reason_and_is_not_tried_again(batch: Ba
     assert len(job["attempts"]) == 1
 
 
+def test_a_terminated_job_that_ends_well_has_failed_all_the_same(batch: Batch) -> None:
+    batch.simple_queue()
+    job_id = batch.submit(batch.definition("definition", "sh", "-c", "trap 'exit 0' TERM; echo ready; sleep 60 & wait"))
+    batch.eventually(lambda: batch.status(job_id) == "RUNNING" and batch.log(batch.job(job_id)) == ["ready"])
+    batch.call("TerminateJob", jobId=job_id, reason="no longer needed")
+    job = batch.ended(job_id)
+    assert job["container"]["exitCode"] == 0
+    assert (job["status"], job["statusReason"]) == ("FAILED", "no longer needed")
+
+
 def test_cancelling_ends_a_job_that_waits_and_leaves_one_that_runs(batch: Batch) -> None:
     batch.simple_queue(vcpus=1)
     batch.definition("definition", "sleep", "0.5")

@@ -293,6 +293,14 @@ def test_tags_are_kept_on_every_kind_of_resource(batch: Batch) -> None:
         batch.call("TagResource", resourceArn=f"{queue}-2", tags={"team": "c"})
 
 
+def test_what_was_given_and_answered_is_no_way_into_the_records(batch: Batch) -> None:
+    tags = {"team": "a"}
+    arn = batch.definition("definition", "true", tags=tags)
+    tags["team"] = "b"
+    batch.call("ListTagsForResource", resourceArn=arn)["tags"]["team"] = "c"
+    assert batch.call("ListTagsForResource", resourceArn=arn) == {"tags": {"team": "a"}}
+
+
 def test_accounts_and_regions_do_not_see_each_other(batch: Batch) -> None:
     batch.simple_queue()
     job_id = batch.submit(batch.definition("definition", "true"))

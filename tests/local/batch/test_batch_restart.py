@@ -47,6 +47,9 @@ def test_definitions_and_jobs_are_there_after_a_restart(make_batch: MakeBatch) -
     assert after.job(job["jobId"]) == job
     assert after.job(f"{job['jobId']}:1")["status"] == "SUCCEEDED"
     assert [after.status(job_id) for job_id in (waiting, pending)] == ["RUNNABLE", "PENDING"]
+    later = after.submit("definition")
+    snapshot = after.call("GetJobQueueSnapshot", jobQueue="queue")["frontOfQueue"]["jobs"]
+    assert [each["jobArn"].rpartition("/")[2] for each in snapshot] == [waiting, later]
     after.call("UpdateComputeEnvironment", computeEnvironment="environment", state="ENABLED")
     assert after.ended(pending)["status"] == "SUCCEEDED"
     assert after.definition("definition", "true").endswith(":2")
