@@ -11,6 +11,7 @@ from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.batch_stack import BatchPorts
 from aerodrome_stacks.chart_values import release
 from aerodrome_stacks.chart_values.flyte import AUTH_SECRET, PASSWORD_FILES, FlyteDatabase, FlyteInputs, flyte
+from aerodrome_stacks.chart_values.flyte_projects import team_namespaces
 from aerodrome_stacks.chart_values.secrets import SecretSource
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.database_stack import DatabasePorts
@@ -70,6 +71,13 @@ class OrchestratorStack(AerodromeStack):
             namespace="flyte",
             by_name=_secrets(environment, database),
         )
+        projects = HelmRelease(
+            self,
+            "Projects",
+            HelmReleaseProps(
+                cluster=cluster.cluster, spec=release("aerodrome-projects"), values=team_namespaces(environment)
+            ),
+        )
         flyte_release = HelmRelease(
             self,
             "Flyte",
@@ -92,7 +100,7 @@ class OrchestratorStack(AerodromeStack):
                 ),
             ),
         )
-        flyte_release.node.add_dependency(secrets)
+        flyte_release.node.add_dependency(secrets, projects)
 
     def _project_role_arn(self, identity: IdentityPorts) -> str:
         return f"arn:{self.partition}:iam::{self.account}:role/{identity.project_role_name}"

@@ -300,7 +300,9 @@ def test_only_domains_that_a_project_uses_exist(flyte: DeployedRelease, environm
     assert {domain["id"] for domain in domains} == used
 
 
-def test_a_domains_quota_is_the_largest_of_its_projects(flyte: DeployedRelease, environment: Environment) -> None:
+def test_a_domains_ceiling_is_the_largest_quota_of_its_projects(
+    flyte: DeployedRelease, environment: Environment
+) -> None:
     # The chart's quotas are 2 to 5 CPUs.
     found = {
         domain: {name: value["value"] for variable in variables for name, value in variable.items()}
@@ -322,18 +324,18 @@ def test_a_domains_quota_is_the_largest_of_its_projects(flyte: DeployedRelease, 
     }
 
 
-def test_each_project_gets_a_namespace_a_service_account_with_its_role_and_a_quota(
+def test_each_project_gets_a_namespace_a_service_account_with_its_role_and_a_ceiling(
     flyte: DeployedRelease, environment: Environment
 ) -> None:
-    namespace, account, quota = project_objects(flyte, project="fraud-detection", domain="production")
+    namespace, account, ceiling = project_objects(flyte, project="fraud-detection", domain="production")
 
     assert (namespace["kind"], namespace["metadata"]["name"]) == ("Namespace", "fraud-detection-production")
     assert (account["kind"], account["metadata"]["name"]) == ("ServiceAccount", "default")
     assert account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"] == (
         f"arn:aws:iam::{environment.account}:role/aerodrome-{environment.name}-fraud-detection-production"
     )
-    assert quota["spec"]["hard"] == {"limits.cpu": "32", "limits.memory": "128Gi", "requests.nvidia.com/gpu": "0"}
-    assert account["metadata"]["namespace"] == quota["metadata"]["namespace"] == namespace["metadata"]["name"]
+    assert ceiling["spec"]["hard"] == {"limits.cpu": "32", "limits.memory": "128Gi", "requests.nvidia.com/gpu": "0"}
+    assert account["metadata"]["namespace"] == ceiling["metadata"]["namespace"] == namespace["metadata"]["name"]
 
 
 def test_templates_are_applied_namespace_first(flyte: DeployedRelease) -> None:

@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 
 import pytest
-from tests.charts.deployed import DeployedRelease
+import yaml
+from tests.charts.deployed import CHARTS, DeployedRelease
 from tests.charts.helm import KUBERNETES_VERSIONS, Helm, Manifest, problems
+
+from aerodrome_stacks.chart_values.flyte_projects import team_namespaces
+from aerodrome_stacks.environment import Environment
 
 # What helm says of a namespace or a CRD that it must not delete.
 KEEP = {"helm.sh/resource-policy": "keep"}
@@ -16,9 +20,12 @@ def own(releases: Mapping[str, DeployedRelease]) -> list[DeployedRelease]:
     return found
 
 
-def rendered(helm: Helm, release: DeployedRelease) -> dict[tuple[str, str], Manifest]:
-    manifests = helm.template(release.folder, release=release.name, namespace=release.namespace, values=release.values)
-    return {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in manifests}
+def rendered(helm: Helm, release: DeployedRelease) -> list[Manifest]:
+    return helm.template(release.folder, release=release.name, namespace=release.namespace, values=release.values)
+
+
+def by_name(helm: Helm, release: DeployedRelease) -> dict[tuple[str, str], Manifest]:
+    return {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in rendered(helm, release)}
 
 
 def test_helm_finds_nothing_to_complain_about(releases: Mapping[str, DeployedRelease], helm: Helm) -> None:
@@ -31,9 +38,9 @@ def test_the_api_server_would_take_every_manifest(
     releases: Mapping[str, DeployedRelease], helm: Helm, kubernetes_version: str
 ) -> None:
     refused = {
-        f"{release.name}: {kind} {name}": found
+        f"{release.name}: {manifest['kind']} {manifest['metadata']['name']}": found
         for release in own(releases)
-        for (kind, name), manifest in rendered(helm, release).items()
+        for manifest in rendered(helm, release)
         if (found := problems(manifest, kubernetes_version))
     }
 
@@ -41,8 +48,8 @@ def test_the_api_server_would_take_every_manifest(
 
 
 def test_the_check_refuses_what_the_api_server_refuses(releases: Mapping[str, DeployedRelease], helm: Helm) -> None:
-    secret = rendered(helm, releases["flyte-secrets"])["ExternalSecret", "flyte-database"]
-    namespace = rendered(helm, releases["aerodrome-foundation"])["Namespace", "flyte"]
+    secret = by_name(helm, releases["flyte-secrets"])["ExternalSecret", "flyte-database"]
+    namespace = by_name(helm, releases["aerodrome-foundation"])["Namespace", "flyte"]
 
     assert problems({**secret, "spec": {**secret["spec"], "refreshIntervall": "1h"}}, "1.36")
     assert problems({**namespace, "spec": {"finalisers": []}}, "1.36")
@@ -51,7 +58,7 @@ def test_the_check_refuses_what_the_api_server_refuses(releases: Mapping[str, De
 def test_nothing_that_other_objects_live_in_goes_with_the_release(
     releases: Mapping[str, DeployedRelease], helm: Helm
 ) -> None:
-    manifests = rendered(helm, releases["aerodrome-foundation"])
+    manifests = by_name(helm, releases["aerodrome-foundation"])
     homes = {
         name: manifest["metadata"]["annotations"]
         for (kind, name), manifest in manifests.items()
@@ -64,7 +71,7 @@ def test_nothing_that_other_objects_live_in_goes_with_the_release(
 
 
 def test_every_namespace_of_a_release_exists(releases: Mapping[str, DeployedRelease], helm: Helm) -> None:
-    made = {name for kind, name in rendered(helm, releases["aerodrome-foundation"]) if kind == "Namespace"}
+    made = {name for kind, name in by_name(helm, releases["aerodrome-foundation"]) if kind == "Namespace"}
     needed = {release.namespace for release in releases.values()}
 
     # kube-system is there before us.
@@ -74,7 +81,7 @@ def test_every_namespace_of_a_release_exists(releases: Mapping[str, DeployedRele
 def test_every_namespace_enforces_pod_security(releases: Mapping[str, DeployedRelease], helm: Helm) -> None:
     enforced = {
         name: manifest["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
-        for (kind, name), manifest in rendered(helm, releases["aerodrome-foundation"]).items()
+        for (kind, name), manifest in by_name(helm, releases["aerodrome-foundation"]).items()
         if kind == "Namespace"
     }
 
@@ -89,7 +96,7 @@ def test_every_namespace_enforces_pod_security(releases: Mapping[str, DeployedRe
 def test_volumes_are_encrypted_and_made_in_the_zone_of_their_pod(
     releases: Mapping[str, DeployedRelease], helm: Helm
 ) -> None:
-    storage = rendered(helm, releases["aerodrome-foundation"])["StorageClass", "gp3"]
+    storage = by_name(helm, releases["aerodrome-foundation"])["StorageClass", "gp3"]
 
     assert storage["parameters"] == {"type": "gp3", "encrypted": "true"}
     assert storage["volumeBindingMode"] == "WaitForFirstConsumer"
@@ -99,7 +106,7 @@ def test_volumes_are_encrypted_and_made_in_the_zone_of_their_pod(
 def test_the_crd_of_executions_keeps_what_flyteadmin_writes(
     releases: Mapping[str, DeployedRelease], helm: Helm
 ) -> None:
-    crd = rendered(helm, releases["aerodrome-foundation"])["CustomResourceDefinition", "flyteworkflows.flyte.lyft.com"]
+    crd = by_name(helm, releases["aerodrome-foundation"])["CustomResourceDefinition", "flyteworkflows.flyte.lyft.com"]
     (version,) = crd["spec"]["versions"]
 
     assert crd["spec"]["scope"] == "Namespaced"
@@ -109,14 +116,14 @@ def test_the_crd_of_executions_keeps_what_flyteadmin_writes(
 
 def test_secrets_come_from_the_region_of_the_environment(releases: Mapping[str, DeployedRelease], helm: Helm) -> None:
     for release in (releases[name] for name in ("flyte-secrets", "mlflow-secrets", "monitoring-secrets")):
-        store = rendered(helm, release)["SecretStore", "aws-secrets-manager"]
+        store = by_name(helm, release)["SecretStore", "aws-secrets-manager"]
 
         assert store["metadata"]["namespace"] == release.namespace
         assert store["spec"]["provider"]["aws"] == {"service": "SecretsManager", "region": release.values["region"]}
 
 
 def test_each_key_of_a_secret_names_its_source(releases: Mapping[str, DeployedRelease], helm: Helm) -> None:
-    secret = rendered(helm, releases["flyte-secrets"])["ExternalSecret", "flyte-database"]
+    secret = by_name(helm, releases["flyte-secrets"])["ExternalSecret", "flyte-database"]
     data = {entry["secretKey"]: entry["remoteRef"] for entry in secret["spec"]["data"]}
 
     assert data.keys() == {"pass.txt", "datacatalog.txt"}
@@ -135,3 +142,64 @@ def test_a_secret_without_a_source_is_refused_by_the_charts_schema(
 
     with pytest.raises(AssertionError, match="missing property 'secret'"):
         helm.lint(release.folder, values)
+
+
+def test_each_team_has_its_own_quota_in_its_namespace(
+    releases: Mapping[str, DeployedRelease], helm: Helm, environment: Environment
+) -> None:
+    manifests = rendered(helm, releases["aerodrome-projects"])
+    found = {
+        manifest["metadata"]["namespace"]: manifest["spec"]["hard"]
+        for manifest in manifests
+        if manifest["kind"] == "ResourceQuota"
+    }
+
+    assert found == {
+        f"{project.name}-{domain}": {
+            "limits.cpu": str(quota.cpu),
+            "limits.memory": f"{quota.memory_gib}Gi",
+            "requests.nvidia.com/gpu": str(quota.gpu),
+        }
+        for project in environment.projects
+        for domain, quota in project.domains.items()
+    }
+
+
+@pytest.mark.cdk_variants("dev")
+def test_no_pod_gets_into_a_domain_that_a_project_does_not_have(helm: Helm, environment: Environment) -> None:
+    fraud, forecast = environment.projects
+    quota = fraud.domains["development"]
+    elsewhere = forecast.model_copy(update={"domains": {"production": quota}})
+    changed = environment.model_copy(update={"projects": (fraud, elsewhere)})
+
+    manifests = helm.template(
+        CHARTS / "aerodrome-projects",
+        release="aerodrome-projects",
+        namespace="flyte",
+        values=team_namespaces(changed),
+    )
+
+    closed = {
+        manifest["metadata"]["namespace"]
+        for manifest in manifests
+        if manifest["kind"] == "ResourceQuota" and manifest["spec"]["hard"] == {"pods": "0"}
+    }
+    assert closed == {"fraud-detection-production", "demand-forecast-development"}
+
+
+def test_flyte_and_our_chart_say_the_same_of_a_projects_namespace(
+    releases: Mapping[str, DeployedRelease], helm: Helm
+) -> None:
+    # Both apply it, Flyte every five minutes: what they set differently would change back and forth.
+    manifests = rendered(helm, releases["aerodrome-projects"])
+    template = releases["flyte"].value("cluster_resource_manager", "templates")[0]["value"]
+    for manifest in manifests:
+        if manifest["kind"] != "Namespace":
+            continue
+        labels = manifest["metadata"]["labels"]
+        project, domain = labels["aerodrome.io/project"], labels["aerodrome.io/domain"]
+        text = template.replace("{{ namespace }}", f"{project}-{domain}")
+        ours = yaml.safe_load(text.replace("{{ project }}", project).replace("{{ domain }}", domain))
+
+        assert ours["metadata"]["name"] == manifest["metadata"]["name"]
+        assert ours["metadata"]["labels"].items() <= labels.items()

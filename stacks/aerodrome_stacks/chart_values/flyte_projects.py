@@ -1,19 +1,22 @@
-"""What Flyte makes for each project and domain: a namespace, a service account with a role, a quota, task limits.
+"""What each of Flyte's projects has in each domain: a namespace, a service account with a role, quotas, task limits.
 
 flyteadmin applies the templates below to every project in every domain. It fills in the project, the domain, and values
 that it knows for a domain, but none for one project in one domain: those are kept in its database, out of Helm's reach
 (``flytectl update cluster-resource-attribute``). Hence:
 
 - A project's role is found by its name, which is made of project and domain.
-- A domain's quota is the largest that any of its projects has. A project with a smaller one can exceed it, up to that.
+- The quota that flyteadmin makes is the domain's ceiling, the largest that any of its projects has. A team's own quota
+  stands beside it, made by a chart of ours (``charts/aerodrome-projects``): of two quotas, the smaller one decides.
 """
 
 from aerodrome_constructs.helm import Value
 from aerodrome_stacks.chart_values.service_account import ROLE_ARN
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.environment.domain_types import Domain
+from aerodrome_stacks.environment.model import Quota
 
 # Flyte's domains in the order in which the console shows them.
-_DOMAINS = ("development", "staging", "production")
+_DOMAINS: tuple[Domain, ...] = ("development", "staging", "production")
 
 # Applied in the order of their names. flyteadmin replaces `{{ name }}`, with exactly one space on either side; Helm
 # leaves these texts alone.
@@ -41,7 +44,7 @@ _QUOTA = """\
 apiVersion: v1
 kind: ResourceQuota
 metadata:
-  name: project-quota
+  name: domain-ceiling
   namespace: {{ namespace }}
 spec:
   hard:
@@ -71,7 +74,7 @@ def cluster_resource_templates(project_role_arn: str) -> list[Value]:
     return [
         {"key": "aa_namespace", "value": _NAMESPACE},
         {"key": "ab_default_service_account", "value": _SERVICE_ACCOUNT % {"role_arn": role_arn}},
-        {"key": "ac_project_resource_quota", "value": _QUOTA},
+        {"key": "ac_domain_ceiling", "value": _QUOTA},
     ]
 
 
@@ -90,6 +93,26 @@ def quotas_by_domain(environment: Environment) -> list[Value]:
     ]
 
 
+def team_namespaces(environment: Environment) -> dict[str, Value]:
+    """Values of ``charts/aerodrome-projects``: every namespace that Flyte makes, with the quota of the team there.
+
+    Flyte gives every project every domain that it knows. Where the environment gives the project none, it has no quota,
+    and the chart lets no pod in.
+    """
+    return {
+        "namespaces": {
+            f"{project.name}-{domain}": {
+                "project": project.name,
+                "domain": domain,
+                "owner": project.owner,
+                **({"quota": _quota(quota)} if (quota := project.domains.get(domain)) else {}),
+            }
+            for project in environment.projects
+            for domain in _used_domains(environment)
+        }
+    }
+
+
 def task_limits(environment: Environment) -> dict[str, Value]:
     """The most that one task may ask for: what the largest quota lets a project have.
 
@@ -101,12 +124,16 @@ def task_limits(environment: Environment) -> dict[str, Value]:
     return {"cpu": str(max(cpus)), "memory": f"{max(memories)}Gi", "gpu": str(max(gpus))}
 
 
-def _used_domains(environment: Environment) -> list[str]:
+def _quota(quota: Quota) -> dict[str, Value]:
+    return {"cpu": str(quota.cpu), "memory": f"{quota.memory_gib}Gi", "gpu": str(quota.gpu)}
+
+
+def _used_domains(environment: Environment) -> list[Domain]:
     used = {domain for project in environment.projects for domain in project.domains}
     return [domain for domain in _DOMAINS if domain in used]
 
 
-def _largest_quota(environment: Environment, domain: str) -> tuple[int, int, int]:
+def _largest_quota(environment: Environment, domain: Domain) -> tuple[int, int, int]:
     quotas = [quota for project in environment.projects for name, quota in project.domains.items() if name == domain]
     return (
         max(quota.cpu for quota in quotas),
