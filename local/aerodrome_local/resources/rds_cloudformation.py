@@ -68,6 +68,13 @@ class CloudFormation:
         if not is_ours(properties):
             return
         record = _record(physical_id) if physical_id else {}
+        name = properties.get("DBInstanceIdentifier", "")
+        if physical_id is None and _record(name):
+            # MiniStack would put the new record over the old one, and the old one's data would have no owner.
+            raise ValueError(
+                f"DB instance {name} already exists: delete the one that another stack has left (lift its deletion "
+                "protection first), or start anew with `aerodrome local reset`"
+            )
         version = str(properties.get("EngineVersion") or DEFAULT_ENGINE_VERSION)
         check_engine_version(version, record)
         check_master(properties.get("MasterUsername", ""), properties.get("MasterUserPassword", ""))

@@ -204,3 +204,13 @@ def test_deletion_protection_keeps_the_stack_until_it_is_lifted(
     rds.modify_db_instance(DBInstanceIdentifier=instance["DBInstanceIdentifier"], DeletionProtection=False)
     stack.delete()
     assert not (databases_directory / instance["DbiResourceId"]).exists()
+
+
+@pytest.mark.usefixtures("shared")
+def test_an_instance_that_another_stack_has_left_is_not_overwritten(embedded_aws: EmbeddedAws) -> None:
+    another = embedded_aws.stack("rds-already-there")
+    try:
+        with pytest.raises(DeployError, match="DB instance shared already exists"):
+            another.deploy(*template(DBInstanceIdentifier="shared"))
+    finally:
+        another.delete()
