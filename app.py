@@ -4,6 +4,7 @@ Run by the CDK CLI: ``cdk deploy -c env=dev --all``.
 """
 
 import sys
+from os.path import relpath
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -11,7 +12,8 @@ import aws_cdk as cdk
 from aerodrome_stacks.environment import InvalidEnvironmentError, environment_names, load_environment
 from aerodrome_stacks.platform import build_platform
 
-ENVIRONMENTS = Path(__file__).parent / "environments"
+# Relative to where the command was typed, as its reader will look for it.
+ENVIRONMENTS = Path(relpath(Path(__file__).parent / "environments"))
 
 
 def build(app: cdk.App, environment_name: str) -> None:

@@ -21,8 +21,8 @@ class Project:
 
     @property
     def environments(self) -> Path:
-        """The folder of the environments."""
-        return self.root / "environments"
+        """The folder of the environments, relative to where the command was typed: messages name its files."""
+        return Path(os.path.relpath(self.root / "environments"))
 
     @property
     def embedded_aws_state(self) -> Path:

@@ -1,5 +1,6 @@
 """The README's first command, as a user runs it: with the real CDK CLI, from nothing, interrupted, and once more."""
 
+import json
 import os
 import re
 import signal
@@ -12,6 +13,9 @@ from pathlib import Path
 import boto3
 import psutil
 import pytest
+
+from aerodrome.embedded_aws import EmbeddedAws
+from aerodrome.project import PROJECT
 
 AERODROME = Path(sys.executable).with_name("aerodrome")
 STACKS = {
@@ -67,6 +71,33 @@ def test_a_run_that_was_killed_is_taken_up_by_the_next_and_the_third_changes_not
     assert "an earlier run did" in third.stdout
     assert before
     assert _last_changes(state_dir) == before
+
+
+def test_cdk_diff_after_the_deploy_finds_no_difference(state_dir: Path) -> None:
+    aws = EmbeddedAws(endpoint=_endpoint(state_dir), account="111122223333", region="us-east-1")
+    diff: list[str | Path] = [
+        PROJECT.cdk,
+        "diff",
+        "--context=env=dev",
+        "--all",
+        f"--output={state_dir.with_name('diff')}",
+    ]
+
+    # With the CDK's own validation of the templates, which the other tests leave out for its time.
+    result = subprocess.run(
+        diff,
+        cwd=PROJECT.root,
+        env=aws.environment_variables() | {"CDK_VALIDATION": "true", "CDK_DISABLE_CLI_TELEMETRY": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIME_LIMIT,
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert "Number of stacks with differences: 0" in result.stderr + result.stdout
+    report = json.loads((state_dir.with_name("diff") / "validation-report.json").read_text())
+    assert report["pluginReports"] == []
 
 
 def test_down_leaves_nothing_running(state_dir: Path) -> None:
