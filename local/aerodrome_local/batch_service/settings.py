@@ -1,5 +1,6 @@
 """What the embedded Batch can be told from outside."""
 
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -77,6 +78,6 @@ def _positive(environment: Mapping[str, str], name: str, default: float) -> floa
         number = float(text)
     except ValueError:
         number = 0
-    if number <= 0:
+    if not 0 < number < math.inf:
         raise ValueError(f"{name}={text!r}: a number above 0 is needed; unset it for the default, {default:g}")
     return number

@@ -1,8 +1,10 @@
 """AWS Batch: the service whose jobs really run, in MiniStack's place, and its CloudFormation types."""
 
 import asyncio
+import functools
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aerodrome_local.batch_service import cloudformation, http
@@ -28,11 +30,15 @@ def install(runtime: Runtime) -> None:
     )
     service = BatchService(settings, AwsBackend(runtime.client, emit))
 
+    # Threads of its own: the event loop's may all be taken by Lambda functions that wait for an answer of Batch.
+    threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="batch-api")
+
     async def answer(
         method: str, path: str, _headers: dict[str, str], body: bytes, query: dict[str, list[str]]
     ) -> http.Response:
         scope = Scope(current_account(), current_region())
-        return await asyncio.to_thread(http.handle, service, scope, method, path, query=query, body=body)
+        handle = functools.partial(http.handle, service, scope, method, path, query=query, body=body)
+        return await asyncio.get_running_loop().run_in_executor(threads, handle)
 
     runtime.route("batch", answer)
     runtime.on_start(service.start)

@@ -1,14 +1,17 @@
 """AWS Batch as a user meets it: over boto3, CloudFormation and EventBridge of a running embedded AWS."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aerodrome_local.cloudformation import DeployError
-from aerodrome_local.testing import EmbeddedAws, Stack
+from aerodrome_local.testing import EmbeddedAws, Stack, run_command
 
 Template = dict[str, Any]
 
@@ -255,3 +258,27 @@ def test_a_fair_share_queue_and_its_policy(batch: Any, stack: Stack) -> None:  #
 def test_a_stack_that_aws_would_refuse_fails_with_the_reason(stack: Stack, resource: Template, reason: str) -> None:
     with pytest.raises(DeployError, match=reason):
         deploy(stack, Resource=resource)
+
+
+def test_a_job_outlives_a_server_that_is_killed(tmp_path: Path) -> None:
+    aws = EmbeddedAws.start(tmp_path)
+    try:
+        stack = aws.stack("survivor")
+        script = "test $AWS_BATCH_JOB_ATTEMPT = 2 || sleep 600"
+        retry = {"Attempts": 2, "EvaluateOnExit": [{"OnStatusReason": "Host EC2*", "Action": "RETRY"}]}
+        ids = deploy(
+            stack,
+            Environment=compute_environment(),
+            Queue=job_queue("Environment"),
+            Survive=job_definition("sh", "-c", script, RetryStrategy=retry),
+        )
+        batch = aws.client("batch")
+        job_id = batch.submit_job(jobName="job", jobQueue=ids["Queue"], jobDefinition=ids["Survive"])["jobId"]
+        eventually(lambda: batch.describe_jobs(jobs=[job_id])["jobs"][0]["status"] == "RUNNING", "the job runs")
+        os.kill(json.loads(run_command("status", "--json", state_dir=tmp_path).stdout)["pid"], signal.SIGKILL)
+        aws = EmbeddedAws.start(tmp_path)
+        job = ended(aws.client("batch"), job_id)
+        assert job["status"] == "SUCCEEDED"
+        assert job["attempts"][0]["statusReason"].startswith("Host EC2 (instance i-")
+    finally:
+        aws.stop()
