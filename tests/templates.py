@@ -64,26 +64,35 @@ def with_id(template: TemplateJson, resource_type: str, part: str) -> Properties
     return next(iter(found.values()))
 
 
-def text(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """A value as text, with each reference in the form ``${Thing}`` or ``${Thing.Attribute}``."""
+def plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """A value with each reference in it as text, in the form ``${Thing}`` or ``${Thing.Attribute}``."""
+    found: Any
     match value:
         case {"Fn::Join": [separator, parts]}:
-            written = str(separator).join(map(text, parts))
+            found = str(separator).join(map(text, parts))
         case {"Ref": name}:
-            written = f"${{{name}}}"
+            found = f"${{{name}}}"
         case {"Fn::GetAtt": [name, attribute]}:
-            written = f"${{{name}.{attribute}}}"
+            found = f"${{{name}.{attribute}}}"
         case {"Fn::ImportValue": name}:
-            written = f"${{{text(name)}}}"
+            found = f"${{{text(name)}}}"
         case {"Fn::Select": [position, {"Fn::Split": [separator, whole]}]}:
-            written = f"${{{text(whole)} split at {separator} [{position}]}}"
+            found = f"${{{text(whole)} split at {separator} [{position}]}}"
         case {"Fn::Sub": str(pattern)}:
-            written = pattern
-        case str():
-            written = value
+            found = pattern
+        case list():
+            found = [plain(one) for one in value]
+        case dict():
+            found = {key: plain(one) for key, one in value.items()}
         case _:
-            written = json.dumps(value, sort_keys=True)
-    return written
+            found = value
+    return found
+
+
+def text(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """A value as text, with references as in :func:`plain`."""
+    found = plain(value)
+    return found if isinstance(found, str) else json.dumps(found, sort_keys=True)
 
 
 @dataclass(frozen=True)
