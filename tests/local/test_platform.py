@@ -13,7 +13,7 @@ import pytest
 
 from aerodrome_local.cloudformation import DeployError, StackResult
 from aerodrome_local.deploy import deploy_assembly, read_assembly
-from aerodrome_local.testing import EmbeddedAws
+from aerodrome_local.testing import EmbeddedAws, run_command
 from pytest_cdk.settings import Settings
 from pytest_cdk.synth import load_app_function, synthesize
 
@@ -54,6 +54,15 @@ def test_every_stack_stands_and_stays(
     assert set(platform) == {stack.name for stack in read_assembly(assembly)}
     again = deploy_assembly(assembly, embedded_aws.endpoint)
     assert [name for name, result in again.items() if result.changed] == []
+
+
+@pytest.mark.usefixtures("platform")
+def test_nothing_of_it_listens_beyond_loopback(embedded_aws: EmbeddedAws) -> None:
+    status = json.loads(run_command("status", "--json", state_dir=embedded_aws.state_dir).stdout)
+    names = {process["name"] for process in status["processes"]}
+    assert "postgres" in names, "the database is real, so that its process is looked at, too"
+    assert len(status["listening"]) > 1
+    assert [address for address in status["listening"] if not address.startswith("127.0.0.1:")] == []
 
 
 @pytest.mark.usefixtures("platform")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from aerodrome_local.cloudformation import DeployError
 from aerodrome_local.testing import EmbeddedAws, Stack, Template
 
 LIFECYCLE = {
@@ -106,6 +107,14 @@ def test_bucket_keeps_its_configuration(embedded_aws: EmbeddedAws, stack: Stack)
     stack.delete()
     with pytest.raises(ClientError, match="404"):
         s3.head_bucket(Bucket=name)
+
+
+def test_a_rule_that_is_not_understood_fails_and_leaves_no_bucket(embedded_aws: EmbeddedAws, stack: Stack) -> None:
+    rule = {"Id": "tiers", "Status": "Enabled", "ExpirationInHours": 1}
+    named = bucket(BucketName="never-there", LifecycleConfiguration={"Rules": [rule]})
+    with pytest.raises(DeployError, match="does not know ExpirationInHours"):
+        stack.deploy({"Bucket": named})
+    assert "never-there" not in [item["Name"] for item in embedded_aws.client("s3").list_buckets()["Buckets"]]
 
 
 def test_encryption_with_the_key_that_aws_manages(embedded_aws: EmbeddedAws, stack: Stack) -> None:
