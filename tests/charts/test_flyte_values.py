@@ -101,11 +101,13 @@ def test_signed_urls_are_s3_urls_of_the_region(flyte: DeployedRelease, environme
 
 
 def test_the_blob_cache_fits_into_the_memory_of_every_component_that_has_one(flyte: DeployedRelease) -> None:
-    cache_mb = flyte.value("storage", "cache", "maxSizeMBs")
-    limit = flyte.value("flytepropeller", "resources", "limits", "memory")
+    # All three get the same storage settings.
+    limits = [
+        mebibytes(flyte.value(component, "resources", "limits", "memory"))
+        for component in ("flyteadmin", "datacatalog", "flytepropeller")
+    ]
 
-    assert cache_mb > 0
-    assert cache_mb <= mebibytes(limit) / 2
+    assert 0 < flyte.value("storage", "cache", "maxSizeMBs") <= min(limits) / 2
 
 
 # --- Roles ----------------------------------------------------------------------------------------
