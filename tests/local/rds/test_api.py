@@ -48,9 +48,11 @@ def test_an_instance_is_a_postgresql_of_the_engine_versions_major(shared: Instan
     assert shared["EngineVersion"] == version
 
 
-def test_version_18_works_too(make_instance: Make, connect: Connect) -> None:
-    instance = make_instance("eighteen", EngineVersion="18.4")
-    assert rows(connect(instance), "SHOW server_version")[0][0].startswith("18.")
+def test_version_18_works_too_and_without_dbname_there_is_no_database(make_instance: Make, connect: Connect) -> None:
+    instance = make_instance("eighteen", EngineVersion="18.4", DBName="")
+    assert rows(connect(instance, database="postgres"), "SHOW server_version")[0][0].startswith("18.")
+    names = rows(connect(instance, database="postgres"), "SELECT datname FROM pg_database")
+    assert sorted(name for (name,) in names) == ["postgres", "template0", "template1"]
 
 
 def test_a_version_that_is_not_installed_is_refused_with_those_that_are(rds: "RDSClient") -> None:
@@ -87,12 +89,6 @@ def test_the_master_user_may_make_databases_and_roles_but_is_no_superuser(shared
     assert rows(connect(shared), statement) == [[False, True, True, False, True]]
     statement = "SELECT datname, pg_get_userbyid(datdba) FROM pg_database WHERE NOT datistemplate ORDER BY datname"
     assert rows(connect(shared), statement) == [["platform", "platform"], ["postgres", "platform"]]
-
-
-def test_an_instance_without_dbname_has_no_database_of_its_own(make_instance: Make, connect: Connect) -> None:
-    instance = make_instance("plain", DBName="")
-    names = rows(connect(instance, database="postgres"), "SELECT datname FROM pg_database")
-    assert sorted(name for (name,) in names) == ["postgres", "template0", "template1"]
 
 
 def test_the_certificate_verifies_and_a_foreign_authority_does_not(shared: Instance, connect: Connect) -> None:
@@ -282,22 +278,31 @@ def test_what_is_asked_for_is_described(rds: "RDSClient", make_instance: Make) -
     assert changed["EnabledCloudwatchLogsExports"] == ["postgresql"]
 
 
-def test_stopping_closes_the_endpoint_and_starting_brings_the_data_back(
-    rds: "RDSClient", make_instance: Make, connect: Connect, wait_for_status: WaitForStatus
+def test_data_and_endpoint_outlive_a_stop_and_a_crash(
+    rds: "RDSClient",
+    make_instance: Make,
+    connect: Connect,
+    wait_for_status: WaitForStatus,
+    databases_directory: Path,
 ) -> None:
     instance = make_instance("paused")
-    endpoint = instance["Endpoint"]
     rows(connect(instance), "CREATE TABLE kept AS SELECT 42 AS answer")
     rds.stop_db_instance(DBInstanceIdentifier="paused")
     wait_for_status("paused", "stopped")
     with pytest.raises(OSError, match="refused"):
-        socket.create_connection((endpoint["Address"], endpoint["Port"]))
+        socket.create_connection((instance["Endpoint"]["Address"], instance["Endpoint"]["Port"]))
     with pytest.raises(ClientError, match="it is stopped"):
         rds.modify_db_instance(DBInstanceIdentifier="paused", MasterUserPassword="another-Password1")
 
     rds.start_db_instance(DBInstanceIdentifier="paused")
-    assert wait_for_status("paused", "available")["Endpoint"] == endpoint
+    assert wait_for_status("paused", "available")["Endpoint"] == instance["Endpoint"]
     assert rows(connect(instance), "SELECT answer FROM kept") == [[42]]
+
+    rows(connect(instance), "UPDATE kept SET answer = 43")
+    os.kill(postmaster(databases_directory, instance), signal.SIGKILL)
+    rds.reboot_db_instance(DBInstanceIdentifier="paused")
+    assert wait_for_status("paused", "available")["Endpoint"] == instance["Endpoint"]
+    assert rows(connect(instance), "SELECT answer FROM kept") == [[43]]
 
 
 @pytest.mark.usefixtures("shared")
@@ -326,18 +331,3 @@ def test_deleting_ends_the_server_and_its_data(rds: "RDSClient", create: Make, d
     assert not (databases_directory / instance["DbiResourceId"]).exists()
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
-
-
-def test_a_database_that_crashed_recovers_at_the_next_start(
-    rds: "RDSClient",
-    make_instance: Make,
-    connect: Connect,
-    wait_for_status: WaitForStatus,
-    databases_directory: Path,
-) -> None:
-    instance = make_instance("crashed")
-    rows(connect(instance), "CREATE TABLE kept AS SELECT 42 AS answer")
-    os.kill(postmaster(databases_directory, instance), signal.SIGKILL)
-    rds.reboot_db_instance(DBInstanceIdentifier="crashed")
-    wait_for_status("crashed", "available")
-    assert rows(connect(instance), "SELECT answer FROM kept") == [[42]]
