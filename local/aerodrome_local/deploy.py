@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
 from aerodrome_local.bootstrap import bootstrap
 from aerodrome_local.cloudformation import (
@@ -130,9 +130,26 @@ def deploy_assembly(
         The results by stack name, in the order in which the stacks were done.
 
     Raises:
-        DeployError: A stack failed; with the failed resources and their reasons.
+        DeployError: A stack failed, with the failed resources and their reasons; or nothing answers at the endpoint.
     """
-    wanted = _with_dependencies(read_assembly(directory, account=account, region=region), stacks)
+    try:
+        return _deploy(
+            read_assembly(directory, account=account, region=region), endpoint, stacks, timeout_seconds, on_result
+        )
+    except (ConnectionError, EndpointConnectionError, HTTPClientError) as error:
+        raise DeployError(
+            f"the embedded AWS does not answer at {endpoint}: start it with `aerodrome local up`"
+        ) from error
+
+
+def _deploy(
+    assembly: list[AssemblyStack],
+    endpoint: str,
+    stacks: Sequence[str] | None,
+    timeout_seconds: float,
+    on_result: Callable[[StackResult], None],
+) -> dict[str, StackResult]:
+    wanted = _with_dependencies(assembly, stacks)
     targets = {(stack.account, stack.region) for stack in wanted}
     for target_account, target_region in sorted(targets):
         bootstrap(endpoint, target_account, target_region)

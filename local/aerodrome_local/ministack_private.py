@@ -14,10 +14,9 @@ from typing import Any
 from ministack import app
 from ministack.core.persistence import save_state
 from ministack.core.responses import get_account_id, get_region, request_scope
-from ministack.services import eventbridge
+from ministack.services import eventbridge, lambda_svc
 from ministack.services.cloudformation import _stacks as all_stacks
 from ministack.services.cloudformation import stacks
-from ministack.services.cloudformation.provisioners import _NAME_SEED as NAME_SEED
 from ministack.services.cloudformation.provisioners import _REPLACING_PROPERTIES as REPLACING_PROPERTIES
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as RESOURCE_HANDLERS
 from ministack.services.cloudformation.provisioners import _STACK_TAG_PROPERTY as STACK_TAG_PROPERTY
@@ -37,7 +36,6 @@ from ministack.services.secretsmanager import _resolve as resolve_secret
 
 __all__ = [
     "EC2_ACTIONS",
-    "NAME_SEED",
     "PINNED_VERSION",
     "REPLACING_PROPERTIES",
     "RESOURCE_HANDLERS",
@@ -58,6 +56,7 @@ __all__ = [
     "get_region",
     "main_loop",
     "oidc_providers",
+    "on_lambda_output",
     "physical_name",
     "put_aws_event",
     "request_scope",
@@ -97,6 +96,17 @@ def main_loop() -> asyncio.AbstractEventLoop | None:
     """The event loop that serves requests; None before the server has started."""
     loop: asyncio.AbstractEventLoop | None = app._MAIN_LOOP  # noqa: SLF001 - see the module docstring
     return loop
+
+
+def on_lambda_output(listener: Callable[[str, str], None]) -> None:
+    """Call ``listener(function_name, text)`` with what each invocation printed, beside CloudWatch Logs."""
+    emit = lambda_svc._emit_lambda_logs  # noqa: SLF001 - see the module docstring
+
+    def emit_and_tell(function: dict[str, Any], request_id: str, text: str, *rest: Any, **named: Any) -> None:  # noqa: ANN401
+        listener((function.get("config") or function).get("FunctionName", "unknown"), text)
+        emit(function, request_id, text, *rest, **named)
+
+    lambda_svc._emit_lambda_logs = emit_and_tell  # noqa: SLF001 - see the module docstring
 
 
 def put_aws_event(entry: dict[str, Any]) -> None:

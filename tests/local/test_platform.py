@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import json
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -182,6 +183,15 @@ def test_a_failed_stack_says_which_resource_and_why(embedded_aws: EmbeddedAws, t
         deploy_assembly(tmp_path, embedded_aws.endpoint, account="444455556666", stacks=["fourth"])
     only = deploy_assembly(tmp_path, embedded_aws.endpoint, account="444455556666", stacks=["first"])
     assert (list(only), only["first"].changed) == (["first"], False)
+
+
+def test_a_deploy_to_nothing_says_how_to_start_it(tmp_path: Path) -> None:
+    write_assembly(tmp_path, only={"Queue": {"Type": "AWS::SQS::Queue"}})
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: nothing answers there
+        endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(DeployError, match="aerodrome local up"):
+            deploy_assembly(tmp_path, endpoint, account="444455556666")
 
 
 def write_assembly(directory: Path, **stacks: dict[str, Any]) -> None:

@@ -1,13 +1,20 @@
-"""AWS Lambda: the network of a function, which MiniStack drops. The function runs on this machine whatever it says."""
+"""AWS Lambda: the network of a function, which MiniStack drops, and a function's output in the server's log.
 
+A function runs on this machine, whatever its network says.
+"""
+
+import logging
 from typing import Any
 
+from aerodrome_local.ministack_private import on_lambda_output
 from aerodrome_local.resources.conversion import boolean
 from aerodrome_local.runtime import Properties, Runtime
 
+logger = logging.getLogger("lambda-output")
+
 
 def install(runtime: Runtime) -> None:
-    """Register the hook."""
+    """Register the hooks."""
 
     def complete(name: str, properties: Properties, _attributes: dict[str, Any]) -> None:
         given = properties.get("VpcConfig")
@@ -23,4 +30,9 @@ def install(runtime: Runtime) -> None:
             network["Ipv6AllowedForDualStack"] = boolean(given["Ipv6AllowedForDualStack"])
         client.update_function_configuration(FunctionName=name, VpcConfig=network)
 
+    def log(function: str, text: str) -> None:
+        for line in text.splitlines():
+            logger.info("%s: %s", function, line)
+
+    on_lambda_output(log)
     runtime.on_create("AWS::Lambda::Function", complete)

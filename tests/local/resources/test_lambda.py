@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from aerodrome_local.cloudformation import DeployError
-from aerodrome_local.testing import EmbeddedAws, Stack, Template
+from aerodrome_local.testing import EmbeddedAws, Stack, Template, run_command
 
 ROLE = "arn:aws:iam::111122223333:role/any"
 
@@ -152,3 +152,5 @@ def test_python_custom_resource(embedded_aws: EmbeddedAws, stack: Stack, code: A
         wanted -= {event["message"].strip() for event in events}
         time.sleep(0.05)
     assert not wanted, "these lines did not reach CloudWatch Logs"
+    printed = run_command("logs", "--lines", "500", state_dir=embedded_aws.state_dir).stdout
+    assert "greeter: asked to Update mlflow" in printed
