@@ -1,26 +1,24 @@
 """DB instances of the embedded AWS, and connections to them."""
 
+import http.server
+import json
 import ssl
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pg8000.native
 import pytest
+from tests.local.rds.instances import MASTER, PASSWORD, Connect, Instance, Make, WaitForStatus
+from tests.local.rds.provisioning import Client, CloudFormation, Provisioner
 
+from aerodrome_constructs.database.provisioner_handler import connection as connections
 from aerodrome_local.testing import EmbeddedAws
 
 if TYPE_CHECKING:
     from types_boto3_rds import RDSClient
-
-MASTER = "platform"
-PASSWORD = "0123456789abcdefABCDEF"
-
-Instance = dict[str, Any]
-Make = Callable[..., Instance]
-Connect = Callable[..., pg8000.native.Connection]
-WaitForStatus = Callable[[str, str], Instance]
 
 
 @pytest.fixture(scope="session")
@@ -106,3 +104,60 @@ def make_instance(rds: "RDSClient", create: Make) -> Iterator[Make]:
     for identifier in made:
         rds.modify_db_instance(DBInstanceIdentifier=identifier, DeletionProtection=False)
         rds.delete_db_instance(DBInstanceIdentifier=identifier, SkipFinalSnapshot=True)
+
+
+@pytest.fixture
+def cloudformation() -> Iterator[CloudFormation]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if receiver.refusals:
+                receiver.refusals -= 1
+                self.send_error(503)
+                return
+            receiver.answers.append(json.loads(body))
+            receiver.content_types.append(self.headers["Content-Type"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    receiver = CloudFormation(f"http://127.0.0.1:{server.server_address[1]}/answer?signature=of-CloudFormation")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield receiver
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def provisioner(
+    shared: Instance,
+    cloudformation: CloudFormation,
+    embedded_aws: EmbeddedAws,
+    monkeypatch: pytest.MonkeyPatch,
+    databases_directory: Path,
+) -> Provisioner:
+    """Runs the handler with the credentials that Lambda would give it, verifying the instance's certificate."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": embedded_aws.endpoint,
+        "AWS_ACCESS_KEY_ID": embedded_aws.account,
+        "AWS_SECRET_ACCESS_KEY": "embedded",
+        "AWS_DEFAULT_REGION": embedded_aws.region,
+        "NO_PROXY": "127.0.0.1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(connections, "CA_BUNDLE", databases_directory / "tls" / "rds-ca.pem")
+    monkeypatch.setattr(connections, "RETRY_SECONDS", 0.05)
+    return Provisioner(shared, cloudformation, embedded_aws.client("secretsmanager"))
+
+
+@pytest.fixture
+def sign_in(shared: Instance, connect: Connect) -> Connect:
+    """Connects as a client, to its own database unless told otherwise."""
+
+    def connection(client: Client, database: str | None = None) -> pg8000.native.Connection:
+        return connect(shared, user=client.username, password=client.password, database=database or client.database)
+
+    return connection

@@ -7,24 +7,17 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pg8000.native
 import pytest
 from botocore.exceptions import ClientError
+from tests.local.rds.instances import PASSWORD, Connect, Instance, Make, WaitForStatus
 
 if TYPE_CHECKING:
     from types_boto3_rds import RDSClient
     from types_boto3_rds.literals import ApplyMethodType
-
-Instance = dict[str, Any]
-Make = Callable[..., Instance]
-Connect = Callable[..., pg8000.native.Connection]
-WaitForStatus = Callable[[str, str], Instance]
-
-MASTER_PASSWORD = "0123456789abcdefABCDEF"
 
 
 def rows(connection: pg8000.native.Connection, statement: str) -> list[list[Any]]:
@@ -237,7 +230,7 @@ def test_a_changed_password_holds_at_once_and_the_old_one_no_longer(
         with pytest.raises(pg8000.native.DatabaseError, match="password authentication failed"):
             connect(shared)
     finally:
-        rds.modify_db_instance(DBInstanceIdentifier="shared", MasterUserPassword=MASTER_PASSWORD)
+        rds.modify_db_instance(DBInstanceIdentifier="shared", MasterUserPassword=PASSWORD)
     assert rows(connect(shared), "SELECT 1") == [[1]]
 
 

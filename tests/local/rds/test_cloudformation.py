@@ -3,12 +3,12 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pg8000.native
 import pytest
+from tests.local.rds.instances import Connect
 
 from aerodrome_local.cloudformation import DeployError
 from aerodrome_local.testing import EmbeddedAws, Stack, Template
@@ -16,8 +16,6 @@ from aerodrome_local.testing import EmbeddedAws, Stack, Template
 if TYPE_CHECKING:
     from types_boto3_rds import RDSClient
     from types_boto3_rds.type_defs import DBInstanceTypeDef
-
-Connect = Callable[..., pg8000.native.Connection]
 
 
 def template(**instance: object) -> tuple[Template, Template]:
