@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -32,6 +33,7 @@ PAGE = PROJECT.root / "docs" / "performance.md"
 ENVIRONMENTS = environment_names(PROJECT.environments)
 KIB_PER_MIB = 1024
 SECONDS_BETWEEN_SAMPLES = 0.05
+MEMORY_RUNS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +154,7 @@ def measure_synths(runs: int) -> list[Measure]:
     ]
 
 
-def measure_memory(runs: int) -> str:
+def measure_memory() -> str:
     """Measure the peak memory of each synth, python and node together, as rows of the page's table.
 
     Separate from the times: sampling costs time. The proportional set size counts a page that two processes share once.
@@ -160,7 +162,7 @@ def measure_memory(runs: int) -> str:
     rows = []
     for synth in SYNTHS:
         peaks = []
-        for _ in range(runs):
+        for _ in range(MEMORY_RUNS):
             with (
                 folder() as outdir,
                 subprocess.Popen(
@@ -310,26 +312,25 @@ Proportional set size of python and node together.
 
 
 def main() -> None:
-    """Measure everything and replace the page; or with ``--synth-only`` print what concerns the synth."""
+    """Measure everything and replace docs/performance.md. With a count of 0 the page goes without those rows."""
     parser = argparse.ArgumentParser(prog="make bench", description=main.__doc__)
     parser.add_argument("--runs", type=int, default=5, help="runs of each synth")
     parser.add_argument("--deploys", type=int, default=3, help="runs of each deploy")
     parser.add_argument("--suites", type=int, default=3, help="runs of `make test` once installed")
-    parser.add_argument(
-        "--synth-only", action="store_true", help="measure the synths and print, without writing the page"
-    )
     arguments = parser.parse_args()
     facts, measures = machine(), measure_synths(arguments.runs)
-    memory, resources = measure_memory(arguments.runs), count_resources()
-    if arguments.synth_only:
-        print(page(measures, facts, memory, resources))
-        return
-    measures += measure_deploys(arguments.deploys) + measure_suite(arguments.suites)
+    memory, resources = measure_memory(), count_resources()
+    if arguments.deploys:
+        measures += measure_deploys(arguments.deploys)
+    if arguments.suites:
+        measures += measure_suite(arguments.suites)
     PAGE.write_text(page(measures, facts, memory, resources), encoding="utf-8")
     print(f"{PAGE.relative_to(PROJECT.root)} is written")
 
 
 if __name__ == "__main__":
+    # Whoever ends the bench ends the embedded AWS that it started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"bench: ended by signal {signal.SIGTERM}"))
     try:
         main()
     except (NotInstalledError, EmbeddedAwsError, deploy.CdkError, DeployError) as error:
