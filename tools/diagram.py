@@ -28,7 +28,7 @@ _NOUNS = {
     "AWS::KMS::Key": ("KMS key", "KMS keys"),
     "AWS::S3::Bucket": ("S3 bucket", "S3 buckets"),
     "AWS::RDS::DBInstance": ("PostgreSQL instance", "PostgreSQL instances"),
-    "Custom::AerodromeDatabase": ("database", "databases"),
+    "AWS::SecretsManager::Secret": ("secret", "secrets"),
     "AWS::EKS::Cluster": ("EKS cluster", "EKS clusters"),
     "AWS::EKS::Nodegroup": ("node group", "node groups"),
     "AWS::EKS::Addon": ("add-on", "add-ons"),
