@@ -22,10 +22,14 @@ Properties = Mapping[str, Any]
 _POLICY_PROPERTIES = ("PolicyDocument", "KeyPolicy", "AssumeRolePolicyDocument", "ResourcePolicy", "Policies")
 
 
-def new_app() -> cdk.App:
-    """An app with the context of cdk.json: without its feature flags, it would be another app."""
-    context = {**read_context(ROOT / "cdk.json"), "aws:cdk:disable-asset-staging": True}
-    return cdk.App(context=context, analytics_reporting=False, tree_metadata=False)
+def new_app(context: Mapping[str, str] | None = None) -> cdk.App:
+    """An app with the context of cdk.json, without whose feature flags it would be another app.
+
+    Args:
+        context: What a user adds on the command line. Default: nothing.
+    """
+    flags = {**read_context(ROOT / "cdk.json"), "aws:cdk:disable-asset-staging": True}
+    return cdk.App(context={**flags, **(context or {})}, analytics_reporting=False, tree_metadata=False)
 
 
 def new_stack() -> cdk.Stack:

@@ -1,65 +1,91 @@
-"""The app as the CDK CLI runs it: a program that gets its context in a variable and leaves a cloud assembly."""
+"""The app as the CDK CLI runs it: a program that gets its context in a variable."""
 
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import aws_cdk as cdk
 import pytest
-from tests.templates import ROOT
+from tests.templates import ROOT, new_app
 
 from aerodrome_stacks.environment import environment_names
 
 NAMES = environment_names(ROOT / "environments")
+Refusal = Callable[..., str]
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Path:
+def app(tmp_path: Path) -> Path:
     """The app with environments of its own, which a test may spoil."""
     shutil.copy(ROOT / "app.py", tmp_path)
     shutil.copytree(ROOT / "environments", tmp_path / "environments")
     return tmp_path / "app.py"
 
 
-def refusal(app: Path, **context: str) -> str:
-    """What the app says when it gives up, run as ``cdk -c key=value`` does: on stderr, in plain words."""
-    result = subprocess.run(
-        [sys.executable, app],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, "CDK_CONTEXT_JSON": json.dumps(context), "CDK_OUTDIR": str(app.parent / "cdk.out")},
+@pytest.fixture
+def refusal(app: Path, monkeypatch: pytest.MonkeyPatch) -> Refusal:
+    """Runs the app in this process, which spares the import of the CDK, and returns what it says as it gives up."""
+
+    def run(**context: str) -> str:
+        with_context = new_app(context)
+        monkeypatch.setattr(cdk, "App", lambda: with_context)
+        with pytest.raises(SystemExit) as stopped:
+            runpy.run_path(str(app), run_name="__main__")
+        assert isinstance(stopped.value.code, str), "Python writes a text to stderr, and exits with 1"
+        return stopped.value.code
+
+    return run
+
+
+def misspell(app: Path) -> None:
+    """Put two mistakes into the environment dev."""
+    file = app.parent / "environments" / "dev.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(
+        text.replace("nat_gateways", "nat_gatways").replace("spot_vcpus: 64", "spot_vcpus: -1"), encoding="utf-8"
     )
-    assert result.returncode != 0
-    assert "Traceback" not in result.stderr
-    assert result.stdout == ""
-    return result.stderr
 
 
 def test_there_are_three_environments() -> None:
     assert NAMES == ("dev", "prod", "staging")
 
 
-def test_without_an_environment_it_says_how_to_name_one(copy: Path) -> None:
-    assert "Add -c env=NAME to the cdk command; there are: dev, prod, staging" in refusal(copy)
+def test_a_user_sees_every_mistake_of_an_environment_and_no_traceback(app: Path) -> None:
+    misspell(app)
+    context = {"CDK_CONTEXT_JSON": json.dumps({"env": "dev"}), "CDK_OUTDIR": str(app.parent / "cdk.out")}
+    result = subprocess.run(
+        [sys.executable, app], check=False, capture_output=True, text=True, timeout=120, env={**os.environ, **context}
+    )
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "Traceback" not in result.stderr
+    assert "dev.yaml: network.nat_gatways: unknown key; did you mean nat_gateways?" in result.stderr
+    assert "dev.yaml: batch.spot_vcpus:" in result.stderr
 
 
-def test_an_unknown_environment_gets_the_list_of_those_there_are(copy: Path) -> None:
-    message = refusal(copy, env="production")
-    assert "production" in message
-    assert all(name in message for name in NAMES)
+@pytest.mark.parametrize("context", [{}, {"env": ""}], ids=["missing", "empty"])
+def test_without_an_environment_it_says_how_to_name_one(refusal: Refusal, context: dict[str, str]) -> None:
+    assert "Add -c env=NAME to the cdk command; there are: dev, prod, staging" in refusal(**context)
 
 
-def test_all_problems_of_an_environment_are_told_at_once(copy: Path) -> None:
-    file = copy.parent / "environments" / "dev.yaml"
-    text = file.read_text(encoding="utf-8")
-    spoilt = text.replace("nat_gateways", "nat_gatways").replace("spot_vcpus: 64", "spot_vcpus: -1")
-    file.write_text(spoilt, encoding="utf-8")
+@pytest.mark.parametrize("name", ["production", "Dev", "dev.yaml", "../environments/dev"])
+def test_an_unknown_environment_gets_the_list_of_those_there_are(refusal: Refusal, name: str) -> None:
+    message = refusal(env=name)
+    assert name in message
+    assert all(known in message for known in NAMES)
 
-    message = refusal(copy, env="dev")
 
-    assert "dev.yaml: network.nat_gatways: unknown key; did you mean nat_gateways?" in message
-    assert "dev.yaml: batch.spot_vcpus:" in message
+def test_a_file_that_is_no_yaml_is_named(app: Path, refusal: Refusal) -> None:
+    (app.parent / "environments" / "dev.yaml").write_text("region: [us-east-1\n", encoding="utf-8")
+    assert "dev.yaml: " in refusal(env="dev")
+
+
+def test_one_environments_mistakes_do_not_stop_another(app: Path) -> None:
+    misspell(app)
+    platform = new_app()
+    runpy.run_path(str(app))["build"](platform, "staging")
+    assert {child.node.id for child in platform.node.children} >= {"Network", "Storage", "Cluster"}
