@@ -16,7 +16,7 @@ from ministack.core.persistence import save_state
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import eventbridge, lambda_svc
 from ministack.services.cloudformation import _stacks as all_stacks
-from ministack.services.cloudformation import stacks
+from ministack.services.cloudformation import custom_resource, stacks
 from ministack.services.cloudformation.provisioners import _REPLACING_PROPERTIES as REPLACING_PROPERTIES
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as RESOURCE_HANDLERS
 from ministack.services.cloudformation.provisioners import _STACK_TAG_PROPERTY as STACK_TAG_PROPERTY
@@ -52,6 +52,7 @@ __all__ = [
     "eks_clusters",
     "eks_nodegroups",
     "eks_pod_identities",
+    "fail_custom_resources_of_crashed_functions",
     "get_account_id",
     "get_region",
     "main_loop",
@@ -107,6 +108,29 @@ def on_lambda_output(listener: Callable[[str, str], None]) -> None:
         emit(function, request_id, text, *rest, **named)
 
     lambda_svc._emit_lambda_logs = emit_and_tell  # noqa: SLF001 - see the module docstring
+
+
+def fail_custom_resources_of_crashed_functions() -> None:
+    """Fail a custom resource as soon as its function has ended in an error without an answer.
+
+    CloudFormation waits for an answer that will not come until the resource's timeout, an hour by default, and so does
+    MiniStack. Here the function's end is known, so the deploy fails at once, with the function's own error.
+    """
+    execute = lambda_svc._execute_function_with_config_scope  # noqa: SLF001 - see the module docstring
+
+    def execute_and_answer(function: dict[str, Any], event: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+        result: dict[str, Any] = execute(function, event)
+        url = event.get("ResponseURL", "") if isinstance(event, dict) else ""
+        token = url.rpartition("/")[2]
+        waiting = custom_resource._pending.get(token)  # noqa: SLF001 - see the module docstring
+        if result.get("error") and waiting and waiting["result"] is None:
+            body = result.get("body")
+            error = body.get("errorMessage", body) if isinstance(body, dict) else body
+            reason = f"the function ended in an error before it answered: {error}"
+            custom_resource.deliver_response(token, {"Status": "FAILED", "Reason": reason})
+        return result
+
+    lambda_svc._execute_function_with_config_scope = execute_and_answer  # noqa: SLF001 - see the module docstring
 
 
 def put_aws_event(entry: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""AWS Lambda: the network of a function, which MiniStack drops, and a function's output in the server's log.
+"""AWS Lambda: the network of a function, which MiniStack drops, its output in the server's log, and its crashes.
 
 A function runs on this machine, whatever its network says.
 """
@@ -6,7 +6,7 @@ A function runs on this machine, whatever its network says.
 import logging
 from typing import Any
 
-from aerodrome_local.ministack_private import on_lambda_output
+from aerodrome_local.ministack_private import fail_custom_resources_of_crashed_functions, on_lambda_output
 from aerodrome_local.resources.conversion import boolean
 from aerodrome_local.runtime import Properties, Runtime
 
@@ -35,4 +35,5 @@ def install(runtime: Runtime) -> None:
             logger.info("%s: %s", function, line)
 
     on_lambda_output(log)
+    fail_custom_resources_of_crashed_functions()
     runtime.on_create("AWS::Lambda::Function", complete)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import time
 import zipfile
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ def zipped(**files: str) -> bytes:
 def code(embedded_aws: EmbeddedAws, request: pytest.FixtureRequest) -> Iterator[Any]:
     """Puts an archive into a bucket, and gives what Code or Content says of it."""
     s3 = embedded_aws.client("s3")
-    bucket = request.node.name.replace("_", "-")
+    bucket = re.sub("[^a-z0-9]+", "-", request.node.name)[-60:].strip("-")
     s3.create_bucket(Bucket=bucket)
 
     def put(key: str, **files: str) -> dict[str, str]:
@@ -154,3 +155,25 @@ def test_python_custom_resource(embedded_aws: EmbeddedAws, stack: Stack, code: A
     assert not wanted, "these lines did not reach CloudWatch Logs"
     printed = run_command("logs", "--lines", "500", state_dir=embedded_aws.state_dir).stdout
     assert "greeter: asked to Update mlflow" in printed
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import no_such_module\n", "no_such_module"),
+        ("def handler(event, _):\n    raise ValueError('no way')\n", "no way"),
+    ],
+    ids=["import", "handler"],
+)
+def test_custom_resource_whose_function_crashes_fails_at_once(
+    stack: Stack,
+    code: Any,  # noqa: ANN401 - a function
+    source: str,
+    reason: str,
+) -> None:
+    begin = time.monotonic()
+
+    with pytest.raises(DeployError, match=f"ended in an error before it answered.*{reason}"):
+        stack.deploy({"Function": function(code("code.zip", index=source)), "Custom": custom("flyte")})
+
+    assert time.monotonic() - begin < 60, "it waited for the resource's timeout"
