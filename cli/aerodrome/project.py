@@ -36,7 +36,7 @@ class Project:
 
     @property
     def node_modules(self) -> Path:
-        """Where npm installs the CDK CLI and the SDK that the CDK's own custom resources use."""
+        """Where npm installs the CDK CLI."""
         return self.root / "node_modules"
 
     @property
@@ -66,9 +66,8 @@ class Project:
         return {
             **others,
             "PATH": f"{self.tools}{os.pathsep}{others.get('PATH', os.defpath)}",
-            # Batch jobs and Lambda functions of the embedded AWS run on this machine: with these interpreters and SDKs.
+            # Batch jobs of the embedded AWS run on this machine, with this interpreter and what is installed for it.
             "AERODROME_JOB_PATH": str(self.tools),
-            "NODE_PATH": str(self.node_modules),
             "PYTHONPATH": str(self.root / "local"),
         }
 
