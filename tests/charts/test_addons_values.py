@@ -50,6 +50,15 @@ def test_no_namespace_can_use_a_store_of_another(releases: Releases) -> None:
     assert operator.value("processClusterExternalSecret") is False
 
 
+def test_an_uninstall_of_the_operator_leaves_the_secrets_alone(releases: Releases) -> None:
+    # The chart's CRDs are templates: deleting them deletes every ExternalSecret, and the secrets that those own.
+    assert releases["external-secrets"].value("crds", "annotations", "helm.sh/resource-policy") == "keep"
+
+
+def test_the_operator_does_its_work_once(releases: Releases) -> None:
+    assert releases["external-secrets"].value("leaderElect") is True
+
+
 @pytest.mark.parametrize("release", ["aws-load-balancer-controller", "external-secrets", "karpenter"])
 def test_each_has_its_role_and_the_service_account_that_the_role_trusts(releases: Releases, release: str) -> None:
     account = releases[release].value("serviceAccount")

@@ -75,6 +75,7 @@ def test_grafana_is_reached_through_the_front_door(
     grafana = stack.value("grafana")
     host = f"grafana.{environment.access.domain_name}"
 
+    assert grafana["ingress"]["enabled"] is True
     assert grafana["ingress"]["ingressClassName"] == "alb"
     assert grafana["ingress"]["hosts"] == [host]
     assert grafana["ingress"]["annotations"] == releases["mlflow"].value("ingress", "annotations")

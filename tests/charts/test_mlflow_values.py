@@ -37,8 +37,18 @@ def test_the_database_is_reached_over_tls(mlflow: DeployedRelease) -> None:
 
 
 def test_tables_are_brought_up_to_date_by_one_pod_at_a_time(mlflow: DeployedRelease) -> None:
+    assert mlflow.value("backendStore", "databaseConnectionCheck") is True
     assert mlflow.value("backendStore", "databaseMigration") is True
     assert mlflow.value("replicaCount") == 1
+
+
+def test_the_pool_leaves_connections_to_flyte(mlflow: DeployedRelease) -> None:
+    # Flyte may have 210 of about 400.
+    size, overflow = (
+        mlflow.value("extraEnvVars", f"MLFLOW_SQLALCHEMYSTORE_{name}") for name in ("POOL_SIZE", "MAX_OVERFLOW")
+    )
+
+    assert mlflow.value("replicaCount") * (size + overflow) <= 30
 
 
 def test_clients_need_no_right_to_the_bucket(mlflow: DeployedRelease) -> None:
@@ -90,12 +100,15 @@ def test_the_service_monitor_names_the_services_port(mlflow: DeployedRelease) ->
     # By default the chart gives the Service's port name as the container's, which has another.
     assert mlflow.value("serviceMonitor", "useServicePort") is True
     assert mlflow.value("serviceMonitor", "namespace") == mlflow.namespace
+    # The chart's default says that a release called "prometheus" scrapes it.
+    assert mlflow.value("serviceMonitor", "labels", "release") is None
 
 
 def test_the_front_door_is_the_one_of_flyte(mlflow: DeployedRelease, releases: Mapping[str, DeployedRelease]) -> None:
     annotations = mlflow.value("ingress", "annotations")
     common = releases["flyte"].value("common", "ingress", "annotations")
 
+    assert mlflow.value("ingress", "enabled") is True
     assert mlflow.value("ingress", "className") == "alb"
     assert annotations == {key: value for key, value in common.items() if value is not None}
     assert mlflow.value("service", "annotations", "alb.ingress.kubernetes.io/healthcheck-path") == "/health"
