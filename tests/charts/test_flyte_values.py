@@ -340,6 +340,13 @@ def test_each_project_gets_a_namespace_a_service_account_with_its_role_and_a_cei
     assert account["metadata"]["namespace"] == ceiling["metadata"]["namespace"] == namespace["metadata"]["name"]
 
 
+def test_flyte_makes_the_objects_of_projects(flyte: DeployedRelease) -> None:
+    assert flyte.value("cluster_resource_manager", "enabled") is True
+    assert flyte.value("cluster_resource_manager", "config", "cluster_resources", "refreshInterval") == "5m"
+    # The service account with the rights to make them.
+    assert flyte.value("cluster_resource_manager", "service_account_name") == "flyteadmin"
+
+
 def test_templates_are_applied_namespace_first(flyte: DeployedRelease) -> None:
     # flyteadmin goes through the files in the order of their names.
     keys = [template["key"] for template in flyte.value("cluster_resource_manager", "templates")]
