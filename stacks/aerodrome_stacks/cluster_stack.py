@@ -20,6 +20,7 @@ from aerodrome_constructs.identity import ServiceAccountRole, ServiceAccountRole
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.network_stack import NetworkPorts
+from aerodrome_stacks.retention import log_retention
 from aerodrome_stacks.service_accounts import EBS_CSI_DRIVER
 
 
@@ -51,6 +52,7 @@ class ClusterStack(AerodromeStack):
         environment: Environment,
         network: NetworkPorts,
         secrets_key: kms.IKey,
+        log_key: kms.IKey,
     ) -> None:
         super().__init__(
             scope,
@@ -69,6 +71,8 @@ class ClusterStack(AerodromeStack):
                 vpc=network.vpc,
                 subnets=network.node_subnets,
                 secrets_key=secrets_key,
+                log_key=log_key,
+                log_retention=log_retention(environment),
                 public_endpoint_cidrs=decisions.public_endpoint_cidrs,
                 administrators=decisions.administrators,
                 viewers=decisions.viewers,

@@ -31,7 +31,9 @@ def build_platform(scope: Construct, environment: Environment) -> None:
     batch = BatchStack(
         scope, "Batch", environment=environment, network=network, storage=storage, log_key=keys.logs
     ).ports
-    cluster = ClusterStack(scope, "Cluster", environment=environment, network=network, secrets_key=keys.cluster).ports
+    cluster = ClusterStack(
+        scope, "Cluster", environment=environment, network=network, secrets_key=keys.cluster, log_key=keys.logs
+    ).ports
     identity = IdentityStack(
         scope, "Identity", environment=environment, cluster=cluster, storage=storage, secrets_key=keys.secrets
     ).ports

@@ -81,6 +81,13 @@ def test_kubernetes_secrets_have_the_key_for_the_cluster(cluster: TemplateJson) 
     assert "keys:ExportsOutputFnGetAttCluster" in text(configuration["Provider"]["KeyArn"])
 
 
+def test_the_control_planes_logs_are_kept_as_long_as_decided(cluster: TemplateJson, environment: Environment) -> None:
+    groups = properties(cluster, "AWS::Logs::LogGroup").values()
+    (group,) = [one for one in groups if one["LogGroupName"] == f"/aws/eks/aerodrome-{environment.name}/cluster"]
+    assert "keys:ExportsOutputFnGetAttLogs" in text(group["KmsKeyId"])
+    assert group["RetentionInDays"] >= environment.retention.logs.days
+
+
 def test_the_system_nodes_are_as_decided(cluster: TemplateJson, environment: Environment) -> None:
     group, decided = with_id(cluster, "AWS::EKS::Nodegroup", "System"), environment.cluster.system_nodes
     assert (group["CapacityType"], group["Taints"]) == ("ON_DEMAND", [])

@@ -9,6 +9,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from aerodrome_constructs.cluster.kubernetes_version import KubernetesRelease
@@ -25,6 +26,9 @@ class KubernetesClusterProps:
         vpc: The VPC.
         subnets: Where the control plane's network interfaces and the kubectl Lambda are: private subnets.
         secrets_key: The key that encrypts Kubernetes secrets in etcd.
+        log_key: The key that encrypts the control plane's logs. Its policy must let CloudWatch Logs of the region use
+            it.
+        log_retention: How long the control plane's logs are kept, the record of who did what among them.
         public_endpoint_cidrs: Who may reach the API server from outside the VPC. Empty: nobody.
         administrators: ARNs of the IAM roles that may do everything in the cluster.
         viewers: ARNs of the IAM roles that may look at everything but secrets.
@@ -35,6 +39,8 @@ class KubernetesClusterProps:
     vpc: ec2.IVpc
     subnets: ec2.SubnetSelection
     secrets_key: kms.IKey
+    log_key: kms.IKey
+    log_retention: logs.RetentionDays
     public_endpoint_cidrs: Sequence[IPv4Network]
     administrators: Sequence[str]
     viewers: Sequence[str]
@@ -85,6 +91,7 @@ class KubernetesCluster(Construct):
             output_config_command=False,
         )
         _protect_from_deletion(cluster)
+        self._keep_logs(cluster, props)
         # jsii's type stubs leave a member of the interface out of the class, so a type checker needs to be told.
         self.cluster = cast("eks.ICluster", cluster)
         self._admit("Administrator", props.administrators, eks.AccessPolicyArn.AMAZON_EKS_CLUSTER_ADMIN_POLICY)
@@ -92,6 +99,18 @@ class KubernetesCluster(Construct):
         # The CDK makes the provider when it is first asked for.
         _ = cluster.open_id_connect_provider
         self.oidc_issuer = cdk.Fn.select(1, cdk.Fn.split("https://", cluster.cluster_open_id_connect_issuer_url))
+
+    def _keep_logs(self, cluster: eks.Cluster, props: KubernetesClusterProps) -> None:
+        # EKS writes to the group of this name. Where there is none, it makes one without a key that keeps all for ever.
+        group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/eks/{props.name}/cluster",
+            retention=props.log_retention,
+            encryption_key=props.log_key,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        resource_of(cluster, eks.CfnCluster).add_dependency(resource_of(group, logs.CfnLogGroup))
 
     def _admit(self, kind: str, roles: Sequence[str], policy: eks.AccessPolicyArn) -> None:
         whole_cluster = eks.AccessScope(type=eks.AccessScopeType.CLUSTER)

@@ -5,6 +5,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 from tests.constructs.surroundings import NODE_SUBNETS, vpc_in
 from tests.templates import (
     ACCOUNT,
@@ -42,6 +43,8 @@ def cluster_in(
         vpc=vpc_in(stack),
         subnets=NODE_SUBNETS,
         secrets_key=kms.Key(stack, "SecretsKey"),
+        log_key=kms.Key(stack, "LogKey"),
+        log_retention=logs.RetentionDays.SIX_MONTHS,
         public_endpoint_cidrs=[IPv4Network(cidr) for cidr in public_endpoint_cidrs],
         administrators=administrators,
         viewers=viewers,
@@ -101,6 +104,18 @@ def test_kubernetes_secrets_are_encrypted_with_the_given_key(private: TemplateJs
 def test_everything_that_the_control_plane_does_is_logged(private: TemplateJson) -> None:
     types = {one["Type"] for one in cluster(private)["Logging"]["ClusterLogging"]["EnabledTypes"]}
     assert types == {"api", "audit", "authenticator", "controllerManager", "scheduler"}
+
+
+def test_the_control_planes_logs_are_encrypted_kept_and_forgotten_in_time(private: TemplateJson) -> None:
+    # EKS writes to a group of this name, and makes one without key and end where there is none.
+    groups = resources(private, "AWS::Logs::LogGroup")
+    ((key, group),) = [
+        (key, one) for key, one in groups.items() if one["Properties"].get("LogGroupName") == "/aws/eks/ours/cluster"
+    ]
+    assert text(group["Properties"]["KmsKeyId"]).startswith("${LogKey")
+    assert (group["Properties"]["RetentionInDays"], group["DeletionPolicy"]) == (180, "Retain")
+    (cluster_resource,) = resources(private, "AWS::EKS::Cluster").values()
+    assert key in cluster_resource["DependsOn"]
 
 
 def test_whoever_creates_the_cluster_gets_no_rights_in_it(private: TemplateJson) -> None:
