@@ -30,6 +30,12 @@ def releases(
     return _releases(cdk_variant)
 
 
+@pytest.fixture
+def flyte(releases: Mapping[str, DeployedRelease]) -> DeployedRelease:
+    """Flyte's release in one environment."""
+    return releases["flyte"]
+
+
 @pytest.fixture(scope="session")
 def _environment() -> Callable[[str], Environment]:
     """A function from a name to the environment, read from its file once a session."""

@@ -75,6 +75,12 @@ def specs() -> dict[str, ReleaseSpec]:
     return found
 
 
+def mebibytes(quantity: str) -> float:
+    """An amount of memory as Kubernetes writes it, ``512Mi`` or ``2Gi``."""
+    units = {"Mi": 1.0, "Gi": 1024.0}
+    return float(quantity[:-2]) * units[quantity[-2:]]
+
+
 def _release(stack: str, properties: Mapping[str, Any]) -> DeployedRelease:
     return DeployedRelease(
         name=properties["Release"],
