@@ -1,5 +1,8 @@
 """The ``aerodrome`` command. Each verb is a module; this one gives them their names."""
 
+import signal
+from types import FrameType
+
 import typer
 
 from aerodrome import local
@@ -20,4 +23,10 @@ app.add_typer(local.app)
 
 def main() -> None:
     """Run the command."""
+    # A kill ends what was started and says how to go on, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, _interrupt)
     app()
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

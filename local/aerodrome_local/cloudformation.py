@@ -180,7 +180,11 @@ def find_stack(client: Any, name_or_id: str) -> dict[str, Any] | None:  # noqa: 
     return None if stack["StackStatus"] == "DELETE_COMPLETE" else stack
 
 
-def delete_stack(client: Any, name: str, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> None:  # noqa: ANN401
+def delete_stack(
+    client: Any,  # noqa: ANN401 - a boto3 client: the types of boto3 are not installed where this runs
+    name: str,
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+) -> None:
     """Delete a stack and wait until it is gone. A stack that does not exist is no error.
 
     Raises:

@@ -103,7 +103,7 @@ def on_lambda_output(listener: Callable[[str, str], None]) -> None:
     """Call ``listener(function_name, text)`` with what each invocation printed, beside CloudWatch Logs."""
     emit = lambda_svc._emit_lambda_logs  # noqa: SLF001 - see the module docstring
 
-    def emit_and_tell(function: dict[str, Any], request_id: str, text: str, *rest: Any, **named: Any) -> None:  # noqa: ANN401
+    def emit_and_tell(function: dict[str, Any], request_id: str, text: str, *rest: object, **named: object) -> None:
         listener((function.get("config") or function).get("FunctionName", "unknown"), text)
         emit(function, request_id, text, *rest, **named)
 

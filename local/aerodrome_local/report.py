@@ -131,9 +131,9 @@ def _facts(instance: Instance, server: Server, accounts: dict[str, Any]) -> dict
 
 def _databases(server: Server, account: str, region: str) -> list[dict[str, str]]:
     # boto3 takes longer to import than any other command takes in all.
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see above
 
-    from aerodrome_local.cloudformation import make_client  # noqa: PLC0415
+    from aerodrome_local.cloudformation import make_client  # noqa: PLC0415 - see above
 
     try:
         instances = make_client("rds", server.endpoint, account, region).describe_db_instances()["DBInstances"]

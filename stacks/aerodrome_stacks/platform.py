@@ -28,9 +28,7 @@ def build_platform(scope: Construct, environment: Environment) -> None:
     network = NetworkStack(scope, "Network", environment=environment, log_key=keys.logs).ports
     storage = StorageStack(scope, "Storage", environment=environment, data_key=keys.data).ports
     database = DatabaseStack(scope, "Database", environment=environment, network=network, keys=keys).ports
-    batch = BatchStack(
-        scope, "Batch", environment=environment, network=network, storage=storage, log_key=keys.logs
-    ).ports
+    batch = BatchStack(scope, "Batch", environment=environment, network=network, storage=storage, log_key=keys.logs)
     cluster = ClusterStack(
         scope, "Cluster", environment=environment, network=network, secrets_key=keys.cluster, log_key=keys.logs
     ).ports
@@ -56,8 +54,9 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         identity=identity,
         storage=storage,
         database=database,
-        batch=batch,
-        after=[addons, observability],
+        batch=batch.ports,
+        # Batch's queues have names that are chosen, not generated: nothing but this says that Flyte needs them.
+        after=[addons, observability, batch],
     )
     TrackingStack(
         scope,

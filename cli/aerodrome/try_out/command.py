@@ -1,8 +1,6 @@
 """``aerodrome try``: the verb and its exit status."""
 
-import signal
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -31,8 +29,6 @@ def try_out(
 
     What an earlier run did is kept: a second run changes nothing, and one after an interrupted run goes on.
     """
-    # A kill ends the CDK CLI and says how to go on, as Ctrl-C does.
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
         environment = load_environment(env, PROJECT.environments)
         steps.run(
@@ -53,7 +49,3 @@ def try_out(
             err=True,
         )
         raise typer.Exit(_INTERRUPTED) from None
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

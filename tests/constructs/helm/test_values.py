@@ -35,7 +35,7 @@ def test_merging_leaves_both_sources_as_they_were() -> None:
 )
 def test_a_path_with_two_sources_is_an_error_that_names_it(written: object, computed: object) -> None:
     with pytest.raises(ValuesConflictError, match=r"^a\.b: set twice"):
-        merge_values({"a": {"b": written}}, {"a": {"b": computed}})  # type: ignore[dict-item]  # any two values
+        merge_values({"a": {"b": written}}, {"a": {"b": computed}})  # type: ignore[dict-item]  # two values of any type
 
 
 def test_nulls_reach_helm_at_every_depth() -> None:

@@ -44,7 +44,12 @@ class Client:
 class Provisioner:
     """Calls the handler for one instance."""
 
-    def __init__(self, instance: Instance, cloudformation: CloudFormation, secrets_manager: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        instance: Instance,
+        cloudformation: CloudFormation,
+        secrets_manager: Any,  # noqa: ANN401 - a boto3 client
+    ) -> None:
         self._endpoint = instance["Endpoint"]
         self._cloudformation = cloudformation
         self._secrets_manager = secrets_manager

