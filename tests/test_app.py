@@ -11,9 +11,9 @@ from pathlib import Path
 
 import aws_cdk as cdk
 import pytest
-from tests.templates import ROOT, new_app
 
 from aerodrome_stacks.environment import environment_names
+from tests.templates import ROOT, new_app
 
 NAMES = environment_names(ROOT / "environments")
 Refusal = Callable[..., str]

@@ -25,8 +25,9 @@ from pathlib import Path
 from aerodrome.embedded_aws import EmbeddedAws, EmbeddedAwsError, run_embedded_aws
 from aerodrome.project import PROJECT, NotInstalledError
 from aerodrome.try_out import deploy
+from aerodrome_local.assembly import read_assembly
 from aerodrome_local.cloudformation import DeployError
-from aerodrome_local.deploy import deploy_assembly, read_assembly
+from aerodrome_local.deploy import deploy_assembly
 from aerodrome_stacks.environment import environment_names
 
 PAGE = PROJECT.root / "docs" / "performance.md"

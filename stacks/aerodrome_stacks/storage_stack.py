@@ -8,7 +8,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from aerodrome_constructs.storage import AccessLogBucket, PrivateBucket, PrivateBucketProps
+from aerodrome_constructs.storage import AccessLogBucket, AccessLogBucketProps, PrivateBucket, PrivateBucketProps
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment
 
@@ -45,7 +45,9 @@ class StorageStack(AerodromeStack):
             description="S3 buckets: Flyte metadata and raw data, MLflow artifacts, Batch input and output, logs",
             holds_data=True,
         )
-        access_logs = AccessLogBucket(self, "AccessLogs", expire_after=environment.retention.logs).bucket
+        access_logs = AccessLogBucket(
+            self, "AccessLogs", AccessLogBucketProps(expire_after=environment.retention.logs)
+        ).bucket
 
         def bucket(
             construct_id: str, *, expire_after: timedelta | None = None, send_events: bool = False

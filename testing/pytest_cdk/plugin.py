@@ -90,7 +90,20 @@ def cdk_assembly(cdk_settings: Settings, tmp_path_factory: pytest.TempPathFactor
     """A function from a variant to its assembly, built and synthesized at most once a session."""
 
     @cache
+    def outcome(variant: str) -> Assembly | Exception:
+        # A variant that does not synthesize fails every test that needs it, and is not tried again for each.
+        try:
+            return synthesized(variant)
+        except Exception as error:  # noqa: BLE001 - whatever the app raises is raised again, in each test
+            return error
+
     def assembly(variant: str) -> Assembly:
+        result = outcome(variant)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def synthesized(variant: str) -> Assembly:
         # Importing it starts node, which a session without CDK tests should not pay for.
         from pytest_cdk.synth import load_app_function, synthesize  # noqa: PLC0415 - see above
 

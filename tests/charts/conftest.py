@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 import pytest
-from tests.charts.deployed import DeployedRelease, deployed_releases
-from tests.charts.helm import Helm
-from tests.templates import ROOT
 
 from aerodrome_stacks.environment import Environment, load_environment
 from pytest_cdk import AssemblyFactory
+from tests.charts.deployed import DeployedRelease, deployed_releases
+from tests.charts.helm import Helm
+from tests.templates import ROOT
 
 # tools/ holds programs, not a package: nothing else puts it on the path.
 sys.path.insert(0, str(ROOT / "tools"))

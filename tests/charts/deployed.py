@@ -7,10 +7,9 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from tests.templates import ROOT, text
-
 from aerodrome_constructs.helm import ReleaseSpec
 from pytest_cdk.assembly import Assembly
+from tests.templates import ROOT, text
 
 CHARTS = ROOT / "charts"
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 import pytest
-from tests.charts.deployed import DeployedRelease
 
 from aerodrome_stacks.environment import Environment
+from tests.charts.deployed import DeployedRelease
 
 Releases = Mapping[str, DeployedRelease]
 

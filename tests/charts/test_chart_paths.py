@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.templates import ROOT
 
 from chart_paths import known_paths, paths_in, unknown_paths
+from tests.templates import ROOT
 
 
 @pytest.fixture

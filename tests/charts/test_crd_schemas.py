@@ -7,9 +7,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from tests.templates import ROOT
 
 from crd_schemas import keep_only, resource_schema
+from tests.templates import ROOT
 
 CRD = {
     "metadata": {"name": "boxes.example.com"},

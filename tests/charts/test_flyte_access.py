@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 import pytest
-from tests.charts.deployed import DeployedRelease
 
 from aerodrome_stacks.environment import Environment
+from tests.charts.deployed import DeployedRelease
 
 # The prefix of the load balancer controller's annotations.
 ALB = "alb.ingress.kubernetes.io"
@@ -147,3 +147,9 @@ def test_the_uris_that_tokens_are_for_name_the_releases_namespace(
         "http://flyteadmin:80",
         f"http://flyteadmin.{flyte.namespace}.svc.cluster.local:80",
     ]
+
+
+def test_links_in_messages_lead_to_the_console(flyte: DeployedRelease, environment: Environment) -> None:
+    url = flyte.value("configmap", "adminServer", "flyteadmin", "consoleUrl")
+
+    assert url == f"https://flyte.{environment.access.domain_name}/console"

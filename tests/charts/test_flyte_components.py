@@ -1,9 +1,9 @@
 """How Flyte's own components run: traps of flyte-core v1.16.8 that bite on EKS."""
 
 import pytest
-from tests.charts.deployed import DeployedRelease, mebibytes
 
 from aerodrome_constructs.cluster.scheduling import SPOT_LABEL, SPOT_TAINT
+from tests.charts.deployed import DeployedRelease, mebibytes
 
 COMPONENTS = ("flyteadmin", "flytescheduler", "datacatalog", "flyteconsole", "flytepropeller", "webhook")
 
@@ -33,6 +33,15 @@ def test_the_api_server_is_asked_fast_enough_for_the_workers(flyte: DeployedRele
 
     assert client["qps"] >= 100
     assert client["burst"] > client["qps"]
+    assert client["timeout"] == "30s"
+
+
+def test_a_busy_round_enqueues_no_slower_than_workers_take(flyte: DeployedRelease) -> None:
+    # The chart lets 10 nodes a second wake their workflow: with 100 workers, most would wait for the next full round.
+    sub_queue = flyte.value("configmap", "core", "propeller", "queue", "sub-queue")
+
+    assert sub_queue["rate"] >= flyte.value("configmap", "core", "propeller", "workers")
+    assert sub_queue["capacity"] >= 10 * sub_queue["rate"]
 
 
 def test_large_workflows_and_inputs_stay_out_of_etcd(flyte: DeployedRelease) -> None:
@@ -40,6 +49,7 @@ def test_large_workflows_and_inputs_stay_out_of_etcd(flyte: DeployedRelease) -> 
 
     assert admin["useOffloadedWorkflowClosure"] is True
     assert admin["useOffloadedInputs"] is True
+    assert flyte.value("configmap", "core", "propeller", "literal-offloading-config", "enabled") is True
 
 
 def test_interruptible_tasks_go_to_spot_nodes_and_others_stay_away(flyte: DeployedRelease) -> None:
@@ -116,3 +126,23 @@ def test_what_the_chart_puts_through_its_template_engine_has_no_template_in_it(f
     rendered = [flyte.value("configmap"), flyte.value("cluster_resource_manager", "config"), flyte.value("db")]
 
     assert "{{" not in str(rendered)
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_system_calls_are_filtered(flyte: DeployedRelease, component: str) -> None:
+    assert flyte.value(component, "securityContext", "seccompProfile") == {"type": "RuntimeDefault"}
+
+
+def test_propeller_is_not_root(flyte: DeployedRelease) -> None:
+    # The one component whose default does not say so.
+    assert flyte.value("flytepropeller", "securityContext", "runAsNonRoot") is True
+
+
+@pytest.mark.parametrize("component", ["flyteadmin", "datacatalog", "flyteconsole", "flytepropeller"])
+def test_what_can_run_twice_does(flyte: DeployedRelease, component: str) -> None:
+    assert flyte.value(component, "replicaCount") == 2
+
+
+@pytest.mark.parametrize("probe", ["livenessProbe", "readinessProbe"])
+def test_the_console_has_the_probes_that_the_chart_has_values_for(flyte: DeployedRelease, probe: str) -> None:
+    assert flyte.value("flyteconsole", probe, "httpGet") == {"path": "/console", "port": 8080}

@@ -3,10 +3,10 @@
 from typing import Any
 
 from ruamel.yaml import YAML
-from tests.charts.deployed import DeployedRelease, resources_of
 
 from aerodrome_stacks.environment import Environment
 from pytest_cdk import AssemblyFactory
+from tests.charts.deployed import DeployedRelease, resources_of
 
 
 def test_a_task_may_ask_for_what_a_project_may_have(flyte: DeployedRelease, environment: Environment) -> None:
@@ -164,3 +164,26 @@ def project_objects(flyte: DeployedRelease, *, project: str, domain: str) -> lis
         assert "{{" not in text
         objects.append(dict(YAML(typ="safe").load(text)))
     return objects
+
+
+def test_propeller_learns_why_a_pod_went(flyte: DeployedRelease) -> None:
+    # A pod whose node is taken back would be gone before propeller looks.
+    assert flyte.value("configmap", "k8s", "plugins", "k8s", "inject-finalizer") is True
+
+
+def test_tasks_are_patient_with_the_credentials_service(flyte: DeployedRelease) -> None:
+    variables = flyte.value("configmap", "k8s", "plugins", "k8s", "default-env-vars")
+
+    assert {"AWS_METADATA_SERVICE_TIMEOUT": "5"} in variables
+    assert {"AWS_METADATA_SERVICE_NUM_ATTEMPTS": "20"} in variables
+
+
+def test_a_task_that_asks_for_nothing_gets_the_same_from_flyteadmin_and_from_propeller(flyte: DeployedRelease) -> None:
+    defaults = flyte.value("configmap", "task_resource_defaults", "task_resources", "defaults")
+    pods = flyte.value("configmap", "k8s", "plugins", "k8s")
+
+    assert {"cpu": pods["default-cpus"], "memory": pods["default-memory"]} == defaults
+
+
+def test_one_execution_may_run_more_nodes_at_once_than_the_codes_25(flyte: DeployedRelease) -> None:
+    assert flyte.value("configmap", "adminServer", "flyteadmin", "maxParallelism") == 100

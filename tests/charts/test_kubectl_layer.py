@@ -4,10 +4,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.charts.helm import KUBERNETES_VERSIONS, Helm
 
 from aerodrome_constructs.cluster import KUBERNETES_RELEASES
 from kubectl_layer import kubectl_layer
+from tests.charts.helm import KUBERNETES_VERSIONS, Helm
 
 
 def test_helm_is_the_one_of_the_newest_cluster(helm: Helm) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from fnmatch import fnmatch
 
 import pytest
-from tests.charts.deployed import DeployedRelease
 
 from aerodrome_stacks.environment import Environment
+from tests.charts.deployed import DeployedRelease
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 import yaml
-from tests.charts.deployed import CHARTS, DeployedRelease
-from tests.charts.helm import KUBERNETES_VERSIONS, Helm, Manifest, problems
 
 from aerodrome_stacks.chart_values.flyte_projects import team_namespaces
 from aerodrome_stacks.environment import Environment
+from tests.charts.deployed import CHARTS, DeployedRelease
+from tests.charts.helm import KUBERNETES_VERSIONS, Helm, Manifest, problems
 
 # What helm says of a namespace or a CRD that it must not delete.
 KEEP = {"helm.sh/resource-policy": "keep"}

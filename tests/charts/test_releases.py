@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from tests.charts.deployed import CHARTS, DeployedRelease, specs
 
 from aerodrome_constructs.cluster.scheduling import SYSTEM_LABEL
+from tests.charts.deployed import CHARTS, DeployedRelease, specs
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 LAMBDA_SECONDS = 900

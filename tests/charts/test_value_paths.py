@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 import pytest
-from tests.charts.deployed import DeployedRelease, deployed_releases, specs
-from tests.charts.known_paths import extra_paths, known_paths_of
 
 from chart_paths import paths_in, unknown_paths
 from pytest_cdk import AssemblyFactory
 from pytest_cdk.settings import Settings
+from tests.charts.deployed import DeployedRelease, deployed_releases, specs
+from tests.charts.known_paths import extra_paths, known_paths_of
 
 UPSTREAM = [name for name, spec in specs().items() if not spec.is_local]
 

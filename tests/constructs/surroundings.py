@@ -3,6 +3,7 @@
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks_v2 as eks
+
 from tests.templates import REGION
 
 NODE_SUBNETS = ec2.SubnetSelection(subnet_group_name="Nodes")

@@ -1,8 +1,8 @@
 import pytest
 from aws_cdk import aws_s3 as s3
-from tests.templates import new_stack
 
 from aerodrome_constructs.escape_hatch import resource_of
+from tests.templates import new_stack
 
 
 def test_the_resource_below_a_construct_is_found() -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import pg8000.native
 import pytest
 
+from aerodrome_local.assembly import read_assembly
 from aerodrome_local.cloudformation import DeployError, StackResult
-from aerodrome_local.deploy import deploy_assembly, read_assembly
+from aerodrome_local.deploy import deploy_assembly
 from aerodrome_local.testing import EmbeddedAws, run_command
 from pytest_cdk.settings import Settings
 from pytest_cdk.synth import load_app_function, synthesize

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
-from tests.templates import ROOT, TemplateJson
 
 from aerodrome_stacks.environment import Environment, load_environment
 from pytest_cdk import AssemblyFactory
+from tests.templates import ROOT, TemplateJson
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.templates import ROOT, Statement, TemplateJson, only, properties, statements, text, trust, with_id
 
 from aerodrome_stacks.environment import Environment
+from tests.templates import ROOT, Statement, TemplateJson, only, properties, statements, text, trust, with_id
 
 # AWS Batch's limit for what is submitted and registered.
 LARGEST_JOB_DEFINITION = 24 * 1024

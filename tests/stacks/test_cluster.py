@@ -3,9 +3,9 @@ from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
-from tests.templates import TemplateJson, only, properties, text, trust, with_id
 
 from aerodrome_stacks.environment import Environment
+from tests.templates import TemplateJson, only, properties, text, trust, with_id
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 from collections.abc import Mapping
 
 import pytest
-from tests.templates import TemplateJson, only, properties, resources, text, with_id
 
 from aerodrome_stacks.database_stack import CLIENTS
 from aerodrome_stacks.environment import Environment
+from tests.templates import TemplateJson, only, properties, resources, text, with_id
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from tests.templates import ROOT, Statement, TemplateJson, new_app, properties, statements, text, trust, with_id
 
 from aerodrome_constructs.identity import ServiceAccount
 from aerodrome_stacks import service_accounts
 from aerodrome_stacks.environment import Environment, load_environment
 from aerodrome_stacks.platform import build_platform
+from tests.templates import ROOT, Statement, TemplateJson, new_app, properties, statements, text, trust, with_id
 
 # The EBS driver's role stands beside the add-on that uses it, in the Cluster stack.
 ACCOUNTS = {

@@ -1,9 +1,9 @@
 from collections.abc import Mapping
 
 import pytest
-from tests.templates import TemplateJson, properties, resources, statements, with_id
 
 from aerodrome_stacks.environment import Environment
+from tests.templates import TemplateJson, properties, resources, statements, with_id
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@ from collections.abc import Mapping
 from ipaddress import IPv4Network
 
 import pytest
-from tests.templates import TemplateJson, only, properties, resources, text, with_id
 
 from aerodrome_stacks.environment import Environment
+from tests.templates import TemplateJson, only, properties, resources, text, with_id
 
 
 @pytest.fixture

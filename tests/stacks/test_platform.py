@@ -5,11 +5,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.stacks.conftest import StackArtifact
-from tests.templates import Properties, Statement, TemplateJson, plain, statements, text, trust
-
 from aerodrome_stacks.environment import Environment
 from pytest_cdk.stateful import STATEFUL_TYPES
+from tests.stacks.conftest import StackArtifact
+from tests.templates import Properties, Statement, TemplateJson, plain, statements, text, trust
 
 # IAM's limits, in characters without white space: for all inline policies of a role together, for a managed policy,
 # and for a trust policy unless the account's quota was raised.

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from tests.templates import only, resources, text
 
 from pytest_cdk import AssemblyFactory
 from pytest_cdk.assembly import Assembly
+from tests.templates import only, resources, text
 
 HELM_CHART = "Custom::AWSCDK-EKS-HelmChart"
 

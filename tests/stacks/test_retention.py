@@ -3,10 +3,10 @@ from itertools import pairwise
 
 import pytest
 from aws_cdk import aws_logs as logs
-from tests.templates import ROOT, new_stack, only, synthesized
 
 from aerodrome_stacks.environment import Environment, load_environment
 from aerodrome_stacks.retention import log_retention
+from tests.templates import ROOT, new_stack, only, synthesized
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 OFFERED = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)

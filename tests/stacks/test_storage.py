@@ -1,9 +1,9 @@
 from collections.abc import Mapping
 
 import pytest
-from tests.templates import TemplateJson, resources, text, with_id
 
 from aerodrome_stacks.environment import Environment
+from tests.templates import TemplateJson, resources, text, with_id
 
 DATA = ["Metadata", "RawData", "MlflowArtifacts", "BatchInput", "BatchOutput"]
 

@@ -10,10 +10,10 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
-from tests.templates import ROOT
 
 from aerodrome_workflows import train_classifier
 from aerodrome_workflows.train_classifier import train
+from tests.templates import ROOT
 
 
 def table(columns: list[str], rows: list[list[float]]) -> str:

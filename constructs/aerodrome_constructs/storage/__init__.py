@@ -1,5 +1,10 @@
 """S3 buckets."""
 
-from aerodrome_constructs.storage.bucket import AccessLogBucket, PrivateBucket, PrivateBucketProps
+from aerodrome_constructs.storage.bucket import (
+    AccessLogBucket,
+    AccessLogBucketProps,
+    PrivateBucket,
+    PrivateBucketProps,
+)
 
-__all__ = ["AccessLogBucket", "PrivateBucket", "PrivateBucketProps"]
+__all__ = ["AccessLogBucket", "AccessLogBucketProps", "PrivateBucket", "PrivateBucketProps"]

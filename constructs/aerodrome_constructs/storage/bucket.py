@@ -69,6 +69,17 @@ class PrivateBucket(Construct):
             _send_events(self.bucket)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessLogBucketProps:
+    """What a bucket for access logs needs to know.
+
+    Attributes:
+        expire_after: How long the logs are kept, in whole days.
+    """
+
+    expire_after: timedelta
+
+
 class AccessLogBucket(Construct):
     """The bucket that other buckets write their access logs to.
 
@@ -79,14 +90,7 @@ class AccessLogBucket(Construct):
         bucket: The bucket.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, expire_after: timedelta) -> None:
-        """Make the bucket.
-
-        Args:
-            scope: The stack.
-            construct_id: The bucket's ID.
-            expire_after: How long the logs are kept, in whole days.
-        """
+    def __init__(self, scope: Construct, construct_id: str, props: AccessLogBucketProps) -> None:
         super().__init__(scope, construct_id)
         self.bucket = s3.Bucket(
             self,
@@ -94,7 +98,7 @@ class AccessLogBucket(Construct):
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
-            lifecycle_rules=[s3.LifecycleRule(id="expire", expiration=_days(expire_after))],
+            lifecycle_rules=[s3.LifecycleRule(id="expire", expiration=_days(props.expire_after))],
             minimum_tls_version=1.2,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             removal_policy=cdk.RemovalPolicy.RETAIN,

@@ -2,6 +2,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+
+from aerodrome_constructs.batch import BatchCompute, BatchComputeProps
 from tests.constructs.surroundings import NODE_SUBNETS, vpc_in
 from tests.templates import (
     TemplateJson,
@@ -14,8 +16,6 @@ from tests.templates import (
     text,
     with_id,
 )
-
-from aerodrome_constructs.batch import BatchCompute, BatchComputeProps
 
 KINDS = ["Spot", "OnDemand", "Fargate"]
 ON_INSTANCES = ["Spot", "OnDemand"]

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
-from tests.templates import TemplateJson, new_stack, only, statements, synthesized, text
 
 from aerodrome_constructs.batch import ContainerJob, ContainerJobProps
+from tests.templates import TemplateJson, new_stack, only, statements, synthesized, text
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 import pytest
-from tests.constructs.surroundings import NODE_SUBNETS, cluster_in
-from tests.templates import ACCOUNT, TemplateJson, new_stack, resources, synthesized
 
 from aerodrome_constructs.cluster import AddOns, AddOnsProps, NodeGroups, NodeGroupsProps
+from tests.constructs.surroundings import NODE_SUBNETS, cluster_in
+from tests.templates import ACCOUNT, TemplateJson, new_stack, resources, synthesized
 
 DISK_ROLE = f"arn:aws:iam::{ACCOUNT}:role/disks"
 

@@ -6,6 +6,8 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
+
+from aerodrome_constructs.cluster import KUBERNETES_RELEASES, KubernetesCluster, KubernetesClusterProps
 from tests.constructs.surroundings import NODE_SUBNETS, vpc_in
 from tests.templates import (
     ACCOUNT,
@@ -19,8 +21,6 @@ from tests.templates import (
     text,
     with_id,
 )
-
-from aerodrome_constructs.cluster import KUBERNETES_RELEASES, KubernetesCluster, KubernetesClusterProps
 
 ENGINEER = f"arn:aws:iam::{ACCOUNT}:role/PlatformEngineer"
 ON_CALL = f"arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/OnCall"

@@ -1,7 +1,7 @@
 import pytest
-from tests.templates import new_stack, only, synthesized
 
 from aerodrome_constructs.cluster import KUBERNETES_RELEASES
+from tests.templates import new_stack, only, synthesized
 
 
 def test_versions_are_1_34_or_newer() -> None:

@@ -2,10 +2,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.constructs.surroundings import NODE_SUBNETS, cluster_in
-from tests.templates import TemplateJson, new_stack, only, properties, resources, statements, synthesized, text, with_id
 
 from aerodrome_constructs.cluster import SPOT_LABEL, SPOT_TAINT, SYSTEM_LABEL, NodeGroups, NodeGroupsProps
+from tests.constructs.surroundings import NODE_SUBNETS, cluster_in
+from tests.templates import TemplateJson, new_stack, only, properties, resources, statements, synthesized, text, with_id
 
 SPOT_TYPES = ["m7i.2xlarge", "m7a.2xlarge", "m6i.2xlarge", "m6a.2xlarge", "m5.2xlarge"]
 

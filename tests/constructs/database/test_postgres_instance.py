@@ -4,10 +4,10 @@ import pytest
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
-from tests.constructs.surroundings import NODE_SUBNETS, vpc_in
-from tests.templates import TemplateJson, new_stack, only, properties, resources, synthesized, text, with_id
 
 from aerodrome_constructs.database import PostgresInstance, PostgresInstanceProps
+from tests.constructs.surroundings import NODE_SUBNETS, vpc_in
+from tests.templates import TemplateJson, new_stack, only, properties, resources, synthesized, text, with_id
 
 
 @pytest.fixture(scope="module")

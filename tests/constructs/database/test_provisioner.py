@@ -8,8 +8,6 @@ import pytest
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
-from tests.constructs.surroundings import NODE_SUBNETS, vpc_in
-from tests.templates import REGION, TemplateJson, new_stack, only, resources, statements, synthesized, text, with_id
 
 from aerodrome_constructs.database import (
     DatabaseProvisioner,
@@ -18,6 +16,8 @@ from aerodrome_constructs.database import (
     PostgresInstance,
     PostgresInstanceProps,
 )
+from tests.constructs.surroundings import NODE_SUBNETS, vpc_in
+from tests.templates import REGION, TemplateJson, new_stack, only, resources, statements, synthesized, text, with_id
 
 USERS = {
     "flyteadmin": DatabaseUser(database="flyteadmin", username="flyteadmin"),

@@ -1,4 +1,6 @@
 import pytest
+
+from aerodrome_constructs.encryption import CustomerKey, CustomerKeyProps
 from tests.templates import (
     ACCOUNT,
     REGION,
@@ -10,8 +12,6 @@ from tests.templates import (
     statements,
     synthesized,
 )
-
-from aerodrome_constructs.encryption import CustomerKey, CustomerKeyProps
 
 
 def key_with(*, for_cloudwatch_logs: bool) -> TemplateJson:

@@ -8,9 +8,9 @@ from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
 from aws_cdk.lambda_layer_kubectl_v36 import KubectlV36Layer
-from tests.templates import ACCOUNT, REGION, Properties, new_stack, only, synthesized, text
 
 from aerodrome_constructs.helm import HelmRelease, HelmReleaseProps, ReleaseSpec, Values, ValuesConflictError
+from tests.templates import ACCOUNT, REGION, Properties, new_stack, only, synthesized, text
 
 HELM_CHART = "Custom::AWSCDK-EKS-HelmChart"
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html

@@ -1,7 +1,7 @@
 import pytest
-from tests.templates import ACCOUNT, REGION, Statement
 
 from aerodrome_constructs.identity import karpenter_statements
+from tests.templates import ACCOUNT, REGION, Statement
 
 NODE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/nodes"
 OWNED = "kubernetes.io/cluster/ours"

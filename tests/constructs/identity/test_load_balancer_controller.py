@@ -1,7 +1,7 @@
 import pytest
-from tests.templates import Statement
 
 from aerodrome_constructs.identity import load_balancer_controller_statements
+from tests.templates import Statement
 
 RESOURCE_IS_OURS = ("aws:ResourceTag/elbv2.k8s.aws/cluster", "ours")
 MARKED_OURS = ("aws:RequestTag/elbv2.k8s.aws/cluster", "ours")

@@ -3,9 +3,9 @@ from collections.abc import Sequence
 
 import aws_cdk as cdk
 import pytest
-from tests.templates import ACCOUNT, REGION, TemplateJson, new_stack, only, synthesized, text, trust
 
 from aerodrome_constructs.identity import ServiceAccount, ServiceAccountRole, ServiceAccountRoleProps
+from tests.templates import ACCOUNT, REGION, TemplateJson, new_stack, only, synthesized, text, trust
 
 ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
 # IAM's limit for a trust policy, unless the account's quota was raised.

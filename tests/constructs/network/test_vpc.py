@@ -4,6 +4,8 @@ from typing import Any
 import pytest
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
+
+from aerodrome_constructs.network import PlatformVpc, PlatformVpcProps
 from tests.templates import (
     REGION,
     TemplateJson,
@@ -16,8 +18,6 @@ from tests.templates import (
     text,
     with_id,
 )
-
-from aerodrome_constructs.network import PlatformVpc, PlatformVpcProps
 
 CIDR = IPv4Network("10.64.0.0/16")
 ZONES = tuple(f"{REGION}{letter}" for letter in "abc")

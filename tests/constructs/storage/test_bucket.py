@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from aws_cdk import aws_kms as kms
-from tests.templates import ACCOUNT, TemplateJson, new_stack, resources, statements, synthesized, text, with_id
 
-from aerodrome_constructs.storage import AccessLogBucket, PrivateBucket, PrivateBucketProps
+from aerodrome_constructs.storage import AccessLogBucket, AccessLogBucketProps, PrivateBucket, PrivateBucketProps
+from tests.templates import ACCOUNT, TemplateJson, new_stack, resources, statements, synthesized, text, with_id
 
 BUCKETS = ["AccessLogs", "Inbox", "Archive"]
 
@@ -16,7 +16,7 @@ def template() -> TemplateJson:
     """A bucket that forgets and tells, and one that does neither."""
     stack = new_stack()
     key = kms.Key(stack, "Key")
-    access_logs = AccessLogBucket(stack, "AccessLogs", expire_after=timedelta(days=90)).bucket
+    access_logs = AccessLogBucket(stack, "AccessLogs", AccessLogBucketProps(expire_after=timedelta(days=90))).bucket
     inbox = PrivateBucketProps(
         key=key,
         access_logs=access_logs,

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pg8000.native
 import pytest
-from tests.local.rds.instances import MASTER, PASSWORD, Connect, Instance, Make, WaitForStatus
-from tests.local.rds.provisioning import Client, CloudFormation, Provisioner
 
 from aerodrome_constructs.database.provisioner_handler import connection as connections
 from aerodrome_local.testing import EmbeddedAws
+from tests.local.rds.instances import MASTER, PASSWORD, Connect, Instance, Make, WaitForStatus
+from tests.local.rds.provisioning import Client, CloudFormation, Provisioner
 
 if TYPE_CHECKING:
     from types_boto3_rds import RDSClient

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.local.rds.instances import Instance
-
 from aerodrome_constructs.database.provisioner_handler.handler import handle
+from tests.local.rds.instances import Instance
 
 
 @dataclass

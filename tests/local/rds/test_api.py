@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pg8000.native
 import pytest
 from botocore.exceptions import ClientError
+
 from tests.local.rds.instances import PASSWORD, Connect, Instance, Make, WaitForStatus
 
 if TYPE_CHECKING:

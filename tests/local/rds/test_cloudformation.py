@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.local.rds.instances import Connect
 
 from aerodrome_local.cloudformation import DeployError
 from aerodrome_local.testing import EmbeddedAws, Stack, Template
+from tests.local.rds.instances import Connect
 
 if TYPE_CHECKING:
     from types_boto3_rds import RDSClient

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pg8000.native
 import pytest
-from tests.local.rds.instances import Connect, Instance
-from tests.local.rds.provisioning import Client, CloudFormation, Provisioner
 
 from aerodrome_constructs.database.provisioner_handler import connection as connections
+from tests.local.rds.instances import Connect, Instance
+from tests.local.rds.provisioning import Client, CloudFormation, Provisioner
 
 PERMISSION_DENIED = "42501"
 

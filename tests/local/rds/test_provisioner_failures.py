@@ -6,11 +6,11 @@ import ssl
 from pathlib import Path
 
 import pytest
-from tests.local.rds.instances import Connect, Instance
-from tests.local.rds.provisioning import Client, Provisioner
 
 from aerodrome_constructs.database.provisioner_handler import connection as connections
 from aerodrome_local.testing import EmbeddedAws
+from tests.local.rds.instances import Connect, Instance
+from tests.local.rds.provisioning import Client, Provisioner
 
 
 def test_a_run_that_holds_the_lock_is_waited_for_no_longer_than_there_is_time(

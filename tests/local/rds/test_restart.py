@@ -7,9 +7,9 @@ import ssl
 from pathlib import Path
 
 import pg8000.native
-from tests.local.rds.instances import PASSWORD
 
 from aerodrome_local.testing import EmbeddedAws, run_command
+from tests.local.rds.instances import PASSWORD
 
 
 def create(aws: EmbeddedAws) -> None:
