@@ -55,6 +55,19 @@ def projects_have_different_names(projects: Sequence[Project]) -> Iterator[Probl
     yield from _twice(("projects",), [project.name for project in projects], "project")
 
 
+def projects_that_no_other_ones_role_reaches(projects: Sequence[Project]) -> Iterator[Problem]:
+    """A project's role reaches what begins with <project>-<domain>-, which is how Flyte names what it keeps."""
+    owners = {f"{project.name}-{domain}": project.name for project in projects for domain in project.domains}
+    for number, project in enumerate(projects):
+        owner = next((owners[prefix] for prefix in owners if f"{project.name}-".startswith(f"{prefix}-")), None)
+        if owner is not None:
+            yield Problem(
+                ("projects", number, "name"),
+                f"{project.name}: project {owner} could read and write its data, as the role of a project and domain "
+                f"reaches what begins with <project>-<domain>-; choose a name that does not begin so",
+            )
+
+
 def quotas_within_capacity(cluster: Cluster, projects: Sequence[Project]) -> Iterator[Problem]:
     """The projects of one domain may together use what the nodes have, and so may each alone.
 
@@ -134,6 +147,7 @@ RULES: tuple[Callable[..., Iterator[Problem]], ...] = (
     roles_of_the_account,
     node_groups_have_different_names,
     projects_have_different_names,
+    projects_that_no_other_ones_role_reaches,
     quotas_within_capacity,
     gpus_where_gpus_are,
     database_survives_a_zone,

@@ -88,6 +88,19 @@ def domains(**quotas: tuple[int, int, int]) -> dict[str, dict[str, int]]:
             {"projects[1].name": "fraud-detection"},
             ["projects[1].name: fraud-detection is the name of another project, too; names must differ"],
         ),
+        # Only what begins with a project, a domain of its own and a hyphen is in that project's reach.
+        ({"projects[1].name": "fraud-detection-2"}, []),
+        ({"projects[1].name": "fraud-detection-staging"}, []),
+        (
+            {"projects[1].name": "fraud-detection-development"},
+            [
+                (
+                    "projects[1].name: fraud-detection-development: project fraud-detection could read and write its "
+                    "data, as the role of a project and domain reaches what begins with <project>-<domain>-; choose a "
+                    "name that does not begin so"
+                )
+            ],
+        ),
     ],
 )
 def test_projects(problems: Problems, changes: dict[str, Any], lines: list[str]) -> None:
