@@ -6,7 +6,10 @@ ENV ?= dev
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
-CDK := PATH="$(CURDIR)/$(BIN):$$PATH" CDK_DISABLE_CLI_TELEMETRY=true node_modules/.bin/cdk
+CDK := CDK_DISABLE_CLI_TELEMETRY=true node_modules/.bin/cdk
+
+# The project's own python, node and npm come first, whatever the machine has.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup try check synth diff test lint types unit smoke snapshots schema format bench diagram locks clean
 
@@ -40,23 +43,24 @@ types: setup ## Check types
 	@$(BIN)/mypy .
 
 unit: setup ## Run the tests, but for the smoke test
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest --ignore=tests/smoke
+	@$(BIN)/pytest --ignore=tests/smoke
 
 smoke: setup ## Run the smoke test: `make try` as a user runs it, interrupted and taken up again
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest tests/smoke
+	@$(BIN)/pytest tests/smoke
 
 snapshots: setup ## Write the template snapshots anew; read the difference before you commit it
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest tests/stacks/test_snapshots.py --update
+	@$(BIN)/pytest tests/stacks/test_snapshots.py --update
 
-schema: setup ## Write environments/schema.json anew
+schema: setup ## Write environments/schema.json and docs/reference/environment.md anew
 	@$(BIN)/python -m aerodrome_stacks.environment.schema
+	@$(BIN)/python tools/environment_reference.py
 
 format: setup ## Format the code and sort its imports
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 bench: setup ## Measure synth, deploy and test times, and write docs/performance.md
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tools.bench
+	@$(BIN)/python -m tools.bench
 
 diagram: setup ## Draw the picture of the platform in README.md anew
 	@$(BIN)/python tools/diagram.py
@@ -64,7 +68,7 @@ diagram: setup ## Draw the picture of the platform in README.md anew
 locks: .venv/.installed ## Resolve the Python locks and package-lock.json anew
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
 	@$(BIN)/uv pip compile local/requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file local/requirements.lock
-	@PATH="$(CURDIR)/$(BIN):$$PATH" npm install --package-lock-only --omit-lockfile-registry-resolved
+	@npm install --package-lock-only --omit-lockfile-registry-resolved
 
 clean: ## Stop the embedded AWS and remove everything that setup, synth and try made
 	@if [ -x $(BIN)/aerodrome ] && [ -d .venv-local ]; then $(BIN)/aerodrome local down; fi
@@ -88,5 +92,5 @@ clean: ## Stop the embedded AWS and remove everything that setup, synth and try 
 
 node_modules/.installed: package-lock.json .venv/.installed
 	@echo "Installing the CDK CLI into node_modules"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --no-audit --no-fund --no-update-notifier
+	@npm ci --silent --no-audit --no-fund --no-update-notifier
 	@touch $@

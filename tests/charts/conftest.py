@@ -1,6 +1,5 @@
 """The platform's releases as a deployment hands them to Helm, and the helm that it hands them to."""
 
-import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 
@@ -11,9 +10,6 @@ from pytest_cdk import AssemblyFactory
 from tests.charts.deployed import DeployedRelease, deployed_releases
 from tests.charts.helm import Helm
 from tests.templates import ROOT
-
-# tools/ holds programs, not a package: nothing else puts it on the path.
-sys.path.insert(0, str(ROOT / "tools"))
 
 
 @pytest.fixture(scope="session")

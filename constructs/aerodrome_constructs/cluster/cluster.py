@@ -110,7 +110,7 @@ class KubernetesCluster(Construct):
             encryption_key=props.log_key,
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
-        resource_of(cluster, eks.CfnCluster).add_dependency(resource_of(group, logs.CfnLogGroup))
+        resource_of(cluster, eks.CfnCluster).add_resource_dependency(resource_of(group, logs.CfnLogGroup))
 
     def _admit(self, kind: str, roles: Sequence[str], policy: eks.AccessPolicyArn) -> None:
         whole_cluster = eks.AccessScope(type=eks.AccessScopeType.CLUSTER)
