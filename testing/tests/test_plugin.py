@@ -79,6 +79,21 @@ def test_the_app_is_synthesized_once_a_session_with_the_context_of_its_cdk_json(
     assert Path("tests/snapshots/prod/stateful.txt").read_text() == "Storage Raw AWS::S3::Bucket\n"
 
 
+def test_an_app_that_fails_is_built_once_and_fails_each_test_with_its_traceback(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        app="""
+        def build(app, variant):
+            with open("builds.log", "a") as log:
+                log.write(variant + "\\n")
+            raise LookupError("no such zone")
+        """
+    )
+    result = project.runpytest_subprocess("-k", "dev")
+    result.assert_outcomes(failed=2, deselected=2)
+    result.stdout.fnmatch_lines(["*app.py:*: LookupError", "*app.py:*: LookupError"])
+    assert Path("builds.log").read_text().split() == ["dev"]
+
+
 def test_a_wrong_name_is_answered_with_the_right_ones(project: pytest.Pytester) -> None:
     project.makepyfile(
         test_wrong="""
