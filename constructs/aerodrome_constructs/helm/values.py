@@ -72,12 +72,12 @@ def values_as_json(values: Values) -> str:
 def _refuse_tokens_that_are_not_text(value: Value, *, path: str) -> None:
     if isinstance(value, Mapping):
         for key, child in value.items():
-            if cdk.Token.is_unresolved(key):
+            if _is_token(key):
                 raise ValueError(f"{path or 'the top level'}: a key is a CDK token; keys must be known at synthesis")
             _refuse_tokens_that_are_not_text(child, path=f"{path}.{key}" if path else key)
     elif isinstance(value, str | None):
         return
-    elif cdk.Token.is_unresolved(value):
+    elif _is_token(value):
         kind = "list" if isinstance(value, Sequence) else "number"
         raise ValueError(
             f"{path}: the value is a CDK token that stands for a {kind}, and only tokens that stand for text can be "
@@ -86,3 +86,16 @@ def _refuse_tokens_that_are_not_text(value: Value, *, path: str) -> None:
     elif isinstance(value, Sequence):
         for index, child in enumerate(value):
             _refuse_tokens_that_are_not_text(child, path=f"{path}[{index}]")
+
+
+def _is_token(value: Value) -> bool:
+    # Each question to the CDK goes to node and back, and the values of a platform hold a thousand things: it is asked
+    # only about what has the form of a token. Those are text with "${" in it, floats, and lists of one text.
+    match value:
+        case str():
+            possible = "${" in value
+        case float() | [str()]:
+            possible = True
+        case _:
+            possible = False
+    return possible and bool(cdk.Token.is_unresolved(value))
