@@ -110,7 +110,19 @@ def synth_variables() -> dict[str, str]:
     return PROJECT.environment_variables() | {"CDK_VALIDATION": "false"}
 
 
-def run(command: Sequence[str | Path], *, cwd: Path = PROJECT.root) -> float:
+def plain_variables() -> dict[str, str]:
+    """The variables of whoever types a command in a checkout: without what make and the project's own python added."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "PYTHON"))}
+    path = [folder for folder in others.get("PATH", os.defpath).split(os.pathsep) if Path(folder) != PROJECT.tools]
+    return others | {"PATH": os.pathsep.join(path)}
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    cwd: Path = PROJECT.root,
+    variables: Callable[[], dict[str, str]] = synth_variables,
+) -> float:
     """Run a command to its end and return its wall time in seconds.
 
     Raises:
@@ -118,7 +130,7 @@ def run(command: Sequence[str | Path], *, cwd: Path = PROJECT.root) -> float:
     """
     start = time.perf_counter()
     process = subprocess.run(
-        command, cwd=cwd, env=synth_variables(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command, cwd=cwd, env=variables(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     seconds = time.perf_counter() - start
     if process.returncode:
@@ -246,10 +258,10 @@ def timed(action: Callable[[], object]) -> float:
 
 def measure_suite(runs: int) -> list[Measure]:
     """Time ``make test`` once installed, and once from a clean clone of the last commit, downloads included."""
-    installed = [run(["make", "test"]) for _ in range(runs)]
+    installed = [run(["make", "test"], variables=plain_variables) for _ in range(runs)]
     with folder() as parent:
         run(["git", "clone", "--quiet", PROJECT.root, parent / "clone"])
-        clone = [run(["make", "test"], cwd=parent / "clone")]
+        clone = [run(["make", "test"], cwd=parent / "clone", variables=plain_variables)]
     return [
         Measure(name="`make test`, once installed", seconds=installed, at_most_seconds=180),
         Measure(name="`make test` from a clean clone, installation included", seconds=clone, at_most_seconds=360),
