@@ -11,7 +11,7 @@ CDK := CDK_DISABLE_CLI_TELEMETRY=true node_modules/.bin/cdk
 # The project's own python, node and npm come first, whatever the machine has.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup try check synth diff test lint types unit smoke snapshots schema format bench diagram locks clean
+.PHONY: help setup try check synth diff test lint types unit embedded smoke snapshots schema format bench diagram locks clean
 
 help: ## Explain every verb
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,9 +30,10 @@ synth: setup ## Write the CloudFormation templates of one environment to cdk.out
 diff: setup ## Show what a deploy of one environment would change (ENV=dev)
 	@$(CDK) diff -c env=$(ENV) --all
 
-# The smoke test mostly waits for the CDK CLI, which looks at a stack every 5 seconds: side by side it costs no time.
-test: setup ## Run everything that must pass: lint, types, unit and smoke tests
-	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) lint types unit smoke
+# The tests of the embedded AWS and the smoke test mostly wait, for servers, jobs and the CDK CLI, which looks at a stack
+# every 5 seconds: side by side with the others they cost little time.
+test: setup ## Run everything that must pass: lint, types, unit, embedded and smoke tests
+	@$(MAKE) --no-print-directory --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) smoke embedded unit types lint
 
 lint: setup ## Check style, import directions and locks
 	@$(BIN)/ruff check .
@@ -42,8 +43,11 @@ lint: setup ## Check style, import directions and locks
 types: setup ## Check types
 	@$(BIN)/mypy .
 
-unit: setup ## Run the tests, but for the smoke test
-	@$(BIN)/pytest --ignore=tests/smoke
+unit: setup ## Run the tests that need no embedded AWS
+	@$(BIN)/pytest --ignore=tests/smoke --ignore=tests/local
+
+embedded: setup ## Run the tests of the embedded AWS, and of the platform deployed to it
+	@$(BIN)/pytest tests/local
 
 smoke: setup ## Run the smoke test: `make try` as a user runs it, interrupted and taken up again
 	@$(BIN)/pytest tests/smoke
