@@ -78,7 +78,8 @@ class BatchStack(AerodromeStack):
             log_group_name=f"/aerodrome/{environment.name}/batch",
             retention=log_retention(environment),
             encryption_key=log_key,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
+            # Not when its creation is rolled back: its name would be taken at the next try.
+            removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         self._training_job(storage, log_group)
         self.ports = BatchPorts(

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -16,6 +17,10 @@ from aerodrome.try_out import deploy, job, steps
 from aerodrome.try_out.display import Display
 
 AWS = EmbeddedAws(endpoint="http://127.0.0.1:1", account="111122223333", region="us-east-1")
+DEFINITIONS = [
+    {"revision": 9, "jobDefinitionArn": "arn:aws:batch:us-east-1:111122223333:job-definition/train:9"},
+    {"revision": 10, "jobDefinitionArn": "arn:aws:batch:us-east-1:111122223333:job-definition/train:10"},
+]
 PLACES = job.Places(input_bucket="in", output_bucket="out", queue="queue", job_definition="train")
 
 
@@ -34,6 +39,7 @@ def test_an_unknown_environment_ends_with_status_2_and_the_names_that_there_are(
         (EmbeddedAwsError("no free port"), 1),
         (deploy.CdkError("`cdk deploy` failed"), 1),
         (job.JobError("job 1 failed"), 1),
+        (ClientError({"Error": {"Code": "NoSuchKey", "Message": "gone"}}, "GetObject"), 1),
         (KeyboardInterrupt(), 130),
     ],
 )
@@ -106,6 +112,7 @@ def test_a_failure_of_the_embedded_aws_is_told_in_its_own_words(tmp_path: Path) 
 def test_a_failed_job_is_told_with_its_reason_and_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
     failed = {"status": "FAILED", "statusReason": "Essential container exited", "container": {"logStreamName": "log/1"}}
     batch = SimpleNamespace(
+        describe_job_definitions=lambda **_: {"jobDefinitions": DEFINITIONS},
         list_jobs=lambda **_: {"jobSummaryList": [{"jobId": "old", "status": "FAILED"}]},
         submit_job=lambda **_: {"jobId": "new"},
         describe_jobs=lambda jobs: {"jobs": [failed | {"jobId": jobs[0]}]},
@@ -125,6 +132,7 @@ def test_a_job_of_an_interrupted_run_is_waited_for_and_not_submitted_again(monke
         return {"jobs": [{"status": next(answers)}]}
 
     batch = SimpleNamespace(
+        describe_job_definitions=lambda **_: {"jobDefinitions": DEFINITIONS},
         list_jobs=lambda **_: {"jobSummaryList": [{"jobId": "running", "status": "RUNNING"}]},
         describe_jobs=describe_jobs,
     )
@@ -132,6 +140,62 @@ def test_a_job_of_an_interrupted_run_is_waited_for_and_not_submitted_again(monke
 
     assert job.train(AWS, PLACES, "digest", states.append)
     assert states == ["RUNNABLE", "SUCCEEDED"]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "output", "submitted"),
+    [
+        ("train-digest-10", ["model.joblib", "metrics.json"], False),
+        # Of the definition before the last change of the code.
+        ("train-digest-9", ["model.joblib", "metrics.json"], True),
+        # Somebody has deleted what it wrote.
+        ("train-digest-10", ["model.joblib"], True),
+    ],
+)
+def test_a_run_is_spared_only_if_the_same_code_has_trained_on_the_same_input_and_its_output_is_there(
+    monkeypatch: pytest.MonkeyPatch, earlier: str, output: list[str], *, submitted: bool
+) -> None:
+    names: list[str] = []
+
+    def list_jobs(filters: list[dict[str, Any]], **_: object) -> dict[str, Any]:
+        found = [{"jobId": "old", "status": "SUCCEEDED"}] if filters[0]["values"] == [earlier] else []
+        return {"jobSummaryList": found}
+
+    def submit_job(**job: str) -> dict[str, str]:
+        names.append(job["jobName"])
+        return {"jobId": "new"}
+
+    batch = SimpleNamespace(
+        describe_job_definitions=lambda **_: {"jobDefinitions": DEFINITIONS},
+        list_jobs=list_jobs,
+        submit_job=submit_job,
+        describe_jobs=lambda jobs: {"jobs": [{"jobId": jobs[0], "status": "SUCCEEDED"}]},
+    )
+    s3 = SimpleNamespace(
+        list_objects_v2=lambda Prefix, **_: {"Contents": [{"Key": Prefix + name} for name in output]}  # noqa: N803 - AWS's name
+    )
+    monkeypatch.setattr(EmbeddedAws, "batch", batch)
+    monkeypatch.setattr(EmbeddedAws, "s3", s3)
+
+    assert job.train(AWS, PLACES, "digest", lambda _: None) is submitted
+    assert names == (["train-digest-10"] if submitted else [])
+
+
+def test_an_interrupt_ends_a_cli_that_does_not_end_when_it_is_asked_to(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cdk = tmp_path / "node_modules" / ".bin" / "cdk"
+    cdk.parent.mkdir(parents=True)
+    cdk.write_text("#!/bin/sh\ntrap '' TERM\necho '✅  Keys'\nwhile :; do sleep 0.1; done\n")
+    cdk.chmod(0o755)
+    monkeypatch.setattr(deploy, "PROJECT", Project(root=tmp_path))
+    monkeypatch.setattr(deploy, "_PATIENCE", 0.2)
+
+    def interrupt(_stack: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deploy.deploy(AWS, tmp_path / "cdk.out", tmp_path / "deploy.log", interrupt)
 
 
 def test_a_terminal_sees_a_step_while_it_runs_and_a_pipe_sees_plain_lines() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from aerodrome.embedded_aws import EmbeddedAwsError
@@ -39,7 +40,7 @@ def try_out(
     except InvalidEnvironmentError as error:
         typer.echo("\n".join(error.problems), err=True)
         raise typer.Exit(_INVALID) from None
-    except (NotInstalledError, EmbeddedAwsError, CdkError, JobError) as error:
+    except (NotInstalledError, EmbeddedAwsError, CdkError, JobError, BotoCoreError, ClientError) as error:
         typer.echo(f"\naerodrome try: {error}", err=True)
         raise typer.Exit(_FAILED) from None
     except KeyboardInterrupt:

@@ -1,5 +1,6 @@
 """Deploying the platform to the embedded AWS with the CDK CLI, as it would be deployed to AWS."""
 
+import contextlib
 import os
 import re
 import signal
@@ -12,6 +13,8 @@ from aerodrome.project import PROJECT
 
 # The CLI waits 5 seconds between looks at a stack: stacks that do not wait for each other go side by side.
 _CONCURRENCY = 8
+# Seconds that the CLI has to end when it is asked to, before it is killed.
+_PATIENCE = 5.0
 _STACK_DONE = re.compile(r"✅\s+(\S+)")
 _SETTLED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "DELETE_COMPLETE", "IMPORT_COMPLETE"}
 _SETTINGS = {
@@ -126,8 +129,17 @@ def _run_cdk(
                 file.flush()
                 on_line(line)
         except BaseException:
-            os.killpg(process.pid, signal.SIGTERM)
+            _end(process)
             raise
     if process.returncode != 0:
         tail = "".join(log.read_text(encoding="utf-8").splitlines(keepends=True)[-25:])
         raise CdkError(f"`cdk {arguments[0]}` failed; the end of {log}:\n{tail}")
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)

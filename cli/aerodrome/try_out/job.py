@@ -59,24 +59,28 @@ def put_input(aws: EmbeddedAws, places: Places) -> str:
 
 
 def train(aws: EmbeddedAws, places: Places, digest: str, on_state: Callable[[str], None]) -> bool:
-    """Train on the input and wait for the result. Returns False when an earlier run has trained on the same input.
+    """Train on the input and wait for the result.
+
+    Returns:
+        False when an earlier run has trained on the same input with the same job definition, and its model is there.
 
     Raises:
         JobError: If the job failed, or did not end in five minutes.
     """
-    name = f"train-{digest}"
+    definition = _newest(aws, places.job_definition)
+    name = f"train-{digest}-{definition.rpartition(':')[2]}"
     filters = [{"name": "JOB_NAME", "values": [name]}]
     earlier = aws.batch.list_jobs(jobQueue=places.queue, filters=filters)["jobSummaryList"]  # type: ignore[arg-type]  # the stubs want their own dict type
-    if any(job.get("status") == "SUCCEEDED" for job in earlier):
+    if any(job.get("status") == "SUCCEEDED" for job in earlier) and _has_output(aws, places):
         return False
-    running = [job["jobId"] for job in earlier if job.get("status") != "FAILED"]
+    running = [job["jobId"] for job in earlier if job.get("status") not in {"FAILED", "SUCCEEDED"}]
     job_id = (
         running[0]
         if running
         else aws.batch.submit_job(
             jobName=name,
             jobQueue=places.queue,
-            jobDefinition=places.job_definition,
+            jobDefinition=definition,
             parameters={
                 "input": f"s3://{places.input_bucket}/{INPUT_KEY}",
                 "output": f"s3://{places.output_bucket}/{OUTPUT_PREFIX}",
@@ -85,6 +89,20 @@ def train(aws: EmbeddedAws, places: Places, digest: str, on_state: Callable[[str
     )
     _wait(aws, job_id, on_state)
     return True
+
+
+def _newest(aws: EmbeddedAws, name: str) -> str:
+    answer = aws.batch.describe_job_definitions(jobDefinitionName=name, status="ACTIVE")["jobDefinitions"]
+    if not answer:
+        raise JobError(f"there is no job definition {name}: was the stack Batch deployed?")
+    return max(answer, key=lambda definition: definition["revision"])["jobDefinitionArn"]
+
+
+def _has_output(aws: EmbeddedAws, places: Places) -> bool:
+    listed = aws.s3.list_objects_v2(Bucket=places.output_bucket, Prefix=f"{OUTPUT_PREFIX}/")
+    return {"model.joblib", "metrics.json"} <= {
+        entry["Key"].removeprefix(f"{OUTPUT_PREFIX}/") for entry in listed.get("Contents", [])
+    }
 
 
 def metrics(aws: EmbeddedAws, places: Places) -> dict[str, float]:

@@ -32,8 +32,8 @@ def run(environment: Environment, state_dir: Path, display: Display) -> None:
         aws = _start(environment, state_dir)
         step.result = aws.endpoint
     if stuck := deploy.unsettled_stacks(aws):
-        # Nothing of value is lost: what the platform is follows from the code.
-        with display.step("Clear what an interrupted run left") as step:
+        # CloudFormation cannot go on from there, and what was kept by name would be in the way of a new try.
+        with display.step("Start the embedded AWS anew, empty, because of what an interrupted run left") as step:
             step.result = stuck[0] if len(stuck) == 1 else f"{stuck[0]}, and {len(stuck) - 1} more"
             run_embedded_aws("reset", state_dir)
             aws = _start(environment, state_dir)

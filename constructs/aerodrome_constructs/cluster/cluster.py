@@ -108,7 +108,8 @@ class KubernetesCluster(Construct):
             log_group_name=f"/aws/eks/{props.name}/cluster",
             retention=props.log_retention,
             encryption_key=props.log_key,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
+            # Not when its creation is rolled back: its name would be taken at the next try.
+            removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         resource_of(cluster, eks.CfnCluster).add_resource_dependency(resource_of(group, logs.CfnLogGroup))
 
