@@ -95,8 +95,9 @@ class DatabaseStack(AerodromeStack):
                 log_retention=retention,
             ),
         )
-        # What connects are pods. Their security group is EKS's own, made after this stack; their addresses are of these
-        # subnets, which hold nothing else.
+        # What connects are pods. Their security group is EKS's own, made after this stack, so it is their subnets that
+        # are let in. Nodes, Batch's instances and Fargate tasks, and Lambdas are there, too: the port is open to all of
+        # them, and what keeps them apart are passwords.
         for subnet in network.vpc.select_subnets(subnet_group_name=network.node_subnets.subnet_group_name).subnets:
             postgres.allow_from(ec2.Peer.ipv4(subnet.ipv4_cidr_block), "Nodes and pods of the cluster")
         users = {client: DatabaseUser(database=client, username=client) for client in CLIENTS}

@@ -28,10 +28,6 @@ ON_EVERYTHING: Mapping[str, tuple[set[str], str]] = {
         },
         "what AWSLambdaVPCAccessExecutionRole gives to a Lambda in a VPC: its network interfaces have no name before",
     ),
-    "FlytepropellerDefaultPolicy": (
-        {"batch:RegisterJobDefinition", "batch:SubmitJob", "batch:TagResource", "batch:TerminateJob"},
-        "a job definition's next revision and a job have no ARN before the call; what runs is bounded by PassRole",
-    ),
     "LoadBalancerControllerDefaultPolicy": (
         {
             "ec2:AuthorizeSecurityGroupIngress",
@@ -65,7 +61,7 @@ LOGS_WITHOUT_KEY = {
 
 # Stateful resources that go with their stack, and why nothing is lost.
 DISPENSABLE = {
-    "GrafanaAdmin": "the password of Grafana's first user: dashboards are in the chart, and people sign in by OIDC",
+    "GrafanaAdmin": "the password of Grafana's first user, which can be made anew: nothing is encrypted with it",
     "DatabasesLog": "what was done to make the databases, which the databases themselves show",
 }
 

@@ -31,7 +31,8 @@ class KubernetesClusterProps:
         log_retention: How long the control plane's logs are kept, the record of who did what among them.
         public_endpoint_cidrs: Who may reach the API server from outside the VPC. Empty: nobody.
         administrators: ARNs of the IAM roles that may do everything in the cluster.
-        viewers: ARNs of the IAM roles that may look at everything but secrets.
+        viewers: ARNs of the IAM roles that may look at what is in namespaces, by AmazonEKSViewPolicy: not at secrets,
+            nodes or custom resources (FlyteWorkflows are some).
     """
 
     name: str
@@ -77,7 +78,7 @@ class KubernetesCluster(Construct):
                 eks.ClusterLoggingTypes.SCHEDULER,
             ],
             bootstrap_cluster_creator_admin_permissions=False,
-            # The networking add-ons come from EKS's add-on manager (`add_ons.py`), which keeps them up to date.
+            # The networking add-ons come from EKS's add-on manager (`add_ons.py`), which updates them when asked.
             bootstrap_self_managed_addons=False,
             # Auto Mode is the CDK's default; it has no spot node groups of a chosen shape.
             default_capacity_type=eks.DefaultCapacityType.NODEGROUP,

@@ -92,8 +92,9 @@ class Cluster(Section):
     )
     viewers: Annotated[tuple[RoleArn, ...], AfterValidator(distinct)] = Field(
         default=(),
-        description="ARNs of the IAM roles, of this account, that may read the cluster but change nothing. Left out, "
-        "nobody but the administrators.",
+        description="ARNs of the IAM roles, of this account, that may read what is in the cluster's namespaces and "
+        "change nothing. Secrets, nodes and custom resources, Flyte's workflows among them, are not shown to them. "
+        "Left out, nobody but the administrators.",
     )
     system_nodes: SystemNodes = Field(
         description="The on-demand nodes that the platform's own components run on, and pods that cannot bear an "
@@ -180,7 +181,8 @@ class Project(Section):
     )
     owner: Email = Field(description="Email address of the people who answer for the project.")
     domains: Annotated[Mapping[Domain, Quota], MinLen(1)] = Field(
-        description="The Flyte domains that the project has here, each with its quota. Only those listed exist."
+        description="The Flyte domains that the project has here, each with its quota. Flyte gives a project "
+        "every domain of the platform; in those not listed it gets no pods."
     )
 
 
@@ -234,7 +236,7 @@ class Alerts(Section):
     """Who is told when something needs a person."""
 
     emails: Annotated[tuple[Email, ...], MinLen(1), AfterValidator(distinct)] = Field(
-        description="Email addresses, at least one. Each gets a message from AWS that it must confirm."
+        description="Email addresses, at least one. They are checked and not used yet: nothing is sent to them."
     )
 
 
