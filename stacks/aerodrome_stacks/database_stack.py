@@ -77,6 +77,7 @@ class DatabaseStack(AerodromeStack):
             holds_data=True,
         )
         retention = log_retention(environment)
+        storage, max_storage = environment.database.storage_gib, environment.database.max_storage_gib
         postgres = PostgresInstance(
             self,
             "Postgres",
@@ -85,8 +86,9 @@ class DatabaseStack(AerodromeStack):
                 vpc=network.vpc,
                 subnets=network.database_subnets,
                 instance_type=ec2.InstanceType(environment.database.instance_class.removeprefix("db.")),
-                storage_gib=environment.database.storage_gib,
-                max_storage_gib=environment.database.max_storage_gib,
+                storage_gib=storage,
+                # RDS refuses a ceiling that is not above the storage: no growth is no ceiling.
+                max_storage_gib=max_storage if max_storage > storage else None,
                 multi_az=environment.database.multi_az,
                 backup_retention=environment.retention.database_backups,
                 data_key=keys.data,

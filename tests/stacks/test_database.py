@@ -2,9 +2,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from aerodrome_stacks.database_stack import CLIENTS
-from aerodrome_stacks.environment import Environment
-from tests.templates import TemplateJson, only, properties, resources, text, with_id
+from aerodrome_stacks.database_stack import CLIENTS, DatabaseStack
+from aerodrome_stacks.environment import Environment, load_environment
+from aerodrome_stacks.keys_stack import KeysStack
+from aerodrome_stacks.network_stack import NetworkStack
+from tests.templates import ROOT, TemplateJson, new_app, only, properties, resources, synthesized, text, with_id
 
 
 @pytest.fixture
@@ -23,6 +25,20 @@ def test_the_instance_has_the_capacity_that_the_environment_gives_it(
     assert instance["MaxAllocatedStorage"] == wanted.max_storage_gib
     assert instance["MultiAZ"] is wanted.multi_az
     assert instance["BackupRetentionPeriod"] == environment.retention.database_backups.days
+
+
+@pytest.mark.parametrize(("largest", "ceiling"), [(100, None), (110, 110)])
+def test_storage_has_a_ceiling_only_if_it_may_grow(largest: int, ceiling: int | None) -> None:
+    # RDS refuses to create an instance whose ceiling is its storage.
+    environment = load_environment("dev", ROOT / "environments")
+    sizes = {"storage_gib": 100, "max_storage_gib": largest}
+    environment = environment.model_copy(update={"database": environment.database.model_copy(update=sizes)})
+    app = new_app()
+    keys = KeysStack(app, "Keys", environment=environment).ports
+    network = NetworkStack(app, "Network", environment=environment, log_key=keys.logs).ports
+    stack = DatabaseStack(app, "Database", environment=environment, network=network, keys=keys)
+    instance = only(synthesized(stack), "AWS::RDS::DBInstance")
+    assert (instance["AllocatedStorage"], instance.get("MaxAllocatedStorage")) == ("100", ceiling)
 
 
 def test_each_client_has_a_database_and_a_user_of_its_name(database: TemplateJson) -> None:

@@ -43,7 +43,8 @@ class PostgresInstanceProps:
         subnets: Its subnets there, in two zones at least, with no way in or out of the VPC.
         instance_type: Its class, without the leading ``db.``.
         storage_gib: The storage that it starts with, in GiB. gp3 takes 20 and more.
-        max_storage_gib: What the storage may grow to by itself, in GiB. More than ``storage_gib``.
+        max_storage_gib: What the storage may grow to by itself, in GiB: at least 10 % more than ``storage_gib``. None:
+            it does not grow.
         multi_az: Whether a standby in another zone takes over when the instance fails.
         backup_retention: How far back it can be restored to any point in time, in whole days: 1 to 35.
         data_key: The key that encrypts its storage, snapshots and Performance Insights.
@@ -57,7 +58,7 @@ class PostgresInstanceProps:
     subnets: ec2.SubnetSelection
     instance_type: ec2.InstanceType
     storage_gib: int
-    max_storage_gib: int
+    max_storage_gib: int | None
     multi_az: bool
     backup_retention: timedelta
     data_key: kms.IKey
