@@ -117,9 +117,11 @@ class KubernetesCluster(Construct):
     def _admit(self, kind: str, roles: Sequence[str], policy: eks.AccessPolicyArn) -> None:
         whole_cluster = eks.AccessScope(type=eks.AccessScopeType.CLUSTER)
         for role in roles:
+            # Two roles may differ in their paths alone. An ID cannot have the slash, and no path or name has a colon.
+            path = role.partition(":role/")[2].replace("/", ":")
             eks.AccessEntry(
                 self,
-                f"{kind}{role.rpartition('/')[2]}",
+                f"{kind}{path}",
                 cluster=self.cluster,
                 principal=role,
                 access_policies=[eks.AccessPolicy(access_scope=whole_cluster, policy=policy)],

@@ -164,6 +164,16 @@ def test_viewers_may_look_and_not_touch(private: TemplateJson) -> None:
     assert policies_of(private, SCIENTIST) == ["AmazonEKSViewPolicy"]
 
 
+def test_roles_that_differ_in_their_paths_alone_are_all_admitted() -> None:
+    # Without its slash, or with a hyphen in its place, b/Admin would be another one.
+    roles = [f"arn:aws:iam::{ACCOUNT}:role/{path}" for path in ("Admin", "a/Admin", "b/Admin", "b-Admin", "bAdmin")]
+    stack = new_stack()
+    cluster_in(stack, administrators=roles, viewers=[f"{role}Viewer" for role in roles])
+    entries = properties(synthesized(stack), "AWS::EKS::AccessEntry").values()
+    admitted = {text(entry["PrincipalArn"]) for entry in entries}
+    assert admitted >= {*roles, *(f"{role}Viewer" for role in roles)}
+
+
 def test_nobody_else_is_admitted_but_the_lambda_that_installs_charts(private: TemplateJson) -> None:
     entries = properties(private, "AWS::EKS::AccessEntry")
     principals = {text(entry["PrincipalArn"]) for entry in entries.values()} - {ENGINEER, ON_CALL, SCIENTIST}
