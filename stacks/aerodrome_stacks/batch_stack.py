@@ -13,7 +13,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from aerodrome_constructs.batch import BatchCompute, BatchComputeProps, ContainerJob, ContainerJobProps
-from aerodrome_stacks.base import AerodromeStack
+from aerodrome_stacks.base import AerodromeStack, resource_prefix
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.network_stack import NetworkPorts
 from aerodrome_stacks.retention import log_retention
@@ -37,6 +37,16 @@ class BatchPorts:
     queue_name: str
     fargate_queue_name: str
     training_job_name: str
+
+
+def queue_name(environment: Environment) -> str:
+    """The name of the queue for jobs on instances, such as ``aerodrome-dev-jobs``."""
+    return f"{resource_prefix(environment)}-jobs"
+
+
+def training_job_name(environment: Environment) -> str:
+    """The name of the job definition that trains a classifier, such as ``aerodrome-dev-train-classifier``."""
+    return f"{resource_prefix(environment)}-train-classifier"
 
 
 class BatchStack(AerodromeStack):
@@ -69,9 +79,14 @@ class BatchStack(AerodromeStack):
                 fargate_vcpus=environment.batch.fargate_vcpus,
             ),
         )
+        self.ports = BatchPorts(
+            queue_name=queue_name(environment),
+            fargate_queue_name=f"{self.prefix}-fargate",
+            training_job_name=training_job_name(environment),
+        )
         # Plain first-in first-out queues: Flyte's plugin cannot name the share that a fair-share queue asks for.
-        self._queue("Queue", f"{self.prefix}-jobs", [compute.spot, compute.on_demand])
-        self._queue("FargateQueue", f"{self.prefix}-fargate", [compute.fargate])
+        self._queue("Queue", self.ports.queue_name, [compute.spot, compute.on_demand])
+        self._queue("FargateQueue", self.ports.fargate_queue_name, [compute.fargate])
         log_group = logs.LogGroup(
             self,
             "Logs",
@@ -82,11 +97,6 @@ class BatchStack(AerodromeStack):
             removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         self._training_job(storage, log_group)
-        self.ports = BatchPorts(
-            queue_name=f"{self.prefix}-jobs",
-            fargate_queue_name=f"{self.prefix}-fargate",
-            training_job_name=f"{self.prefix}-train-classifier",
-        )
         cdk.CfnOutput(self, "QueueName", value=self.ports.queue_name)
         cdk.CfnOutput(self, "TrainingJobName", value=self.ports.training_job_name)
 
@@ -117,7 +127,7 @@ class BatchStack(AerodromeStack):
             self,
             "TrainClassifier",
             ContainerJobProps(
-                name=f"{self.prefix}-train-classifier",
+                name=self.ports.training_job_name,
                 image=_TRAINING_IMAGE,
                 # The script travels in the job definition (at most 24 KiB), so the image needs no code of ours.
                 command=[

@@ -1,6 +1,6 @@
 """The Identity stack: a role for every service account, and one for every project and domain."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import aws_iam as iam
@@ -17,6 +17,7 @@ from aerodrome_constructs.identity import (
 )
 from aerodrome_stacks import service_accounts
 from aerodrome_stacks.base import AerodromeStack
+from aerodrome_stacks.batch_stack import queue_name, training_job_name
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.storage_stack import StoragePorts
@@ -74,7 +75,7 @@ class IdentityStack(AerodromeStack):
                 for account, role in (
                     self._flyteadmin(),
                     self._datacatalog(),
-                    self._flytepropeller(projects.values()),
+                    self._flytepropeller(environment, projects.values()),
                     self._mlflow(),
                     self._grafana(),
                     self._load_balancer_controller(),
@@ -98,23 +99,14 @@ class IdentityStack(AerodromeStack):
         self._storage.metadata.grant_read_write(role)
         return service_accounts.DATACATALOG, role
 
-    def _flytepropeller(self, project_roles: Iterable[iam.Role]) -> tuple[ServiceAccount, iam.Role]:
+    def _flytepropeller(
+        self, environment: Environment, project_roles: Iterable[iam.Role]
+    ) -> tuple[ServiceAccount, iam.Role]:
         role = self._role("Flytepropeller", service_accounts.FLYTEPROPELLER)
         self._storage.metadata.grant_read_write(role)
         self._storage.raw_data.grant_read_write(role)
-        # The five actions of the AWS Batch plugin; Batch takes no resource for DescribeJobs, nor for a revision of a
-        # job definition that does not exist yet.
-        role.add_to_policy(
-            allow(
-                [
-                    "batch:DescribeJobs",
-                    "batch:RegisterJobDefinition",
-                    "batch:SubmitJob",
-                    "batch:TagResource",
-                    "batch:TerminateJob",
-                ]
-            )
-        )
+        for statement in self._batch_statements(environment):
+            role.add_to_policy(statement)
         role.add_to_policy(
             allow(
                 ["iam:PassRole"],
@@ -123,6 +115,25 @@ class IdentityStack(AerodromeStack):
             )
         )
         return service_accounts.FLYTEPROPELLER, role
+
+    def _batch_statements(self, environment: Environment) -> Sequence[iam.PolicyStatement]:
+        # The five actions of the AWS Batch plugin. It makes up the names of its job definitions, and a job's ID is not
+        # known before, so both are all of the account's; the queue is the platform's own.
+        batch = f"arn:{self.partition}:batch:{self.region}:{self.account}"
+        definitions, jobs = f"{batch}:job-definition/*", f"{batch}:job/*"
+        return (
+            # Takes no resource.
+            allow(["batch:DescribeJobs"]),
+            allow(["batch:SubmitJob"], [f"{batch}:job-queue/{queue_name(environment)}", definitions]),
+            # Its jobs run with a role of their own, and who submits one chooses its command: that would be to take the
+            # role without PassRole.
+            iam.PolicyStatement(
+                effect=iam.Effect.DENY,
+                actions=["batch:SubmitJob"],
+                resources=[f"{batch}:job-definition/{training_job_name(environment)}*"],
+            ),
+            allow(["batch:RegisterJobDefinition", "batch:TagResource", "batch:TerminateJob"], [definitions, jobs]),
+        )
 
     def _mlflow(self) -> tuple[ServiceAccount, iam.Role]:
         role = self._role("Mlflow", service_accounts.MLFLOW)

@@ -8,7 +8,7 @@ from aerodrome_constructs.identity import ServiceAccount
 from aerodrome_stacks import service_accounts
 from aerodrome_stacks.environment import Environment, load_environment
 from aerodrome_stacks.platform import build_platform
-from tests.templates import ROOT, Statement, TemplateJson, new_app, properties, statements, text, trust, with_id
+from tests.templates import ROOT, Statement, TemplateJson, new_app, only, properties, statements, text, trust, with_id
 
 # The EBS driver's role stands beside the add-on that uses it, in the Cluster stack.
 ACCOUNTS = {
@@ -52,13 +52,14 @@ def rights(template: TemplateJson, role: str) -> list[Statement]:
 
 
 def may(allowed: list[Statement], action: str, resource: str) -> bool:
-    """Whether statements allow an action on a resource, conditions aside."""
-    return any(
+    """Whether statements allow an action on a resource and none denies it, conditions aside."""
+    effects = {
         statement.allows
-        and any(fnmatchcase(action, pattern) for pattern in statement.actions)
-        and any(fnmatchcase(resource, pattern) for pattern in statement.resources)
         for statement in allowed
-    )
+        if any(fnmatchcase(action, pattern) for pattern in statement.actions)
+        and any(fnmatchcase(resource, pattern) for pattern in statement.resources)
+    }
+    return effects == {True}
 
 
 def bucket_of(statement_list: list[Statement], bucket: str) -> str:
@@ -222,6 +223,45 @@ def test_flyte_may_call_what_its_batch_plugin_calls(identity: TemplateJson) -> N
         "batch:TagResource",
         "batch:TerminateJob",
     }
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "possible"),
+    [
+        ("batch:SubmitJob", "job-queue/{prefix}-jobs", True),
+        ("batch:SubmitJob", "job-queue/{prefix}-fargate", False),
+        ("batch:SubmitJob", "job-queue/another", False),
+        ("batch:SubmitJob", "job-definition/flyte-0a1b2c:1", True),
+        # Its jobs run with a role that Flyte may not hand to jobs.
+        ("batch:SubmitJob", "job-definition/{prefix}-train-classifier", False),
+        ("batch:SubmitJob", "job-definition/{prefix}-train-classifier:1", False),
+        ("batch:RegisterJobDefinition", "job-definition/flyte-0a1b2c", True),
+        ("batch:TagResource", "job-definition/flyte-0a1b2c:1", True),
+        ("batch:TagResource", "job/0a1b2c", True),
+        ("batch:TagResource", "job-queue/{prefix}-jobs", False),
+        ("batch:TerminateJob", "job/0a1b2c", True),
+    ],
+)
+def test_flyte_submits_its_own_jobs_to_the_platforms_queue(
+    identity: TemplateJson, environment: Environment, action: str, resource: str, *, possible: bool
+) -> None:
+    name = resource.format(prefix=f"aerodrome-{environment.name}")
+    arn = f"arn:aws:batch:{environment.region}:{environment.account}:{name}"
+    assert may(rights(identity, "Flytepropeller"), action, arn) is possible
+
+
+def test_the_queue_and_the_definition_that_flytes_rights_name_are_those_of_batch(
+    identity: TemplateJson, stacks: Mapping[str, TemplateJson]
+) -> None:
+    submitting = [one for one in rights(identity, "Flytepropeller") if "batch:SubmitJob" in one.actions]
+    named = {True: set[str](), False: set[str]()}
+    for one in submitting:
+        named[one.allows].update(arn.rpartition(":")[2] for arn in one.resources)
+    queues = {queue["JobQueueName"] for queue in properties(stacks["Batch"], "AWS::Batch::JobQueue").values()}
+    (queue,) = named[True] - {"job-definition/*"}
+    assert queue.removeprefix("job-queue/") in queues
+    definition = only(stacks["Batch"], "AWS::Batch::JobDefinition")["JobDefinitionName"]
+    assert named[False] == {f"job-definition/{definition}*"}
 
 
 def test_grafana_only_looks(identity: TemplateJson) -> None:
