@@ -113,7 +113,7 @@ def test_the_control_planes_logs_are_encrypted_kept_and_forgotten_in_time(privat
         (key, one) for key, one in groups.items() if one["Properties"].get("LogGroupName") == "/aws/eks/ours/cluster"
     ]
     assert text(group["Properties"]["KmsKeyId"]).startswith("${LogKey")
-    assert (group["Properties"]["RetentionInDays"], group["DeletionPolicy"]) == (180, "Retain")
+    assert (group["Properties"]["RetentionInDays"], group["DeletionPolicy"]) == (180, "RetainExceptOnCreate")
     (cluster_resource,) = resources(private, "AWS::EKS::Cluster").values()
     assert key in cluster_resource["DependsOn"]
 
