@@ -63,6 +63,46 @@ INSTANCE_TYPE = r"[a-z]+[0-9]+[a-z]*(?:-[a-z0-9]+)?\.(?:large|(?:[2-9]|[1-9][0-9
 
 _GIB_PER_VCPU = {"c": 2, "m": 4, "r": 8}
 
+# NVIDIA GPUs by family and size, as EC2's DescribeInstanceTypes counts them; a part of one (g6f, gr6f) is one to
+# Kubernetes. `tests/stacks/environment/test_aws.py` holds the families against botocore's.
+_ONE_FOUR_EIGHT = {
+    "xlarge": 1,
+    "2xlarge": 1,
+    "4xlarge": 1,
+    "8xlarge": 1,
+    "12xlarge": 4,
+    "16xlarge": 1,
+    "24xlarge": 4,
+    "48xlarge": 8,
+}
+_ONE_TO_EIGHT = {"2xlarge": 1, "4xlarge": 1, "8xlarge": 1, "12xlarge": 2, "24xlarge": 4, "48xlarge": 8}
+_GPUS = {
+    "g2": {"2xlarge": 1, "8xlarge": 4},
+    "g3": {"4xlarge": 1, "8xlarge": 2, "16xlarge": 4},
+    "g3s": {"xlarge": 1},
+    "g4dn": _ONE_FOUR_EIGHT,
+    "g5": _ONE_FOUR_EIGHT,
+    "g5g": {"xlarge": 1, "2xlarge": 1, "4xlarge": 1, "8xlarge": 1, "16xlarge": 2},
+    "g6": _ONE_FOUR_EIGHT,
+    "g6e": _ONE_FOUR_EIGHT,
+    "g6f": {"large": 1, "xlarge": 1, "2xlarge": 1, "4xlarge": 1},
+    "g7": _ONE_TO_EIGHT,
+    "g7e": _ONE_TO_EIGHT,
+    "gr6": {"4xlarge": 1, "8xlarge": 1},
+    "gr6f": {"4xlarge": 1},
+    "p2": {"xlarge": 1, "8xlarge": 8, "16xlarge": 16},
+    "p3": {"2xlarge": 1, "8xlarge": 4, "16xlarge": 8},
+    "p3dn": {"24xlarge": 8},
+    "p4d": {"24xlarge": 8},
+    "p4de": {"24xlarge": 8},
+    "p5": {"4xlarge": 1, "48xlarge": 8},
+    "p5e": {"48xlarge": 8},
+    "p5en": {"48xlarge": 8},
+    "p6-b200": {"48xlarge": 8},
+    "p6-b300": {"48xlarge": 8},
+    "p6e-gb200": {"36xlarge": 4},
+}
+
 
 @dataclass(frozen=True, slots=True)
 class InstanceShape:
@@ -75,7 +115,8 @@ class InstanceShape:
         memory_gib: Memory, or None where the name does not tell: it does for compute (c, 2 GiB a vCPU), general (m, 4)
             and memory (r, 8) families from the fifth generation on.
         architecture: As Kubernetes names it.
-        gpus: Whether it carries NVIDIA GPUs (families g, gr and p).
+        gpus: NVIDIA GPUs (families g, gr and p; those of g4ad are AMD's), or None for a type that is newer than the
+            table here.
     """
 
     family: str
@@ -83,7 +124,7 @@ class InstanceShape:
     vcpus: int
     memory_gib: int | None
     architecture: Literal["amd64", "arm64"]
-    gpus: bool
+    gpus: int | None
 
 
 def instance_shape(instance_type: str) -> InstanceShape:
@@ -108,5 +149,11 @@ def instance_shape(instance_type: str) -> InstanceShape:
         vcpus=vcpus,
         memory_gib=ratio and ratio * vcpus,
         architecture="arm64" if graviton else "amd64",
-        gpus=re.match("(?:gr?|p)[0-9]", family) is not None,
+        gpus=_gpus(family, size),
     )
+
+
+def _gpus(family: str, size: str) -> int | None:
+    if family == "g4ad" or not re.match("(?:gr?|p)[0-9]", family):
+        return 0
+    return _GPUS.get(family, {}).get(size)

@@ -169,7 +169,9 @@ class Quota(Section):
         description="vCPUs, at most what the cluster's nodes have together."
     )
     memory_gib: Annotated[Count, Ge(1), Le(_GIB)] = Field(description="Memory, in GiB.")
-    gpu: Annotated[Count, Ge(0), Le(_GPUS)] = Field(default=0, description="GPUs. Left out, none.")
+    gpu: Annotated[Count, Ge(0), Le(_GPUS)] = Field(
+        default=0, description="GPUs, at most what the spot nodes have together. Left out, none."
+    )
 
 
 class Project(Section):

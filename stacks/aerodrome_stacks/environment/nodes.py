@@ -35,6 +35,13 @@ class NodeGroup(Section):
         known = [memory for memory in each if memory is not None]
         return self.max_size * min(known) if len(known) == len(each) else None
 
+    @property
+    def max_gpus(self) -> int | None:
+        """The NVIDIA GPUs when the group has its most nodes, or None where an instance type's number is not known."""
+        each = [instance_shape(instance_type).gpus for instance_type in self.instance_types]
+        known = [gpus for gpus in each if gpus is not None]
+        return self.max_size * min(known) if len(known) == len(each) else None
+
 
 class SystemNodes(NodeGroup):
     """The on-demand nodes that the platform's own components run on, and pods that cannot bear an interruption."""

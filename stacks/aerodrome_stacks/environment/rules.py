@@ -10,7 +10,6 @@ from inspect import signature
 from itertools import combinations
 from typing import Any, Literal, get_args
 
-from aerodrome_stacks.environment.aws import instance_shape
 from aerodrome_stacks.environment.domain_types import Domain, format_duration
 from aerodrome_stacks.environment.model import Access, Cluster, Database, Environment, Network, Project, Retention
 from aerodrome_stacks.environment.problems import Problem
@@ -84,7 +83,7 @@ def quotas_within_capacity(cluster: Cluster, projects: Sequence[Project]) -> Ite
 
 
 def _quotas_within(
-    projects: Sequence[Project], key: Literal["cpu", "memory_gib"], unit: str, groups: Mapping[str, int]
+    projects: Sequence[Project], key: Literal["cpu", "memory_gib", "gpu"], unit: str, groups: Mapping[str, int]
 ) -> Iterator[Problem]:
     capacity = sum(groups.values())
     terms = " + ".join(f"{most:,} {name}" for name, most in groups.items())
@@ -93,7 +92,8 @@ def _quotas_within(
         quotas: dict[int, int] = {
             position: getattr(project.domains[domain], key)
             for position, project in enumerate(projects)
-            if domain in project.domains
+            # A project that asks for no GPUs is no part of their sum.
+            if domain in project.domains and getattr(project.domains[domain], key)
         }
         too_much = {position: quota for position, quota in quotas.items() if quota > capacity}
         for position, quota in too_much.items():
@@ -107,8 +107,13 @@ def _quotas_within(
 
 
 def gpus_where_gpus_are(cluster: Cluster, projects: Sequence[Project]) -> Iterator[Problem]:
-    """A quota of GPUs needs nodes that have some."""
-    if any(instance_shape(group.instance_types[0]).gpus for group in cluster.spot_nodes):
+    """The projects of one domain may together use the GPUs that the spot nodes have, and so may each alone."""
+    gpus = {group.name: group.max_gpus for group in cluster.spot_nodes}
+    having = {name: most for name, most in gpus.items() if most}
+    if None in gpus.values():  # an instance type's number is not known
+        return
+    if having:
+        yield from _quotas_within(projects, "gpu", "GPUs", having)
         return
     for position, project in enumerate(projects):
         for domain, quota in project.domains.items():

@@ -41,29 +41,33 @@ def test_default_zones(region: str, zones: tuple[str, str, str]) -> None:
 @pytest.mark.parametrize(
     ("name", "vcpus", "memory_gib", "architecture", "gpus"),
     [
-        ("m7i.large", 2, 8, "amd64", False),
-        ("m7i.xlarge", 4, 16, "amd64", False),
-        ("m7i.2xlarge", 8, 32, "amd64", False),
-        ("m7i.48xlarge", 192, 768, "amd64", False),
-        ("m7i-flex.8xlarge", 32, 128, "amd64", False),
-        ("m7gd.4xlarge", 16, 64, "arm64", False),
-        ("c6in.16xlarge", 64, 128, "amd64", False),
-        ("c7gn.large", 2, 4, "arm64", False),
-        ("c5n.large", 2, None, "amd64", False),
-        ("r8g.24xlarge", 96, 768, "arm64", False),
-        ("r4.large", 2, None, "amd64", False),
-        ("t4g.large", 2, None, "arm64", False),
-        ("x2gd.large", 2, None, "arm64", False),
-        ("a1.large", 2, None, "arm64", False),
-        ("g5.xlarge", 4, None, "amd64", True),
-        ("g5g.xlarge", 4, None, "arm64", True),
-        ("gr6.4xlarge", 16, None, "amd64", True),
-        ("p4d.24xlarge", 96, None, "amd64", True),
-        ("p6e-gb200.36xlarge", 144, None, "arm64", True),
-        ("inf2.8xlarge", 32, None, "amd64", False),
+        ("m7i.large", 2, 8, "amd64", 0),
+        ("m7i.xlarge", 4, 16, "amd64", 0),
+        ("m7i.2xlarge", 8, 32, "amd64", 0),
+        ("m7i.48xlarge", 192, 768, "amd64", 0),
+        ("m7i-flex.8xlarge", 32, 128, "amd64", 0),
+        ("m7gd.4xlarge", 16, 64, "arm64", 0),
+        ("c6in.16xlarge", 64, 128, "amd64", 0),
+        ("c7gn.large", 2, 4, "arm64", 0),
+        ("c5n.large", 2, None, "amd64", 0),
+        ("r8g.24xlarge", 96, 768, "arm64", 0),
+        ("r4.large", 2, None, "amd64", 0),
+        ("t4g.large", 2, None, "arm64", 0),
+        ("x2gd.large", 2, None, "arm64", 0),
+        ("a1.large", 2, None, "arm64", 0),
+        ("g5.xlarge", 4, None, "amd64", 1),
+        ("g5.12xlarge", 48, None, "amd64", 4),
+        ("g5.16xlarge", 64, None, "amd64", 1),
+        ("g4ad.xlarge", 4, None, "amd64", 0),
+        ("g99.xlarge", 4, None, "amd64", None),
+        ("g5g.xlarge", 4, None, "arm64", 1),
+        ("gr6.4xlarge", 16, None, "amd64", 1),
+        ("p4d.24xlarge", 96, None, "amd64", 8),
+        ("p6e-gb200.36xlarge", 144, None, "arm64", 4),
+        ("inf2.8xlarge", 32, None, "amd64", 0),
     ],
 )
-def test_instance_shape(name: str, vcpus: int, memory_gib: int | None, architecture: str, gpus: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_instance_shape(name: str, vcpus: int, memory_gib: int | None, architecture: str, gpus: int | None) -> None:
     shape = instance_shape(name)
     assert f"{shape.family}.{shape.size}" == name
     assert (shape.vcpus, shape.memory_gib, shape.architecture, shape.gpus) == (vcpus, memory_gib, architecture, gpus)
@@ -81,6 +85,12 @@ def test_every_type_of_size_large_or_above_is_known(instance_types: set[str]) ->
     unknown = {name for name in large if not re.fullmatch(INSTANCE_TYPE, name)}
     assert all(name.startswith("u-") for name in unknown)
     assert len(large - unknown) > 900
+
+
+def test_the_gpus_of_every_type_are_known(instance_types: set[str]) -> None:
+    with_gpus = {name for name in instance_types if re.match(r"(?:gr?|p)[0-9]", name) and "metal" not in name}
+    assert len(with_gpus) > 70
+    assert {name for name in with_gpus if instance_shape(name).gpus is None} == set()
 
 
 def test_the_environments_name_instance_types_that_exist(environments: Path, instance_types: set[str]) -> None:

@@ -13,6 +13,7 @@ from aerodrome_stacks.environment.rules import RULES
 Problems = Callable[..., list[str]]
 
 GENERAL = "cluster.spot_nodes[0]"
+GPUS = "more than all nodes have at most: 20 (20 general); lower it, or raise max_size of a node group"
 NODES = "more than all nodes have at most: 92 (12 system + 80 general); lower it, or raise max_size of a node group"
 
 
@@ -82,6 +83,39 @@ def domains(**quotas: tuple[int, int, int]) -> dict[str, dict[str, int]]:
                 f"{GENERAL}.instance_types": ["g6.2xlarge", "g5.2xlarge"],
                 "projects[0].domains": domains(development=(1, 1, 2)),
             },
+            [],
+        ),
+        # Exactly what the nodes have, ten with four GPUs each.
+        (
+            {
+                f"{GENERAL}.instance_types": ["g6.12xlarge", "g5.12xlarge"],
+                "projects[0].domains": domains(development=(1, 1, 30)),
+                "projects[1].domains": domains(development=(1, 1, 10)),
+            },
+            [],
+        ),
+        # A group may get nothing but the type with the fewest: g7e.12xlarge has two.
+        (
+            {
+                f"{GENERAL}.instance_types": ["g6.12xlarge", "g7e.12xlarge"],
+                "projects[0].domains": domains(staging=(1, 1, 21)),
+            },
+            [f"projects[0].domains.staging.gpu: 21 GPUs are {GPUS}"],
+        ),
+        (
+            {
+                f"{GENERAL}.instance_types": ["g6.12xlarge", "g7e.12xlarge"],
+                "projects[0].domains": domains(development=(1, 1, 18)),
+                "projects[1].domains": domains(development=(1, 1, 3)),
+            },
+            [
+                "projects: gpu of all quotas in domain development is 21 GPUs (18 fraud-detection + 3 "
+                "demand-forecast), " + GPUS
+            ],
+        ),
+        # A type that is newer than the model: nobody knows how many GPUs it has.
+        (
+            {f"{GENERAL}.instance_types": ["g99.2xlarge"], "projects[0].domains": domains(staging=(1, 1, 100))},
             [],
         ),
         (
