@@ -58,7 +58,7 @@ def test_a_valid_environment(check: Check) -> None:
         ),
         "  network: 10.16.0.0/16, 65,536 addresses, over us-east-1a, us-east-1b and us-east-1c; 1 NAT gateway",
         "  cluster: Kubernetes 1.36; API reached from the network and from 203.0.113.0/24",
-        "  system nodes: on-demand, 3 to 6 x 2 vCPUs, 8 GiB (m7i.large and 2 other types, amd64)",
+        "  system nodes: on-demand, 4 to 6 x 2 vCPUs, 8 GiB (m7i.large and 2 other types, amd64)",
         "  spot nodes general: 0 to 10 x 8 vCPUs, 32 GiB (m7i.2xlarge and 5 other types, amd64)",
         "  nodes in all: at most 92 vCPUs, 368 GiB",
         "  AWS Batch: at most 112 vCPUs: 64 spot, 32 on-demand, 16 Fargate",

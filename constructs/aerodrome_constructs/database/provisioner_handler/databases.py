@@ -28,6 +28,9 @@ _REFUSED_ATTRIBUTES = {
     "administers": "a member of rds_superuser",
 }
 
+# Seconds by which the server gives up before the socket does, so that it can say what it waited for.
+_HEAD_START = 0.5
+
 
 @contextmanager
 def exclusive(connection: pg8000.native.Connection, deadline: Deadline) -> Iterator[None]:
@@ -36,7 +39,7 @@ def exclusive(connection: pg8000.native.Connection, deadline: Deadline) -> Itera
     Raises:
         ProvisioningError: Another run did not end in time.
     """
-    milliseconds = max(int(deadline.remaining() * 1000), 1)
+    milliseconds = max(int((deadline.remaining() - _HEAD_START) * 1000), 1)
     try:
         # Of both: a statement of ours may neither outlive the function nor wait for a lock that long.
         connection.run(f"SET statement_timeout = {milliseconds}")
