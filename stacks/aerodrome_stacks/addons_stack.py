@@ -13,7 +13,7 @@ from aerodrome_stacks.network_stack import NetworkPorts
 
 
 class AddonsStack(AerodromeStack):
-    """Namespaces and storage, load balancers, secrets, nodes on demand, and the metrics that autoscalers read.
+    """Namespaces and storage, load balancers, secrets, Karpenter, and the metrics that autoscalers read.
 
     The load balancer controller comes before whatever has a Service or an Ingress: until its pods answer, its webhooks
     refuse both. The others follow side by side.

@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from aerodrome_constructs.escape_hatch import resource_of
+from aerodrome_constructs.instances import hardened_launch_template
 
 # Families, not single types: Batch picks the size that fits the waiting jobs, and EC2 has more spot pools to give from.
 _INSTANCE_CLASSES = (
@@ -70,21 +71,7 @@ class BatchCompute(Construct):
                 iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonEC2ContainerServiceforEC2Role")
             ],
         )
-        self._launch_template = ec2.LaunchTemplate(
-            self,
-            "LaunchTemplate",
-            require_imdsv2=True,
-            # Containers get their role from the ECS agent, not from the instance.
-            http_put_response_hop_limit=1,
-            block_devices=[
-                ec2.BlockDevice(
-                    device_name="/dev/xvda",
-                    volume=ec2.BlockDeviceVolume.ebs(
-                        props.disk_gib, encrypted=True, volume_type=ec2.EbsDeviceVolumeType.GP3
-                    ),
-                )
-            ],
-        )
+        self._launch_template = hardened_launch_template(self, "LaunchTemplate", disk_gib=props.disk_gib)
         self.spot = self._instances("Spot", props.spot_vcpus, spot=True)
         self.on_demand = self._instances("OnDemand", props.on_demand_vcpus, spot=False)
         self.fargate = batch.FargateComputeEnvironment(

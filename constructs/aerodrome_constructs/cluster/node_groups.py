@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from aerodrome_constructs.cluster.scheduling import SPOT_LABEL, SPOT_TAINT, SYSTEM_LABEL
+from aerodrome_constructs.instances import hardened_launch_template
 
 _NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly")
 
@@ -48,20 +49,7 @@ class NodeGroups(Construct):
             assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
             managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(name) for name in _NODE_POLICIES],
         )
-        self._launch_template = ec2.LaunchTemplate(
-            self,
-            "LaunchTemplate",
-            require_imdsv2=True,
-            http_put_response_hop_limit=1,
-            block_devices=[
-                ec2.BlockDevice(
-                    device_name="/dev/xvda",
-                    volume=ec2.BlockDeviceVolume.ebs(
-                        props.disk_gib, encrypted=True, volume_type=ec2.EbsDeviceVolumeType.GP3
-                    ),
-                )
-            ],
-        )
+        self._launch_template = hardened_launch_template(self, "LaunchTemplate", disk_gib=props.disk_gib)
 
     def add_system(self, instance_types: Sequence[str], *, min_size: int, max_size: int) -> eks.Nodegroup:
         """Add the on-demand group that the platform's own components run on."""
@@ -76,7 +64,7 @@ class NodeGroups(Construct):
         )
 
     def add_spot(self, name: str, instance_types: Sequence[str], *, max_size: int) -> eks.Nodegroup:
-        """Add a spot group that shrinks to zero nodes. Its taint keeps everything away that does not ask for it.
+        """Add a spot group that starts empty. Its taint keeps everything away that does not ask for it.
 
         Args:
             name: The group's name. It is the ID, too: two names never make one ID.

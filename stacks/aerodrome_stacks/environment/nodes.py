@@ -58,6 +58,6 @@ class SystemNodes(NodeGroup):
 
 
 class SpotNodes(NodeGroup):
-    """One group of spot nodes: interchangeable instance types of the same shape. It shrinks to zero when idle."""
+    """One group of spot nodes: interchangeable instance types of the same shape. It starts empty."""
 
     name: GroupName = Field(description="The group's name, unique in the environment.")

@@ -1,0 +1,29 @@
+"""How every instance of the platform starts, be it a node of the cluster or a host of AWS Batch."""
+
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct
+
+
+def hardened_launch_template(scope: Construct, construct_id: str, *, disk_gib: int) -> ec2.LaunchTemplate:
+    """Make a launch template with IMDSv2 and an encrypted disk.
+
+    The metadata service answers no further than one hop, the instance itself: a container on it cannot take the
+    instance's role. Pods get theirs from their service account, Batch jobs from the ECS agent.
+
+    Args:
+        scope: What the launch template belongs to.
+        construct_id: Its ID there.
+        disk_gib: The size of the encrypted gp3 disk, in GiB. It holds the images and what containers write.
+    """
+    return ec2.LaunchTemplate(
+        scope,
+        construct_id,
+        require_imdsv2=True,
+        http_put_response_hop_limit=1,
+        block_devices=[
+            ec2.BlockDevice(
+                device_name="/dev/xvda",
+                volume=ec2.BlockDeviceVolume.ebs(disk_gib, encrypted=True, volume_type=ec2.EbsDeviceVolumeType.GP3),
+            )
+        ],
+    )
