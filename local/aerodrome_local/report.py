@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from collections import deque
 from typing import Any
 
 import psutil
@@ -174,14 +175,13 @@ def logs(instance: Instance, *, lines: int, follow: bool) -> None:
     """
     if not instance.log_file.exists():
         raise LocalAwsError(f"there is no log yet ({instance.log_file}): start it with `aerodrome local up`")
-    for line in instance.log_tail(lines):
-        _write(line)
-    if not follow:
-        return
     file = instance.log_file.open(encoding="utf-8", errors="replace")
-    file.seek(0, 2)
     try:
-        while True:
+        # From one reading to the next, so that no line that is written meanwhile is lost.
+        for line in deque(file, maxlen=lines):
+            sys.stdout.write(line)
+        sys.stdout.flush()
+        while follow:
             line = file.readline()
             if line:
                 sys.stdout.write(line)
