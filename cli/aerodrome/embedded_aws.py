@@ -16,6 +16,7 @@ from aerodrome.project import PROJECT
 if TYPE_CHECKING:
     from types_boto3_batch import BatchClient
     from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_cloudformation.type_defs import StackTypeDef
     from types_boto3_s3 import S3Client
 
 # The embedded AWS verifies no signature, but the SDKs insist on signing.
@@ -68,6 +69,11 @@ class EmbeddedAws:
     def s3(self) -> "S3Client":
         """A client of S3."""
         return self._session().client("s3", **self._options())
+
+    def stacks(self) -> "list[StackTypeDef]":
+        """Every stack, as CloudFormation describes it."""
+        pages = self.cloudformation.get_paginator("describe_stacks").paginate()
+        return [stack for page in pages for stack in page["Stacks"]]
 
     def releases(self) -> list[dict[str, Any]]:
         """The Helm releases that the embedded AWS has recorded, by cluster."""

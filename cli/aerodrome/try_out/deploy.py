@@ -32,16 +32,16 @@ class CdkError(Exception):
 
 def unsettled_stacks(aws: EmbeddedAws) -> list[str]:
     """The stacks that an interrupted deploy left in a state from which CloudFormation cannot go on, with that state."""
-    stacks = aws.cloudformation.get_paginator("describe_stacks").paginate().build_full_result()["Stacks"]
     return [
-        f"{stack['StackName']} is {stack['StackStatus']}" for stack in stacks if stack["StackStatus"] not in _SETTLED
+        f"{stack['StackName']} is {stack['StackStatus']}"
+        for stack in aws.stacks()
+        if stack["StackStatus"] not in _SETTLED
     ]
 
 
 def is_bootstrapped(aws: EmbeddedAws) -> bool:
     """Whether the account and region have what the CDK needs to deploy there."""
-    stacks = aws.cloudformation.get_paginator("describe_stacks").paginate().build_full_result()["Stacks"]
-    return any(stack["StackName"] == "CDKToolkit" for stack in stacks)
+    return any(stack["StackName"] == "CDKToolkit" for stack in aws.stacks())
 
 
 def synthesize(aws: EmbeddedAws, environment: str, assembly: Path, log: Path) -> None:

@@ -113,9 +113,10 @@ def metrics(aws: EmbeddedAws, places: Places) -> dict[str, float]:
 
 
 def _wait(aws: EmbeddedAws, job_id: str, on_state: Callable[[str], None]) -> None:
+    batch = aws.batch  # a client takes longer to make than a look at a job
     deadline = time.monotonic() + _TIME_LIMIT
     while True:
-        job = aws.batch.describe_jobs(jobs=[job_id])["jobs"][0]
+        job = batch.describe_jobs(jobs=[job_id])["jobs"][0]
         on_state(job["status"])
         if job["status"] == "SUCCEEDED":
             return

@@ -72,17 +72,15 @@ def _start(environment: Environment, state_dir: Path) -> EmbeddedAws:
 
 
 def _stack_outputs(aws: EmbeddedAws) -> dict[str, str]:
-    stacks = aws.cloudformation.get_paginator("describe_stacks").paginate().build_full_result()["Stacks"]
-    return {output["OutputKey"]: output["OutputValue"] for stack in stacks for output in stack.get("Outputs", [])}
+    return {output["OutputKey"]: output["OutputValue"] for stack in aws.stacks() for output in stack.get("Outputs", [])}
 
 
 def _summarize(aws: EmbeddedAws, environment: Environment, places: job.Places, display: Display) -> None:
     console = display.console
     stacks = Table("stack", "state", "resources", box=None, pad_edge=False)
-    described = aws.cloudformation.get_paginator("describe_stacks").paginate().build_full_result()["Stacks"]
-    for stack in sorted(described, key=lambda stack: stack["CreationTime"]):
-        resources = aws.cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack["StackName"])
-        count = len(resources.build_full_result()["StackResourceSummaries"])
+    resources = aws.cloudformation.get_paginator("list_stack_resources")
+    for stack in sorted(aws.stacks(), key=lambda stack: stack["CreationTime"]):
+        count = len(resources.paginate(StackName=stack["StackName"]).build_full_result()["StackResourceSummaries"])
         stacks.add_row(stack["StackName"], stack["StackStatus"], str(count))
     releases = Table("release", "namespace", "chart version", box=None, pad_edge=False)
     for release in sorted(aws.releases(), key=lambda release: str(release["release"])):
