@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.aws import DOCUMENTATION_ACCOUNTS, instance_shape
+from aerodrome_stacks.environment.data import Backup, Database, Retention
 from aerodrome_stacks.environment.domain_types import format_duration
-from aerodrome_stacks.environment.model import Access, BatchCapacity, Cluster, Database, Network, Project, Retention
+from aerodrome_stacks.environment.model import BatchCapacity, Cluster, Network, Project
 from aerodrome_stacks.environment.nodes import NodeGroup
+from aerodrome_stacks.environment.people import Access, Costs
 from aerodrome_stacks.environment.wording import listing
 
 NOTICE = "before AWS"
@@ -30,7 +32,9 @@ def summary(environment: Environment, file: str) -> list[tuple[str, str]]:
         *((f"project {project.name}", _project(project)) for project in environment.projects),
         ("access", _access(environment.access)),
         ("kept for", _retention(environment.retention)),
+        ("backup vault", _backup(environment.backup)),
         ("alerts to", listing(environment.alerts.emails)),
+        ("costs", _costs(environment.costs)),
     ]
 
 
@@ -42,7 +46,11 @@ def _notices(environment: Environment, file: str) -> Iterator[tuple[str, str]]:
 
 def _network(network: Network) -> str:
     zones, gateways = listing(network.availability_zones), _count(network.nat_gateways, "NAT gateway")
-    return f"{network.cidr}, {network.cidr.num_addresses:,} addresses, over {zones}; {gateways}"
+    out = "private, with no way in or out" if network.private else gateways
+    return (
+        f"{network.cidr}, {network.cidr.num_addresses:,} addresses, over {zones}; "
+        f"{network.pod_cidr.num_addresses:,} more for pods; {out}"
+    )
 
 
 def _cluster(cluster: Cluster) -> Iterator[tuple[str, str]]:
@@ -51,7 +59,8 @@ def _cluster(cluster: Cluster) -> Iterator[tuple[str, str]]:
     yield "cluster", f"Kubernetes {cluster.kubernetes_version}; API {reached}"
     yield "system nodes", f"on-demand, {cluster.system_nodes.min_size} to {_nodes(cluster.system_nodes)}"
     for group in cluster.spot_nodes:
-        yield f"spot nodes {group.name}", f"0 to {_nodes(group)}"
+        yield f"spot nodes {group.name}", f"{group.min_size} to {_nodes(group)}"
+    yield "on-demand nodes", f"at most {cluster.on_demand_vcpus:,} vCPUs where spot has nothing to give"
     vcpus = sum(group.max_vcpus for group in cluster.node_groups)
     memory = [group.max_memory_gib for group in cluster.node_groups]
     known = [gib for gib in memory if gib is not None]
@@ -75,7 +84,9 @@ def _database(database: Database) -> str:
     zones = "with a standby in a second zone" if database.multi_az else "in one zone, no standby"
     grows = database.max_storage_gib > database.storage_gib
     growth = f", growing to {database.max_storage_gib:,} GiB at most" if grows else ", not growing"
-    return f"PostgreSQL on {database.instance_class} {zones}; {database.storage_gib:,} GiB{growth}"
+    rotation = database.password_rotation
+    passwords = f"new passwords every {format_duration(rotation)}" if rotation else "passwords never change"
+    return f"PostgreSQL on {database.instance_class} {zones}; {database.storage_gib:,} GiB{growth}; {passwords}"
 
 
 def _project(project: Project) -> str:
@@ -91,7 +102,21 @@ def _access(access: Access) -> str:
 
 
 def _retention(retention: Retention) -> str:
-    return ", ".join(f"{what.replace('_', ' ')} {format_duration(period)}" for what, period in retention)
+    raw_data = " and ".join(f"{format_duration(period)} in {domain}" for domain, period in retention.raw_data.items())
+    return (
+        f"logs {format_duration(retention.logs)}, metrics {format_duration(retention.metrics)}, raw data {raw_data}, "
+        f"database backups {format_duration(retention.database_backups)}"
+    )
+
+
+def _backup(backup: Backup) -> str:
+    lock = "no lock" if backup.lock == "none" else f"{backup.lock} lock"
+    copied = f"copied to {backup.copy_region}" if backup.copy_region else "in this region only"
+    return f"daily, kept {format_duration(backup.keep)}; {lock}; {copied}"
+
+
+def _costs(costs: Costs) -> str:
+    return f"budget ${costs.monthly_usd:,} a month; told of anomalies from ${costs.anomaly_usd:,} on"
 
 
 def _count(number: int, what: str) -> str:

@@ -59,7 +59,7 @@ class StorageStack(AerodromeStack):
 
         self.ports = StoragePorts(
             metadata=bucket("Metadata"),
-            raw_data=bucket("RawData", expire_after=environment.retention.raw_data),
+            raw_data=bucket("RawData", expire_after=max(environment.retention.raw_data.values())),
             mlflow_artifacts=bucket("MlflowArtifacts"),
             batch_input=bucket("BatchInput", send_events=True),
             batch_output=bucket("BatchOutput"),

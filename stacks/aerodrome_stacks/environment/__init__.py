@@ -1,5 +1,6 @@
 """The environment: what a team decides about one AWS account and region, read from ``environments/<name>.yaml``."""
 
+from aerodrome_stacks.environment.conflicts import conflicts
 from aerodrome_stacks.environment.load import (
     InvalidEnvironmentError,
     environment_file,
@@ -7,7 +8,6 @@ from aerodrome_stacks.environment.load import (
     load_environment,
 )
 from aerodrome_stacks.environment.model import Environment
-from aerodrome_stacks.environment.rules import conflicts
 
 __all__ = [
     "Environment",

@@ -1,4 +1,4 @@
-"""The domain types of an environment: text of one known form, networks, durations, instance types.
+"""The domain types of an environment: text of one known form, durations, instance types.
 
 Each type says in its own words what it refuses, and carries the pattern that ``environments/schema.json`` shows to
 editors. All of them are pure: they compare a value with a rule, and ask neither AWS nor the clock.
@@ -8,14 +8,13 @@ import re
 from collections import Counter
 from collections.abc import Hashable
 from datetime import timedelta
-from ipaddress import IPv4Network
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSchema
 
 from aerodrome_stacks.environment.aws import INSTANCE_TYPE, REGIONS, instance_shape
 from aerodrome_stacks.environment.forms import OneOf, Text, refusal
-from aerodrome_stacks.environment.wording import describe, listing, show
+from aerodrome_stacks.environment.wording import describe, listing
 
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = rf"(?:{_LABEL}\.)+[a-z](?:[a-z0-9-]{{0,61}}[a-z0-9])?"
@@ -124,32 +123,6 @@ InstanceType = Annotated[
     String, AfterValidator(_instance_type), WithJsonSchema({"type": "string", "pattern": f"^{INSTANCE_TYPE}$"})
 ]
 
-_CIDR = r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}"
-
-
-def parse_network(value: object) -> IPv4Network:
-    """Return the IPv4 network that a text such as ``10.16.0.0/16`` names; a network is returned as it is.
-
-    Raises:
-        PydanticCustomError: It is no network, or bits are set beyond its prefix.
-    """
-    if isinstance(value, IPv4Network):
-        return value
-    if not isinstance(value, str):
-        raise refusal(f"{describe(value)} stands where a network is expected, such as 10.16.0.0/16")
-    try:
-        network = IPv4Network(value if re.fullmatch(_CIDR, value) else "", strict=False)
-    except ValueError:
-        raise refusal(f"{show(value)} is not an IPv4 network; those look like 10.16.0.0/16") from None
-    if str(network.network_address) != value.partition("/")[0]:
-        raise refusal(f"{show(value)} names an address inside a network; did you mean {network}?")
-    return network
-
-
-Cidr = Annotated[
-    IPv4Network, BeforeValidator(parse_network), WithJsonSchema({"type": "string", "pattern": f"^{_CIDR}$"})
-]
-
 _DURATION = "[1-9][0-9]{0,4}[hd]"
 
 
@@ -192,54 +165,6 @@ def period(least: str, most: str) -> AfterValidator:
     return AfterValidator(checked)
 
 
-# The addresses that RFC 1918 leaves to private networks.
-_PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
-# Docker's bridge on the nodes of ECS (and so of AWS Batch) and, in places, of EKS: addresses in it cannot be reached
-# from a container (EKS User Guide, "Network requirements").
-_DOCKER = IPv4Network("172.17.0.0/16")
-# AWS allows a VPC /16 at most. At /20 a zone's node subnet, a quarter, has 1,024 addresses, and its public subnet, one
-# in 64, has 64; a load balancer needs a /27.
-_WIDEST, _NARROWEST = 16, 20
-# The internet in 256 parts; nobody owns two of them.
-_WIDEST_ENDPOINT = 8
-
-
-def vpc_range(network: IPv4Network) -> IPv4Network:
-    """Return the range of a VPC as it is.
-
-    Raises:
-        PydanticCustomError: It is too wide, too narrow, public, or where Docker lives.
-    """
-    if not _WIDEST <= network.prefixlen <= _NARROWEST:
-        limit = _WIDEST if network.prefixlen < _WIDEST else _NARROWEST
-        why = "AWS allows a VPC at most" if network.prefixlen < _WIDEST else "the subnets of three zones need at least"
-        raise refusal(
-            f"{network} has {network.num_addresses:,} addresses; {why} {2 ** (32 - limit):,}, which is /{limit}"
-        )
-    if not any(network.subnet_of(private) for private in _PRIVATE):
-        raise refusal(f"{network} is public; take it from {listing(_PRIVATE)}")
-    if network.overlaps(_DOCKER):
-        raise refusal(f"{network} overlaps {_DOCKER}, which Docker uses on the nodes of AWS Batch; take another range")
-    return network
-
-
-def endpoint_range(network: IPv4Network) -> IPv4Network:
-    """Return a range that may reach the public endpoint as it is.
-
-    Raises:
-        PydanticCustomError: It opens the endpoint to everybody, or is private, which EKS refuses.
-    """
-    if network.prefixlen < _WIDEST_ENDPOINT:
-        share = "the whole internet" if network.prefixlen == 0 else f"1/{2**network.prefixlen} of the internet"
-        raise refusal(
-            f"{network} opens the Kubernetes API to {share}; name your offices' ranges, /{_WIDEST_ENDPOINT} or "
-            "narrower, or none to make it private"
-        )
-    if any(network.overlaps(private) for private in _PRIVATE):
-        raise refusal(f"{network} is private and never comes from the internet; name public ranges, or none")
-    return network
-
-
 def distinct(values: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
     """Return a list as it is.
 
@@ -258,15 +183,17 @@ def one_shape(instance_types: tuple[str, ...]) -> tuple[str, ...]:
     A scheduler plans with one size for a whole group, and a node group has one machine image.
 
     Raises:
-        PydanticCustomError: Two of them differ in vCPUs or architecture.
+        PydanticCustomError: Two of them differ in vCPUs, architecture, or memory where their names tell it.
     """
-    shapes: dict[tuple[int, str], list[str]] = {}
-    for name in instance_types:
-        shape = instance_shape(name)
-        shapes.setdefault((shape.vcpus, shape.architecture), []).append(name)
-    if len(shapes) > 1:
-        each = "; ".join(f"{vcpus} vCPUs, {chip}: {', '.join(names)}" for (vcpus, chip), names in shapes.items())
-        raise refusal(f"the types of one group must agree in vCPUs and architecture, and here are {each}")
+    shapes = {name: instance_shape(name) for name in instance_types}
+    known = {shape.memory_gib for shape in shapes.values()} - {None}
+    if len({(shape.vcpus, shape.architecture) for shape in shapes.values()}) > 1 or len(known) > 1:
+        alike: dict[str, list[str]] = {}
+        for name, shape in shapes.items():
+            memory = f", {shape.memory_gib} GiB" if len(known) > 1 and shape.memory_gib else ""
+            alike.setdefault(f"{shape.vcpus} vCPUs{memory}, {shape.architecture}", []).append(name)
+        each = "; ".join(f"{what}: {', '.join(names)}" for what, names in alike.items())
+        raise refusal(f"the types of one group must agree in vCPUs, memory and architecture, and here are {each}")
     return instance_types
 
 

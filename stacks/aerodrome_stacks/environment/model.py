@@ -19,30 +19,24 @@ from pydantic import (
 from pydantic.config import JsonDict
 
 from aerodrome_stacks.environment.aws import REGIONS, default_zones
+from aerodrome_stacks.environment.data import Backup, Database, Retention
 from aerodrome_stacks.environment.domain_types import (
     AccountId,
-    Cidr,
-    ClientId,
     Count,
-    DatabaseClass,
     Domain,
-    DomainName,
-    Duration,
     Email,
     EnvironmentName,
-    HttpsUrl,
     ProjectName,
     Region,
     RoleArn,
-    SecretName,
+    String,
     Zone,
     distinct,
-    endpoint_range,
-    period,
-    vpc_range,
 )
 from aerodrome_stacks.environment.forms import refusal
+from aerodrome_stacks.environment.networks import Cidr, endpoint_range, pod_range, vpc_range
 from aerodrome_stacks.environment.nodes import NodeGroup, SpotNodes, SystemNodes
+from aerodrome_stacks.environment.people import Access, Alerts, Costs
 from aerodrome_stacks.environment.section import Section
 
 # Beyond what a team asks for by intention, so that a slip of the keyboard is not a bill: 20,000 vCPUs are 208 of the
@@ -71,9 +65,19 @@ class Network(Section):
         description="Three zones of the region. Left out, they are the first three that the region gives to a new "
         "account, mostly a, b and c."
     )
-    nat_gateways: Annotated[Count, Ge(1), Le(3)] = Field(
-        description="NAT gateways, 1 to 3. One is cheap, and all zones lose the internet with its zone; three give "
-        "each zone its own."
+    pod_cidr: Annotated[Cidr, AfterValidator(pod_range)] = Field(
+        description="A second private range of the VPC, /16 to /20, that pods take their addresses from: of 10.0.0.0/8 "
+        "or 100.64.0.0/10. No two environments may overlap in it. It cannot be changed later without rebuilding the "
+        "cluster's nodes."
+    )
+    private: Annotated[bool, Strict()] = Field(
+        default=False,
+        description="Whether nothing of the environment has a way to or from the internet: no public subnets, no NAT, "
+        "and AWS is reached over endpoints in the VPC. Left out, no.",
+    )
+    nat_gateways: Annotated[Count, Ge(0), Le(3)] = Field(
+        description="NAT gateways, 1 to 3, and 0 in a private network. One is cheap, and all zones lose the internet "
+        "with its zone; three give each zone its own, as prod must have it."
     )
 
 
@@ -102,6 +106,9 @@ class Cluster(Section):
     )
     spot_nodes: Annotated[tuple[SpotNodes, ...], MinLen(1)] = Field(
         description="Groups of spot nodes for Flyte's pods, at least one."
+    )
+    on_demand_vcpus: Annotated[Count, Ge(1), Le(_VCPUS)] = Field(
+        description="Most vCPUs on on-demand nodes, which interruptible pods get where spot has nothing to give."
     )
 
     @model_validator(mode="after")
@@ -132,36 +139,6 @@ class BatchCapacity(Section):
     )
 
 
-class Database(Section):
-    """The PostgreSQL instance that Flyte and MLflow keep their records in."""
-
-    instance_class: DatabaseClass = Field(description="The RDS instance class, such as db.t4g.medium.")
-    # RDS gives a PostgreSQL instance with gp3 storage 20 GiB to 64 TiB.
-    storage_gib: Annotated[Count, Ge(20), Le(65_536)] = Field(
-        description="Storage at the start, in GiB, 20 to 65536. RDS storage never shrinks."
-    )
-    max_storage_gib: Annotated[Count, Ge(20), Le(65_536)] = Field(
-        description="How far the storage may grow by itself, in GiB: at least 10 % above `storage_gib`, or equal to it "
-        "to switch growth off."
-    )
-    multi_az: Annotated[bool, Strict()] = Field(
-        description="Whether a standby in a second zone takes over when the first fails. It doubles the price; staging "
-        "and prod must have it."
-    )
-
-    @model_validator(mode="after")
-    def _room_to_grow(self) -> Self:
-        # RDS refuses a threshold less than 10 % above the allocated storage (User Guide, "Managing capacity
-        # automatically with Amazon RDS storage autoscaling"); an equal one switches autoscaling off.
-        least = -(-self.storage_gib * 11 // 10)
-        if self.max_storage_gib != self.storage_gib and self.max_storage_gib < least:
-            raise refusal(
-                f"max_storage_gib is {self.max_storage_gib}; RDS wants at least 10 % above storage_gib "
-                f"({self.storage_gib} + 10 % = {least}), or exactly {self.storage_gib} to switch growth off"
-            )
-        return self
-
-
 class Quota(Section):
     """The most that one project's pods may use at once in one domain."""
 
@@ -188,57 +165,14 @@ class Project(Section):
     )
 
 
-class Oidc(Section):
-    """The identity provider that people sign in with. The client secret is a name in Secrets Manager, never a value."""
+class AllowedReplacement(Section):
+    """A resource with data whose loss is intended, or was seen to."""
 
-    issuer: HttpsUrl = Field(
-        description="The issuer's URL, https://..., as the provider's discovery document gives it."
+    resource: Annotated[String, MinLen(1)] = Field(
+        description="The resource as `aerodrome plan` prints it, such as Storage/RawData/Resource."
     )
-    client_id: ClientId = Field(description="The client id that the provider gave to the platform.")
-    client_secret_name: SecretName = Field(
-        description="Name of the secret in Secrets Manager, in this account and region, that holds the client secret."
-    )
-
-
-class Access(Section):
-    """How people reach the platform."""
-
-    domain_name: DomainName = Field(
-        description="The domain under which Flyte, MLflow and Grafana are reached. Environments do not share one."
-    )
-    oidc: Oidc | None = Field(
-        default=None,
-        description="The identity provider that people sign in with. Left out, nobody signs in, which staging and prod "
-        "do not allow.",
-    )
-
-
-class Retention(Section):
-    """How long what the platform collects is kept."""
-
-    logs: Annotated[Duration, period("1d", "3653d")] = Field(
-        description="Logs, in CloudWatch and S3: 1d to 3653d. CloudWatch offers certain periods only (1, 3, 5, 7, 14, "
-        "30, 60, 90, ... days), and one in between is rounded up."
-    )
-    metrics: Annotated[Duration, period("2h", "400d")] = Field(
-        # Prometheus keeps the newest two hours in one block that it does not delete.
-        description="Metrics in Prometheus, 2h to 400d."
-    )
-    raw_data: Annotated[Duration, period("1d", "3650d")] = Field(
-        description="What Flyte tasks hand to each other through S3, 1d to 3650d. An execution cannot be resumed once "
-        "its data is gone."
-    )
-    database_backups: Annotated[Duration, period("1d", "35d")] = Field(
-        description="Daily backups of the database, 1d to 35d, the most that RDS keeps; prod at least 14d. The "
-        "database can be restored to any second of that time."
-    )
-
-
-class Alerts(Section):
-    """Who is told when something needs a person."""
-
-    emails: Annotated[tuple[Email, ...], MinLen(1), AfterValidator(distinct)] = Field(
-        description="Email addresses, at least one. They are checked and not used yet: nothing is sent to them."
+    reason: Annotated[String, MinLen(20)] = Field(
+        description="Why its data may go, in at least 20 characters: where it is kept, or why nobody needs it."
     )
 
 
@@ -264,7 +198,14 @@ class Environment(Section):
     projects: Annotated[tuple[Project, ...], MinLen(1)] = Field(description="The teams' spaces in Flyte, at least one.")
     access: Access = Field(description="How people reach the platform.")
     retention: Retention = Field(description="How long what the platform collects is kept.")
+    backup: Backup = Field(description="What AWS Backup keeps in a vault of its own.")
     alerts: Alerts = Field(description="Who is told when something needs a person.")
+    costs: Costs = Field(description="What the environment may cost, and when somebody is told.")
+    allowed_replacements: tuple[AllowedReplacement, ...] = Field(
+        default=(),
+        description="Resources with data that a change may replace or delete, each with the reason. `aerodrome plan` "
+        "stops at any other.",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -3,7 +3,7 @@
 from typing import Annotated, Self
 
 from annotated_types import Ge, Le
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from aerodrome_stacks.environment.aws import instance_shape
 from aerodrome_stacks.environment.domain_types import Count, GroupName, InstanceTypes
@@ -12,14 +12,16 @@ from aerodrome_stacks.environment.section import Section
 
 # The most nodes that EKS gives to one managed node group without a quota increase.
 _NODES = 450
+# As AWS advises for spot ("be flexible about at least 10 instance types", EC2 User Guide, best practices for Spot).
+_SPOT_TYPES = 10
 
 
 class NodeGroup(Section):
     """What every group of nodes has: its instance types and its ceiling."""
 
     instance_types: InstanceTypes = Field(
-        description="EC2 instance types, all with the same vCPUs and architecture. On spot, the more there are, the "
-        "rarer the interruptions: five or more are a good number."
+        description="EC2 instance types, all with the same vCPUs, memory and architecture. On spot 10 to 20, as the "
+        "more there are, the rarer the interruptions; with GPUs at least one."
     )
     max_size: Annotated[Count, Ge(1), Le(_NODES)] = Field(description="Most nodes, 1 to 450.")
 
@@ -52,12 +54,38 @@ class SystemNodes(NodeGroup):
 
     @model_validator(mode="after")
     def _sizes_in_order(self) -> Self:
-        if self.min_size > self.max_size:
-            raise refusal(f"min_size is {self.min_size}, above max_size, which is {self.max_size}")
+        _in_order(self.min_size, self.max_size)
         return self
 
 
 class SpotNodes(NodeGroup):
-    """One group of spot nodes: interchangeable instance types of the same shape. It starts empty."""
+    """One group of spot nodes: interchangeable instance types of the same shape."""
 
     name: GroupName = Field(description="The group's name, unique in the environment.")
+    min_size: Annotated[Count, Ge(0), Le(_NODES)] = Field(
+        default=0,
+        description="Nodes that are kept running, 0 to `max_size`, for pods that should not wait for a node to start. "
+        "Karpenter adds the others when pods need them. Left out, none.",
+    )
+
+    @field_validator("instance_types", mode="after")
+    @classmethod
+    def _diversified(cls, instance_types: tuple[str, ...]) -> tuple[str, ...]:
+        number = len(instance_types)
+        # There are not ten types of one shape with GPUs.
+        if number < _SPOT_TYPES and not any(instance_shape(each).gpus for each in instance_types):
+            raise refusal(
+                f"{number} given, and spot capacity is taken back most where few types are asked for; name at least "
+                f"{_SPOT_TYPES}, over families (m, m-a, m-flex, ...) and generations"
+            )
+        return instance_types
+
+    @model_validator(mode="after")
+    def _sizes_in_order(self) -> Self:
+        _in_order(self.min_size, self.max_size)
+        return self
+
+
+def _in_order(min_size: int, max_size: int) -> None:
+    if min_size > max_size:
+        raise refusal(f"min_size is {min_size}, above max_size, which is {max_size}")

@@ -1,22 +1,21 @@
-"""Rules between the sections of an environment, and between environments.
+"""Rules between the sections of an environment.
 
 A rule takes the sections that it needs by their names and yields what is wrong; where a section is not valid by itself,
 the rules that need it wait.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
 from inspect import signature
-from itertools import combinations
 from typing import Any, Literal, get_args
 
-from aerodrome_stacks.environment.domain_types import Domain, format_duration
-from aerodrome_stacks.environment.model import Access, Cluster, Database, Environment, Network, Project, Retention
+from aerodrome_stacks.environment.data import Backup, Retention
+from aerodrome_stacks.environment.domain_types import Domain
+from aerodrome_stacks.environment.model import Cluster, Network, Project
+from aerodrome_stacks.environment.networks import TEN
+from aerodrome_stacks.environment.people import Access
 from aerodrome_stacks.environment.problems import Problem
-
-# The environments that people rely on, by name.
-_RELIED_ON = ("staging", "prod")
-_PROD_BACKUPS = timedelta(days=14)
+from aerodrome_stacks.environment.reliance import RELIANCE_RULES
+from aerodrome_stacks.environment.wording import listing
 
 
 def zones_of_the_region(region: str, network: Network) -> Iterator[Problem]:
@@ -32,14 +31,13 @@ def zones_of_the_region(region: str, network: Network) -> Iterator[Problem]:
 
 def roles_of_the_account(account: str, cluster: Cluster) -> Iterator[Problem]:
     """Only roles of the environment's own account get into its cluster."""
-    for key, roles in (("administrators", cluster.administrators), ("viewers", cluster.viewers)):
-        for position, role in enumerate(roles):
-            other = role.split(":")[4]
-            if other != account:
-                yield Problem(
-                    ("cluster", key, position),
-                    f"{role} belongs to account {other}; only roles of {account} are allowed",
-                )
+    yield from _other_accounts(account, ("cluster", "administrators"), cluster.administrators)
+    yield from _other_accounts(account, ("cluster", "viewers"), cluster.viewers)
+
+
+def break_glass_of_the_account(account: str, access: Access) -> Iterator[Problem]:
+    """Only roles of the environment's own account may break the glass."""
+    yield from _other_accounts(account, ("access", "break_glass"), access.break_glass)
 
 
 def node_groups_have_different_names(cluster: Cluster) -> Iterator[Problem]:
@@ -125,39 +123,75 @@ def gpus_where_gpus_are(cluster: Cluster, projects: Sequence[Project]) -> Iterat
                 )
 
 
-def database_survives_a_zone(name: str, database: Database) -> Iterator[Problem]:
-    """Where people rely on the platform, its database has a standby in a second zone."""
-    if name in _RELIED_ON and not database.multi_az:
-        yield Problem(("database", "multi_az"), f"false, but {name} must survive the loss of a zone; write true")
+def _other_accounts(account: str, path: tuple[str, ...], roles: Sequence[str]) -> Iterator[Problem]:
+    for position, role in enumerate(roles):
+        other = role.split(":")[4]
+        if other != account:
+            yield Problem((*path, position), f"{role} belongs to account {other}; only roles of {account} are allowed")
 
 
-def people_sign_in(name: str, access: Access) -> Iterator[Problem]:
-    """Where people rely on the platform, they sign in."""
-    if name in _RELIED_ON and access.oidc is None:
-        yield Problem(("access", "oidc"), f"not given, but people must sign in to {name}; name an identity provider")
-
-
-def backups_reach_far_enough(name: str, retention: Retention) -> Iterator[Problem]:
-    """In prod a mistake may be noticed two weeks later."""
-    if name == "prod" and retention.database_backups < _PROD_BACKUPS:
+def private_means_private(network: Network, cluster: Cluster) -> Iterator[Problem]:
+    """A private network has no NAT gateway and its cluster no public endpoint; any other network has a way out."""
+    gateways, ranges = network.nat_gateways, cluster.public_endpoint_cidrs
+    if network.private and gateways:
         yield Problem(
-            ("retention", "database_backups"),
-            f"{format_duration(retention.database_backups)}, but prod keeps backups for at least "
-            f"{format_duration(_PROD_BACKUPS)}",
+            ("network", "nat_gateways"), f"{gateways}, but network.private is true: nothing has a way out; write 0"
         )
+    if network.private and ranges:
+        yield Problem(
+            ("cluster", "public_endpoint_cidrs"),
+            f"{listing(ranges)}, but network.private is true: nothing has a way in; write []",
+        )
+    if not network.private and not gateways:
+        yield Problem(
+            ("network", "nat_gateways"),
+            "0, but nodes pull images and charts from the internet; write 1 to 3, or network.private: true",
+        )
+
+
+def pods_have_a_range_of_their_own(network: Network) -> Iterator[Problem]:
+    """The two ranges of the VPC do not overlap, and AWS allows them together."""
+    pods, nodes = network.pod_cidr, network.cidr
+    if pods.overlaps(nodes):
+        yield Problem(("network", "pod_cidr"), f"{pods} overlaps network.cidr, {nodes}; take another range")
+    if pods.subnet_of(TEN) and not nodes.subnet_of(TEN):
+        yield Problem(
+            ("network", "pod_cidr"),
+            f"{pods} is of {TEN}, which AWS allows only where network.cidr is, too, and that is {nodes}; take it from "
+            "100.64.0.0/10",
+        )
+
+
+def raw_data_of_every_domain_expires(projects: Sequence[Project], retention: Retention) -> Iterator[Problem]:
+    """Every domain that a project has says how long its raw data is kept."""
+    used = {domain: project.name for project in reversed(projects) for domain in project.domains}
+    for domain in sorted(used.keys() - retention.raw_data.keys()):
+        yield Problem(
+            ("retention", "raw_data", domain),
+            f"not given, and project {used[domain]} has this domain; write a period, such as 30d",
+        )
+
+
+def backups_leave_the_region(region: str, backup: Backup) -> Iterator[Problem]:
+    """The second region is another one."""
+    if backup.copy_region == region:
+        yield Problem(("backup", "copy_region"), f"{region} is the environment's own region; name another, or none")
 
 
 RULES: tuple[Callable[..., Iterator[Problem]], ...] = (
     zones_of_the_region,
     roles_of_the_account,
+    break_glass_of_the_account,
     node_groups_have_different_names,
     projects_have_different_names,
     projects_that_no_other_ones_role_reaches,
     quotas_within_capacity,
     gpus_where_gpus_are,
-    database_survives_a_zone,
-    people_sign_in,
-    backups_reach_far_enough,
+    private_means_private,
+    pods_have_a_range_of_their_own,
+    raw_data_of_every_domain_expires,
+    backups_leave_the_region,
+    *RELIANCE_RULES,
 )
 
 
@@ -171,26 +205,6 @@ def broken_rules(sections: Mapping[str, Any]) -> Iterator[Problem]:
         needed = signature(rule).parameters
         if needed.keys() <= sections.keys():
             yield from rule(**{name: sections[name] for name in needed})
-
-
-def conflicts(environments: Mapping[str, Environment]) -> Iterator[str]:
-    """Yield a line for each thing that two environments may not share.
-
-    Args:
-        environments: The environments by the files that they stand in.
-    """
-    for (file, one), (other_file, other) in combinations(environments.items(), 2):
-        mine, theirs = one.network.cidr, other.network.cidr
-        if mine.overlaps(theirs):
-            yield (
-                f"{file}: network.cidr: {mine} overlaps {theirs} of {other_file} in "
-                f"{min(mine.num_addresses, theirs.num_addresses):,} addresses; give each environment a range of its own"
-            )
-        if one.access.domain_name == other.access.domain_name:
-            yield (
-                f"{file}: access.domain_name: {one.access.domain_name} is that of {other_file}, too; give each "
-                "environment a name of its own"
-            )
 
 
 def _twice(path: tuple[str, ...], names: Sequence[str], what: str, taken: tuple[str, ...] = ()) -> Iterator[Problem]:
