@@ -1,11 +1,13 @@
 """The Network stack: the VPC that everything else stands in."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from aerodrome_constructs.database.postgres_instance import PORT
 from aerodrome_constructs.network import PlatformVpc, PlatformVpcProps
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment
@@ -18,13 +20,18 @@ class NetworkPorts:
 
     Attributes:
         vpc: The VPC.
-        node_subnets: Where nodes, pods, Batch instances and Lambdas live: private, with a way out.
+        node_subnets: Where nodes, Batch instances, Fargate tasks and Lambdas live: private, with a way out.
+        pod_subnets: Where pods take their addresses from, by zone: routed like the node subnet of the zone.
         database_subnets: Where the database lives: private, with no way out.
+        database_clients: The security group that whatever may reach the database carries. The database lets this one
+            in, and nothing else.
     """
 
     vpc: ec2.IVpc
     node_subnets: ec2.SubnetSelection
+    pod_subnets: Mapping[str, ec2.ISubnet]
     database_subnets: ec2.SubnetSelection
+    database_clients: ec2.ISecurityGroup
 
 
 class NetworkStack(AerodromeStack):
@@ -39,6 +46,7 @@ class NetworkStack(AerodromeStack):
             "Vpc",
             PlatformVpcProps(
                 cidr=environment.network.cidr,
+                pod_cidr=environment.network.pod_cidr,
                 availability_zones=environment.network.availability_zones,
                 nat_gateways=environment.network.nat_gateways,
                 # Where the cluster's own endpoint is private, so is the way to the services that its nodes call.
@@ -48,5 +56,21 @@ class NetworkStack(AerodromeStack):
             ),
         )
         self.ports = NetworkPorts(
-            vpc=network.vpc, node_subnets=network.node_subnets, database_subnets=network.database_subnets
+            vpc=network.vpc,
+            node_subnets=network.node_subnets,
+            pod_subnets=network.pod_subnets,
+            database_subnets=network.database_subnets,
+            database_clients=self._database_clients(network.vpc),
         )
+
+    def _database_clients(self, vpc: ec2.IVpc) -> ec2.ISecurityGroup:
+        clients = ec2.SecurityGroup(
+            self,
+            "DatabaseClients",
+            vpc=vpc,
+            description="Carried by what may reach the database",
+            allow_all_outbound=False,
+        )
+        clients.add_egress_rule(ec2.Peer.ipv4(vpc.vpc_cidr_block), ec2.Port.tcp(PORT), "The database")
+        clients.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.HTTPS, "AWS, for passwords, keys and logs")
+        return clients

@@ -18,7 +18,7 @@ def test_the_vpc_has_the_environments_range(network: TemplateJson, environment: 
 
 def test_subnets_stand_in_the_environments_zones(network: TemplateJson, environment: Environment) -> None:
     zones = [subnet["AvailabilityZone"] for subnet in properties(network, "AWS::EC2::Subnet").values()]
-    assert sorted(zones) == sorted(environment.network.availability_zones * 3)
+    assert sorted(zones) == sorted(environment.network.availability_zones * 4)
 
 
 def test_there_are_as_many_nat_gateways_as_decided(network: TemplateJson, environment: Environment) -> None:

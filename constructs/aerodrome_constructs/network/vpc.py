@@ -1,7 +1,9 @@
 """A VPC over three zones, with nodes that nobody outside can reach and a database that cannot reach outside."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from types import MappingProxyType
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
@@ -27,6 +29,7 @@ class PlatformVpcProps:
 
     Attributes:
         cidr: The VPC's range. Three quarters of it go to the nodes' subnets, one for each zone.
+        pod_cidr: A second range of the VPC. Three quarters of it go to the pods' subnets, one for each zone.
         availability_zones: The zones, one subnet of each kind in each.
         nat_gateways: How many NAT gateways carry traffic to the internet. With one for each zone, a zone's failure
             leaves the others' way out standing; with fewer, the zones share.
@@ -37,6 +40,7 @@ class PlatformVpcProps:
     """
 
     cidr: IPv4Network
+    pod_cidr: IPv4Network
     availability_zones: tuple[str, ...]
     nat_gateways: int
     interface_endpoints: bool
@@ -52,14 +56,15 @@ class PlatformVpc(Construct):
 
     Attributes:
         vpc: The VPC.
-        node_subnets: Where nodes, pods, Batch instances and Lambdas live.
+        node_subnets: Where nodes, Batch instances, Fargate tasks and Lambdas live.
+        pod_subnets: Where pods take their addresses from, by zone. They are routed like the node subnet of the zone.
         database_subnets: Where RDS lives.
     """
 
     def __init__(self, scope: Construct, construct_id: str, props: PlatformVpcProps) -> None:
         super().__init__(scope, construct_id)
-        # A /16 gives each zone a /18 for nodes and pods, and a /22 each for load balancers and for the database:
-        # 3 x 1/4 + 6 x 1/64 of the range. Pods take their addresses from the node subnets.
+        # A /16 gives each zone a /18 for nodes, and a /22 each for load balancers and for the database:
+        # 3 x 1/4 + 6 x 1/64 of the range.
         nodes, small = props.cidr.prefixlen + 2, props.cidr.prefixlen + 6
         self.vpc = ec2.Vpc(
             self,
@@ -78,6 +83,7 @@ class PlatformVpc(Construct):
         )
         self.node_subnets = ec2.SubnetSelection(subnet_group_name="Nodes")
         self.database_subnets = ec2.SubnetSelection(subnet_group_name="Database")
+        self.pod_subnets = self._add_pod_subnets(props.pod_cidr)
         cdk.Validations.of(self.vpc).acknowledge(
             cdk.Acknowledgment(
                 id="CloudFormation-Validate::W3010",
@@ -87,6 +93,38 @@ class PlatformVpc(Construct):
         self._tag_for_load_balancers()
         self._keep_flow_logs(props)
         self._add_endpoints(interface=props.interface_endpoints)
+
+    def _add_pod_subnets(self, pod_cidr: IPv4Network) -> Mapping[str, ec2.ISubnet]:
+        block = ec2.CfnVPCCidrBlock(self, "PodRange", vpc_id=self.vpc.vpc_id, cidr_block=str(pod_cidr))
+        pods: dict[str, ec2.ISubnet] = {}
+        nodes = self.vpc.select_subnets(subnet_group_name="Nodes").subnets
+        for number, (node, cidr) in enumerate(zip(nodes, pod_cidr.subnets(prefixlen_diff=2), strict=False), start=1):
+            subnet = ec2.CfnSubnet(
+                self,
+                f"PodSubnet{number}",
+                vpc_id=self.vpc.vpc_id,
+                availability_zone=node.availability_zone,
+                cidr_block=str(cidr),
+                map_public_ip_on_launch=False,
+            )
+            cdk.Tags.of(subnet).add("Name", subnet.node.path)
+            subnet.add_resource_dependency(block)
+            ec2.CfnSubnetRouteTableAssociation(
+                self,
+                f"PodRoutes{number}",
+                subnet_id=subnet.ref,
+                # The node subnet's own: pods never have another way out than the node that they run on.
+                route_table_id=node.route_table.route_table_id,
+            )
+            pods[node.availability_zone] = ec2.Subnet.from_subnet_attributes(
+                self,
+                f"Pods{number}",
+                subnet_id=subnet.ref,
+                availability_zone=node.availability_zone,
+                ipv4_cidr_block=str(cidr),
+                route_table_id=node.route_table.route_table_id,
+            )
+        return MappingProxyType(pods)
 
     def _tag_for_load_balancers(self) -> None:
         # The AWS Load Balancer Controller finds subnets by these tags.

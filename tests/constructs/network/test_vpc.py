@@ -20,6 +20,7 @@ from tests.templates import (
 )
 
 CIDR = IPv4Network("10.64.0.0/16")
+POD_CIDR = IPv4Network("100.70.0.0/16")
 ZONES = tuple(f"{REGION}{letter}" for letter in "abc")
 
 
@@ -30,6 +31,7 @@ def vpc_with(*, nat_gateways: int, interface_endpoints: bool) -> TemplateJson:
         "Vpc",
         PlatformVpcProps(
             cidr=CIDR,
+            pod_cidr=POD_CIDR,
             availability_zones=ZONES,
             nat_gateways=nat_gateways,
             interface_endpoints=interface_endpoints,
@@ -71,14 +73,15 @@ def tag(subnet: dict[str, Any], key: str) -> str | None:
     return next((one["Value"] for one in subnet["Tags"] if one["Key"] == key), None)
 
 
-@pytest.mark.parametrize("kind", ["Public", "Nodes", "Database"])
+@pytest.mark.parametrize("kind", ["Public", "Nodes", "Pod", "Database"])
 def test_each_zone_has_a_subnet_of_each_kind(wide: TemplateJson, kind: str) -> None:
     assert sorted(subnet["AvailabilityZone"] for subnet in subnets(wide, kind).values()) == list(ZONES)
 
 
-def test_subnets_lie_in_the_range_and_do_not_overlap(wide: TemplateJson) -> None:
-    ranges = [IPv4Network(subnet["CidrBlock"]) for subnet in properties(wide, "AWS::EC2::Subnet").values()]
-    assert all(one.subnet_of(CIDR) for one in ranges)
+def test_subnets_lie_in_their_range_and_do_not_overlap(wide: TemplateJson) -> None:
+    lies_in = {key: POD_CIDR if "Pod" in key else CIDR for key in subnets(wide, "")}
+    ranges = [IPv4Network(subnet["CidrBlock"]) for subnet in subnets(wide, "").values()]
+    assert all(one.subnet_of(whole) for one, whole in zip(ranges, lies_in.values(), strict=True))
     assert not any(one.overlaps(other) for one in ranges for other in ranges if one is not other)
 
 
