@@ -31,10 +31,9 @@ def summary(environment: Environment, file: str) -> list[tuple[str, str]]:
         ("database", _database(environment.database)),
         *((f"project {project.name}", _project(project)) for project in environment.projects),
         ("access", _access(environment.access)),
-        ("kept for", _retention(environment.retention)),
-        ("backup vault", _backup(environment.backup)),
+        ("kept for", _retention(environment.retention, environment.backup)),
+        ("budget", _costs(environment.costs)),
         ("alerts to", listing(environment.alerts.emails)),
-        ("costs", _costs(environment.costs)),
     ]
 
 
@@ -46,11 +45,8 @@ def _notices(environment: Environment, file: str) -> Iterator[tuple[str, str]]:
 
 def _network(network: Network) -> str:
     zones, gateways = listing(network.availability_zones), _count(network.nat_gateways, "NAT gateway")
-    out = "private, with no way in or out" if network.private else gateways
-    return (
-        f"{network.cidr}, {network.cidr.num_addresses:,} addresses, over {zones}; "
-        f"{network.pod_cidr.num_addresses:,} more for pods; {out}"
-    )
+    out = "private, no way in or out" if network.private else gateways
+    return f"{network.cidr}, and {network.pod_cidr} for pods, over {zones}; {out}"
 
 
 def _cluster(cluster: Cluster) -> Iterator[tuple[str, str]]:
@@ -60,11 +56,11 @@ def _cluster(cluster: Cluster) -> Iterator[tuple[str, str]]:
     yield "system nodes", f"on-demand, {cluster.system_nodes.min_size} to {_nodes(cluster.system_nodes)}"
     for group in cluster.spot_nodes:
         yield f"spot nodes {group.name}", f"{group.min_size} to {_nodes(group)}"
-    yield "on-demand nodes", f"at most {cluster.on_demand_vcpus:,} vCPUs where spot has nothing to give"
     vcpus = sum(group.max_vcpus for group in cluster.node_groups)
     memory = [group.max_memory_gib for group in cluster.node_groups]
     known = [gib for gib in memory if gib is not None]
-    yield "nodes in all", f"at most {vcpus:,} vCPUs" + (f", {sum(known):,} GiB" if len(known) == len(memory) else "")
+    gib = f", {sum(known):,} GiB" if len(known) == len(memory) else ""
+    yield "nodes in all", f"at most {vcpus:,} vCPUs{gib}; where spot fails, {cluster.on_demand_vcpus:,} on-demand vCPUs"
 
 
 def _nodes(group: NodeGroup) -> str:
@@ -85,8 +81,8 @@ def _database(database: Database) -> str:
     grows = database.max_storage_gib > database.storage_gib
     growth = f", growing to {database.max_storage_gib:,} GiB at most" if grows else ", not growing"
     rotation = database.password_rotation
-    passwords = f"new passwords every {format_duration(rotation)}" if rotation else "passwords never change"
-    return f"PostgreSQL on {database.instance_class} {zones}; {database.storage_gib:,} GiB{growth}; {passwords}"
+    passwords = f"; new passwords every {format_duration(rotation)}" if rotation else ""
+    return f"PostgreSQL on {database.instance_class} {zones}; {database.storage_gib:,} GiB{growth}{passwords}"
 
 
 def _project(project: Project) -> str:
@@ -101,22 +97,19 @@ def _access(access: Access) -> str:
     return f"{access.domain_name}; " + (f"people sign in at {access.oidc.issuer}" if access.oidc else "nobody signs in")
 
 
-def _retention(retention: Retention) -> str:
-    raw_data = " and ".join(f"{format_duration(period)} in {domain}" for domain, period in retention.raw_data.items())
+def _retention(retention: Retention, backup: Backup) -> str:
+    raw_data = listing([f"{format_duration(period)} in {domain}" for domain, period in retention.raw_data.items()])
+    lock = "" if backup.lock == "none" else f", {backup.lock} lock"
+    copied = f", copied to {backup.copy_region}" if backup.copy_region else ""
     return (
         f"logs {format_duration(retention.logs)}, metrics {format_duration(retention.metrics)}, raw data {raw_data}, "
-        f"database backups {format_duration(retention.database_backups)}"
+        f"database backups {format_duration(retention.database_backups)}, "
+        f"backup vault {format_duration(backup.keep)}{lock}{copied}"
     )
 
 
-def _backup(backup: Backup) -> str:
-    lock = "no lock" if backup.lock == "none" else f"{backup.lock} lock"
-    copied = f"copied to {backup.copy_region}" if backup.copy_region else "in this region only"
-    return f"daily, kept {format_duration(backup.keep)}; {lock}; {copied}"
-
-
 def _costs(costs: Costs) -> str:
-    return f"budget ${costs.monthly_usd:,} a month; told of anomalies from ${costs.anomaly_usd:,} on"
+    return f"${costs.monthly_usd:,} a month; anomalies from ${costs.anomaly_usd:,} on"
 
 
 def _count(number: int, what: str) -> str:

@@ -12,6 +12,9 @@ from typer.testing import CliRunner, Result
 from aerodrome.main import app
 
 ENVIRONMENTS = Path(__file__).parents[2] / "environments"
+MEMORY_TYPES = """
+        [r7i.4xlarge, r7a.4xlarge, r7iz.4xlarge, r6i.4xlarge, r6a.4xlarge, r6id.4xlarge,
+         r5.4xlarge, r5a.4xlarge, r5d.4xlarge, r5n.4xlarge]"""
 COMMAND = Path(sys.executable).parent / "aerodrome"
 
 Check = Callable[..., Result]
@@ -56,17 +59,21 @@ def test_a_valid_environment(check: Check) -> None:
             "  before AWS: AWS keeps this account number for documentation, it is nobody's: write yours into "
             "environments/dev.yaml, there and in the role ARNs (the embedded AWS takes any)"
         ),
-        "  network: 10.16.0.0/16, 65,536 addresses, over us-east-1a, us-east-1b and us-east-1c; 1 NAT gateway",
+        (
+            "  network: 10.16.0.0/16, and 100.64.0.0/16 for pods, over us-east-1a, us-east-1b and us-east-1c; 1 NAT "
+            "gateway"
+        ),
         "  cluster: Kubernetes 1.36; API reached from the network and from 203.0.113.0/24",
         "  system nodes: on-demand, 4 to 6 x 2 vCPUs, 8 GiB (m7i.large and 2 other types, amd64)",
-        "  spot nodes general: 0 to 10 x 8 vCPUs, 32 GiB (m7i.2xlarge and 5 other types, amd64)",
-        "  nodes in all: at most 92 vCPUs, 368 GiB",
+        "  spot nodes general: 0 to 10 x 8 vCPUs, 32 GiB (m7i.2xlarge and 9 other types, amd64)",
+        "  nodes in all: at most 92 vCPUs, 368 GiB; where spot fails, 32 on-demand vCPUs",
         "  AWS Batch: at most 112 vCPUs: 64 spot, 32 on-demand, 16 Fargate",
         "  database: PostgreSQL on db.t4g.medium in one zone, no standby; 50 GiB, growing to 200 GiB at most",
         "  project fraud-detection: development 32 vCPUs, 128 GiB; owner fraud@example.com",
         "  project demand-forecast: development 16 vCPUs, 64 GiB; owner forecast@example.com",
         "  access: ml.dev.example.com; nobody signs in",
-        "  kept for: logs 30d, metrics 15d, raw data 30d, database backups 7d",
+        "  kept for: logs 30d, metrics 15d, raw data 30d in development, database backups 7d, backup vault 7d",
+        "  budget: $1,500 a month; anomalies from $100 on",
         "  alerts to: ml-platform@example.com",
     ]
 
@@ -82,19 +89,24 @@ def test_what_else_a_summary_can_say(check: Check) -> None:
     result = check("-e", "prod", file="prod.yaml", replace=[("max_storage_gib: 2000", "max_storage_gib: 200")])
     assert "API private: from the network only" in result.stdout
     assert "3 NAT gateways" in result.stdout
-    assert "with a standby in a second zone; 200 GiB, not growing" in result.stdout
+    assert "3 to 40 x 16 vCPUs" in result.stdout, "nodes that are kept running"
+    assert "with a standby in a second zone; 200 GiB, not growing; new passwords every 30d" in result.stdout
+    assert "backup vault 365d, governance lock, copied to us-west-2" in result.stdout
     assert "people sign in at https://login.example.com/production" in result.stdout
+    private = [("nat_gateways: 3", "nat_gateways: 0\n  private: true")]
+    result = check("-e", "prod", file="prod.yaml", replace=private)
+    assert "private, no way in or out" in result.stdout
     result = check(
         "-e",
         "staging",
         file="staging.yaml",
         replace=[
-            ("[r7i.4xlarge, r7a.4xlarge, r6i.4xlarge, r6a.4xlarge, r5.4xlarge, r5a.4xlarge]", "[g6.4xlarge]"),
+            (MEMORY_TYPES, " [g6.4xlarge]"),
             ("memory_gib: 384, gpu: 0", "memory_gib: 384, gpu: 2"),
         ],
     )
     assert "0 to 4 x 16 vCPUs (g6.4xlarge, amd64)" in result.stdout
-    assert "nodes in all: at most 242 vCPUs\n" in result.stdout, "the memory of g6 cannot be told"
+    assert "nodes in all: at most 242 vCPUs; where" in result.stdout, "the memory of g6 cannot be told"
     assert "staging 96 vCPUs, 384 GiB, 2 GPUs; owner" in result.stdout
 
 

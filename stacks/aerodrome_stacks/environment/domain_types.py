@@ -100,6 +100,19 @@ RoleArn = Annotated[
         longest=2048,
     ),
 ]
+ResourceName = Annotated[
+    String,
+    Text(
+        pattern="[A-Za-z][A-Za-z0-9]*(?:/[A-Za-z0-9_.-]+)+",
+        form="the name of a resource as `aerodrome plan` prints it; those look like Storage/RawData/Resource",
+        longest=512,
+    ),
+]
+Reason = Annotated[
+    String,
+    # Twenty characters are a short sentence; fewer say nothing to who reads them in a year.
+    Text(pattern=r"\S[^\n]{18,}\S", form="a reason; write a sentence of at least 20 characters", longest=500),
+]
 # Classes that RDS offers for PostgreSQL 16: burstable (t), general (m), memory (r, x), compute (c).
 DatabaseClass = Annotated[
     String,

@@ -27,9 +27,10 @@ from aerodrome_stacks.environment.domain_types import (
     Email,
     EnvironmentName,
     ProjectName,
+    Reason,
     Region,
+    ResourceName,
     RoleArn,
-    String,
     Zone,
     distinct,
 )
@@ -168,10 +169,10 @@ class Project(Section):
 class AllowedReplacement(Section):
     """A resource with data whose loss is intended, or was seen to."""
 
-    resource: Annotated[String, MinLen(1)] = Field(
+    resource: ResourceName = Field(
         description="The resource as `aerodrome plan` prints it, such as Storage/RawData/Resource."
     )
-    reason: Annotated[String, MinLen(20)] = Field(
+    reason: Reason = Field(
         description="Why its data may go, in at least 20 characters: where it is kept, or why nobody needs it."
     )
 
@@ -204,7 +205,7 @@ class Environment(Section):
     allowed_replacements: tuple[AllowedReplacement, ...] = Field(
         default=(),
         description="Resources with data that a change may replace or delete, each with the reason. `aerodrome plan` "
-        "stops at any other.",
+        "stops at any other. Left out, none.",
     )
 
     @model_validator(mode="before")

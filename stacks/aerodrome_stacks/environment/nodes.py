@@ -72,8 +72,8 @@ class SpotNodes(NodeGroup):
     @classmethod
     def _diversified(cls, instance_types: tuple[str, ...]) -> tuple[str, ...]:
         number = len(instance_types)
-        # There are not ten types of one shape with GPUs.
-        if number < _SPOT_TYPES and not any(instance_shape(each).gpus for each in instance_types):
+        # There are not ten types of one shape with GPUs; a type whose GPUs are not known is of such a family.
+        if number < _SPOT_TYPES and all(instance_shape(each).gpus == 0 for each in instance_types):
             raise refusal(
                 f"{number} given, and spot capacity is taken back most where few types are asked for; name at least "
                 f"{_SPOT_TYPES}, over families (m, m-a, m-flex, ...) and generations"

@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import EllipsisType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from aerodrome_stacks.environment import InvalidEnvironmentError
 from aerodrome_stacks.environment.document import parse
+from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.environment.load import validate
 
 FILE = Path("environments/dev.yaml")
@@ -44,6 +45,8 @@ def problems(document: Callable[[str], dict[str, Any]]) -> Problems:
 
     def of(changes: Mapping[str, Any | EllipsisType], name: str = "dev") -> list[str]:
         values = document(name)
+        # Every domain's raw data expires here, so that a test can give a project any domain.
+        values["retention"]["raw_data"] = dict.fromkeys(get_args(Domain), "30d")
         for path, value in changes.items():
             *parents, last = [int(part) if part.isdigit() else part for part in re.split(r"[.\[\]]+", path.strip("[]"))]
             place: Any = values

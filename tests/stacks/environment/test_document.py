@@ -93,7 +93,7 @@ def test_refused(content: bytes, message: str) -> None:
             b"- dev\n",
             (
                 "a list stands where a mapping is expected, with the keys account, region, network, cluster, batch, "
-                "database, projects, access, retention and alerts"
+                "database, projects, access, retention, backup, alerts, costs and allowed_replacements"
             ),
         ),
         (
@@ -101,7 +101,7 @@ def test_refused(content: bytes, message: str) -> None:
             (
                 'the text "dev" stands where a mapping is expected, with the keys account, region, network, cluster, '
                 "batch, "
-                "database, projects, access, retention and alerts"
+                "database, projects, access, retention, backup, alerts, costs and allowed_replacements"
             ),
         ),
         (b"a: [", "line 1, column 5: not YAML: expected the node content, but found '<stream end>'"),
@@ -123,7 +123,7 @@ def test_a_repeated_key_comes_with_the_other_problems(tmp_path: Path, environmen
     with pytest.raises(InvalidEnvironmentError) as invalid:
         load_environment("dev", tmp_path)
     assert invalid.value.problems == (
-        f"{tmp_path}/dev.yaml: network.nat_gateways: given on line 8 and again on line 9; keep one of them",
+        f"{tmp_path}/dev.yaml: network.nat_gateways: given on line 9 and again on line 10; keep one of them",
         f"{tmp_path}/dev.yaml: network.nat_gateways: 8 is too large; 3 is the most",
     )
 

@@ -10,7 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from aerodrome_stacks.environment import domain_types
 from aerodrome_stacks.environment.cron import Cron
-from aerodrome_stacks.environment.domain_types import Cidr, Duration, format_duration
+from aerodrome_stacks.environment.domain_types import Duration, format_duration
+from aerodrome_stacks.environment.networks import Cidr
 
 TAKEN = (
     ("AccountId", "012345678901"),

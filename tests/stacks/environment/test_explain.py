@@ -74,7 +74,7 @@ CASES: tuple[tuple[str, str, Any, str], ...] = (
     ),
     ("int_type", "batch.spot_vcpus", 1.5, "batch.spot_vcpus: the number 1.5 stands where a whole number is expected"),
     ("int_type", "batch.spot_vcpus", True, "batch.spot_vcpus: true stands where a whole number is expected"),
-    ("greater_than_equal", "network.nat_gateways", 0, "network.nat_gateways: 0 is too small; 1 is the least"),
+    ("greater_than_equal", "network.nat_gateways", -1, "network.nat_gateways: -1 is too small; 0 is the least"),
     ("less_than_equal", "network.nat_gateways", 4, "network.nat_gateways: 4 is too large; 3 is the most"),
     ("less_than_equal", "batch.spot_vcpus", 20_001, "batch.spot_vcpus: 20001 is too large; 20,000 is the most"),
     (
@@ -180,7 +180,12 @@ def test_each_error_that_the_model_can_raise_has_a_sentence() -> None:
         # A key that is given already is not what was meant.
         (
             {"network.nat_gatways": 1},
-            ["network.nat_gatways: unknown key; known here: cidr, availability_zones and nat_gateways"],
+            [
+                (
+                    "network.nat_gatways: unknown key; known here: cidr, availability_zones, pod_cidr, private and "
+                    "nat_gateways"
+                )
+            ],
         ),
         (
             {"projects[1].domains": {"developement": {"cpu": 1, "memory_gib": 1}}},
@@ -227,7 +232,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(problems: Problems) 
 
 def test_known_keys_follows_the_model_into_each_corner() -> None:
     assert "name" not in known_keys(())
-    assert known_keys(("cluster", "spot_nodes", 0)) == ("instance_types", "max_size", "name")
+    assert known_keys(("cluster", "spot_nodes", 0)) == ("instance_types", "max_size", "name", "min_size")
     assert known_keys(("projects", 3, "domains", "staging")) == ("cpu", "memory_gib", "gpu")
     assert known_keys(("access", "oidc")) == ("issuer", "client_id", "client_secret_name")
     assert known_keys(("region",)) == ()

@@ -101,7 +101,7 @@ def models(kind: object, seen: set[type[BaseModel]]) -> Iterator[type[BaseModel]
 
 def test_every_section_is_frozen_and_closed_and_every_field_described() -> None:
     sections = list(models(Environment, set()))
-    assert len(sections) == 13
+    assert len(sections) == 16
     for section in sections:
         assert section.model_config.get("frozen"), section
         assert section.model_config.get("extra") == "forbid", section
@@ -132,31 +132,46 @@ KIND = {
         "account": "111122223333",
         "network": IPv4Network("10.16.0.0/16"),
         "endpoint": "public",
+        "pods": IPv4Network("100.64.0.0/16"),
         "nat_gateways": 1,
         "multi_az": False,
         "sign_in": None,
         "domains": {"development"},
         "domain_name": "ml.dev.example.com",
+        "new_passwords": False,
+        "backup_lock": "none",
+        "backup_copy": None,
+        "break_glass": [],
     },
     "staging": {
         "account": "444455556666",
         "network": IPv4Network("10.32.0.0/16"),
         "endpoint": "public",
+        "pods": IPv4Network("100.65.0.0/16"),
         "nat_gateways": 1,
         "multi_az": True,
         "sign_in": "aerodrome/staging/oidc-client-secret",
         "domains": {"staging"},
         "domain_name": "ml.staging.example.com",
+        "new_passwords": False,
+        "backup_lock": "none",
+        "backup_copy": None,
+        "break_glass": [],
     },
     "prod": {
         "account": "777788889999",
         "network": IPv4Network("10.48.0.0/16"),
         "endpoint": "private",
+        "pods": IPv4Network("100.66.0.0/16"),
         "nat_gateways": 3,
         "multi_az": True,
         "sign_in": "aerodrome/prod/oidc-client-secret",
         "domains": {"production"},
         "domain_name": "ml.example.com",
+        "new_passwords": True,
+        "backup_lock": "governance",
+        "backup_copy": "us-west-2",
+        "break_glass": ["OnCall"],
     },
 }
 
@@ -168,12 +183,17 @@ def test_each_environment_is_of_its_kind(loaded: dict[str, Environment], name: s
     assert {
         "account": environment.account,
         "network": environment.network.cidr,
+        "pods": environment.network.pod_cidr,
         "endpoint": "public" if environment.cluster.public_endpoint_cidrs else "private",
         "nat_gateways": environment.network.nat_gateways,
         "multi_az": environment.database.multi_az,
         "sign_in": oidc.client_secret_name if oidc else None,
         "domains": {domain for project in environment.projects for domain in project.domains},
         "domain_name": environment.access.domain_name,
+        "new_passwords": environment.database.password_rotation is not None,
+        "backup_lock": environment.backup.lock,
+        "backup_copy": environment.backup.copy_region,
+        "break_glass": [role.rpartition("/")[2] for role in environment.access.break_glass],
     } == KIND[name]
     assert environment.name == name
     assert environment.account in DOCUMENTATION_ACCOUNTS, "an account number of somebody's own is in the repository"
@@ -187,6 +207,8 @@ def test_each_environment_is_of_its_kind(loaded: dict[str, Environment], name: s
         lambda environment: environment.batch.spot_vcpus,
         lambda environment: environment.batch.on_demand_vcpus,
         lambda environment: environment.batch.fargate_vcpus,
+        lambda environment: environment.cluster.on_demand_vcpus,
+        lambda environment: environment.costs.monthly_usd,
         lambda environment: environment.database.storage_gib,
         lambda environment: environment.database.max_storage_gib,
         lambda environment: sum(quota.cpu for project in environment.projects for quota in project.domains.values()),
@@ -200,8 +222,10 @@ def test_prod_is_larger_than_staging_and_staging_than_dev(
 
 def test_prod_keeps_more_and_tells_more_people(loaded: dict[str, Environment]) -> None:
     prod, staging = loaded["prod"], loaded["staging"]
-    for what in ("logs", "metrics", "raw_data", "database_backups"):
+    for what in ("logs", "metrics", "database_backups"):
         assert getattr(prod.retention, what) > getattr(staging.retention, what), what
+    assert min(prod.retention.raw_data.values()) > max(staging.retention.raw_data.values())
+    assert prod.backup.keep > staging.backup.keep > loaded["dev"].backup.keep
     assert set(prod.alerts.emails) > set(staging.alerts.emails)
 
 

@@ -8,6 +8,8 @@ import pytest
 Problems = Callable[..., list[str]]
 
 GENERAL = "cluster.spot_nodes[0]"
+FAMILIES = ("m7i", "m7i-flex", "m7a", "m6i", "m6a", "m6id", "m5", "m5a", "m5d", "m5n")
+TEN_TYPES = [f"{family}.2xlarge" for family in FAMILIES]
 
 
 @pytest.mark.parametrize(
@@ -130,12 +132,37 @@ def test_network(problems: Problems, changes: dict[str, Any], lines: list[str]) 
             {f"{GENERAL}.instance_types": ["m7i.2xlarge", "m7a.4xlarge", "m7g.2xlarge"]},
             [
                 (
-                    "cluster.spot_nodes[0].instance_types: the types of one group must agree in vCPUs and "
-                    "architecture, and here are 8 vCPUs, amd64: m7i.2xlarge; 16 vCPUs, amd64: m7a.4xlarge; 8 vCPUs, "
-                    "arm64: m7g.2xlarge"
+                    "cluster.spot_nodes[0].instance_types: the types of one group must agree in vCPUs, memory and "
+                    "architecture, and here are 8 vCPUs, 32 GiB, amd64: m7i.2xlarge; 16 vCPUs, 64 GiB, amd64: "
+                    "m7a.4xlarge; 8 vCPUs, 32 GiB, arm64: m7g.2xlarge"
                 )
             ],
         ),
+        (
+            {f"{GENERAL}.instance_types": ["m7i.2xlarge", "m7a.2xlarge", "g6.2xlarge", "r7i.2xlarge"]},
+            [
+                (
+                    "cluster.spot_nodes[0].instance_types: the types of one group must agree in vCPUs, memory and "
+                    "architecture, and here are 8 vCPUs, 32 GiB, amd64: m7i.2xlarge, m7a.2xlarge; 8 vCPUs, amd64: "
+                    "g6.2xlarge; 8 vCPUs, 64 GiB, amd64: r7i.2xlarge"
+                )
+            ],
+        ),
+        ({f"{GENERAL}.instance_types": TEN_TYPES}, []),
+        (
+            {f"{GENERAL}.instance_types": TEN_TYPES[:9]},
+            [
+                (
+                    "cluster.spot_nodes[0].instance_types: 9 given, and spot capacity is taken back most where few "
+                    "types are asked for; name at least 10, over families (m, m-a, m-flex, ...) and generations"
+                )
+            ],
+        ),
+        ({f"{GENERAL}.instance_types": ["g6.2xlarge"]}, []),
+        # On-demand nodes are not taken back.
+        ({"cluster.system_nodes.instance_types": ["m7i.large"]}, []),
+        ({f"{GENERAL}.min_size": 10}, []),
+        ({f"{GENERAL}.min_size": 11}, [f"{GENERAL}: min_size is 11, above max_size, which is 10"]),
         (
             {f"{GENERAL}.instance_types": ["m7i.2xlarge", "m7i.2xlarge"]},
             ["cluster.spot_nodes[0].instance_types: m7i.2xlarge stands in the list more than once; keep one"],

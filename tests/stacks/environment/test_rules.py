@@ -7,12 +7,21 @@ from typing import Any
 
 import pytest
 
-from aerodrome_stacks.environment import Environment, conflicts, environment_names, load_environment
+from aerodrome_stacks.environment import (
+    Environment,
+    InvalidEnvironmentError,
+    conflicts,
+    environment_names,
+    load_environment,
+)
+from aerodrome_stacks.environment.load import validate
 from aerodrome_stacks.environment.rules import RULES
 
 Problems = Callable[..., list[str]]
 
 GENERAL = "cluster.spot_nodes[0]"
+FAMILIES = ("m7i", "m7i-flex", "m7a", "m6i", "m6a", "m6id", "m5", "m5a", "m5d", "m5n")
+TEN_TYPES = [f"{family}.2xlarge" for family in FAMILIES]
 GPUS = "more than all nodes have at most: 20 (20 general); lower it, or raise max_size of a node group"
 NODES = "more than all nodes have at most: 92 (12 system + 80 general); lower it, or raise max_size of a node group"
 
@@ -64,7 +73,7 @@ def domains(**quotas: tuple[int, int, int]) -> dict[str, dict[str, int]]:
         # The name of a burstable type does not tell its memory.
         (
             {
-                f"{GENERAL}.instance_types": ["t3.2xlarge"],
+                f"{GENERAL}.instance_types": ["t3.2xlarge", *TEN_TYPES],
                 "projects[0].domains": domains(staging=(1, 100_000, 0)),
             },
             [],
@@ -173,10 +182,145 @@ def test_projects(problems: Problems, changes: dict[str, Any], lines: list[str])
             {"retention.database_backups": "13d"},
             ["retention.database_backups: 13d, but prod keeps backups for at least 14d"],
         ),
+        ("staging", {"database.password_rotation": None}, []),
+        (
+            "prod",
+            {"database.password_rotation": ...},
+            ["database.password_rotation: not given, but prod changes its database passwords; write 30d"],
+        ),
+        ("staging", {"backup.lock": "none"}, []),
+        ("prod", {"backup.lock": "compliance"}, []),
+        (
+            "prod",
+            {"backup.lock": "none"},
+            ["backup.lock: none, but prod locks its backups against deletion; write governance or compliance"],
+        ),
+        ("staging", {"network.nat_gateways": 1}, []),
+        (
+            "prod",
+            {"network.nat_gateways": 2},
+            ["network.nat_gateways: 2, but prod must not lose the internet with a zone; write 3"],
+        ),
+        ("prod", {"network.nat_gateways": 0, "network.private": True}, []),
+        ("dev", {"access.break_glass": []}, []),
+        (
+            "prod",
+            {"access.break_glass": []},
+            ["access.break_glass: not given, but prod needs a way in for emergencies; name at least one role"],
+        ),
     ],
 )
 def test_what_people_rely_on(problems: Problems, name: str, changes: dict[str, Any], lines: list[str]) -> None:
     assert problems(changes, name) == lines
+
+
+@pytest.mark.parametrize(
+    ("changes", "lines"),
+    [
+        (
+            {"network.private": True},
+            [
+                "network.nat_gateways: 1, but network.private is true: nothing has a way out; write 0",
+                (
+                    "cluster.public_endpoint_cidrs: 203.0.113.0/24, but network.private is true: nothing has a way "
+                    "in; write []"
+                ),
+            ],
+        ),
+        (
+            {"network.private": True, "network.nat_gateways": 0, "cluster.public_endpoint_cidrs": []},
+            [],
+        ),
+        (
+            {"network.private": "true"},
+            ['network.private: the text "true" stands where true or false is expected'],
+        ),
+        (
+            {"network.nat_gateways": 0},
+            [
+                (
+                    "network.nat_gateways: 0, but nodes pull images and charts from the internet; write 1 to 3, or "
+                    "network.private: true"
+                )
+            ],
+        ),
+        (
+            {"network.pod_cidr": "10.16.128.0/17"},
+            ["network.pod_cidr: 10.16.128.0/17 overlaps network.cidr, 10.16.0.0/16; take another range"],
+        ),
+        ({"network.pod_cidr": "10.17.0.0/16"}, []),
+        (
+            {"network.cidr": "192.168.0.0/16", "network.pod_cidr": "10.17.0.0/16"},
+            [
+                (
+                    "network.pod_cidr: 10.17.0.0/16 is of 10.0.0.0/8, which AWS allows only where network.cidr is, "
+                    "too, and that is 192.168.0.0/16; take it from 100.64.0.0/10"
+                )
+            ],
+        ),
+        (
+            {"network.pod_cidr": "192.168.0.0/16"},
+            [
+                (
+                    "network.pod_cidr: 192.168.0.0/16 cannot be a VPC's second range for pods; take it from "
+                    "10.0.0.0/8 and 100.64.0.0/10"
+                )
+            ],
+        ),
+        (
+            {"network.pod_cidr": "100.64.0.0/21"},
+            [
+                (
+                    "network.pod_cidr: 100.64.0.0/21 has 2,048 addresses; the subnets of three zones need at least "
+                    "4,096, which is /20"
+                )
+            ],
+        ),
+        ({"backup.copy_region": "us-west-2"}, []),
+        (
+            {"backup.copy_region": "us-east-1"},
+            ["backup.copy_region: us-east-1 is the environment's own region; name another, or none"],
+        ),
+        ({"backup.keep": "6d"}, ["backup.keep: 6d is out of range; 7d to 3653d are allowed"]),
+        ({"backup.lock": "legal"}, ['backup.lock: "legal" is not offered; none, governance or compliance is']),
+        (
+            {"access.break_glass": ["arn:aws:iam::444455556666:role/OnCall"]},
+            [
+                (
+                    "access.break_glass[0]: arn:aws:iam::444455556666:role/OnCall belongs to account 444455556666; "
+                    "only roles of 111122223333 are allowed"
+                )
+            ],
+        ),
+        ({"costs.anomaly_usd": 1500}, []),
+        ({"costs.anomaly_usd": 1501}, ["costs: anomaly_usd is 1501, above monthly_usd, which is 1500"]),
+        ({"costs.monthly_usd": 0}, ["costs.monthly_usd: 0 is too small; 1 is the least"]),
+        (
+            {"allowed_replacements": [{"resource": "Storage/RawData/Resource", "reason": "nobody needs it"}]},
+            [
+                (
+                    'allowed_replacements[0].reason: "nobody needs it" is not a reason; write a sentence of at least '
+                    "20 characters"
+                )
+            ],
+        ),
+    ],
+)
+def test_what_a_bank_asks(problems: Problems, changes: dict[str, Any], lines: list[str]) -> None:
+    assert problems(changes) == lines
+
+
+def test_raw_data_of_a_domain_in_use_expires(document: Callable[[str], dict[str, Any]]) -> None:
+    values = document("dev")
+    values["projects"][1]["domains"]["staging"] = {"cpu": 1, "memory_gib": 1}
+    with pytest.raises(InvalidEnvironmentError) as invalid:
+        validate("dev", values, Path("dev.yaml"))
+    assert invalid.value.problems == (
+        (
+            "dev.yaml: retention.raw_data.staging: not given, and project demand-forecast has this domain; write a "
+            "period, such as 30d"
+        ),
+    )
 
 
 @pytest.mark.parametrize(
@@ -220,7 +364,9 @@ def test_storage(problems: Problems, storage: int, largest: int, lines: list[str
         ("logs", "36h", "36h is not whole days; write 2d"),
         ("metrics", "36h", None),
         ("metrics", "1h", "1h is out of range; 2h to 400d are allowed"),
-        ("raw_data", "3651d", "3651d is out of range; 1d to 3650d are allowed"),
+        ("raw_data.development", "3651d", "3651d is out of range; 1d to 3650d are allowed"),
+        ("raw_data.development", "36h", "36h is not whole days; write 2d"),
+        ("raw_data", {}, "has 0 entries; the least is 1"),
         ("database_backups", "36d", "36d is out of range; 1d to 35d are allowed"),
         ("database_backups", "23h", "23h is out of range; 1d to 35d are allowed"),
     ],
@@ -237,12 +383,21 @@ def test_each_rule_needs_sections_that_exist() -> None:
 
 def test_environments_do_not_share_a_range_or_a_name(environments: Path) -> None:
     dev, prod = load_environment("dev", environments), load_environment("prod", environments)
-    inside = dev.network.model_copy(update={"cidr": prod.network.cidr.supernet().supernet()})
+    inside = dev.network.model_copy(
+        update={
+            "cidr": prod.network.cidr.supernet().supernet(),
+            "pod_cidr": next(prod.network.pod_cidr.subnets()),
+        }
+    )
     wider = dev.model_copy(update={"network": inside, "access": prod.access})
     assert list(conflicts({"dev.yaml": wider, "prod.yaml": prod})) == [
         (
             "dev.yaml: network.cidr: 10.48.0.0/14 overlaps 10.48.0.0/16 of prod.yaml in 65,536 addresses; give each "
             "environment a range of its own"
+        ),
+        (
+            "dev.yaml: network.pod_cidr: 100.66.0.0/17 overlaps 100.66.0.0/16 of prod.yaml in 32,768 addresses; give "
+            "each environment a range of its own"
         ),
         (
             "dev.yaml: access.domain_name: ml.example.com is that of prod.yaml, too; give each environment a name of "
