@@ -1,0 +1,41 @@
+"""The house rules: what must hold in every template, one rule a file, the file named after the rule."""
+
+from typing import Final
+
+from aerodrome_constructs.policy import (
+    batch_limits,
+    eks_limits,
+    mandatory_tags,
+    no_public_addresses,
+    no_public_buckets,
+    no_public_databases,
+    no_public_endpoints,
+    no_public_ingress,
+    no_public_load_balancers,
+    no_public_principals,
+    stateful_resources_protected,
+    stateful_resources_retained,
+    stateful_stacks_protected,
+)
+from aerodrome_constructs.policy.plugin import HouseRules
+from aerodrome_constructs.policy.rule import Finding, Rule
+from aerodrome_constructs.policy.template import Resource, Stacks, StackTemplate
+
+HOUSE_RULES: Final = (
+    stateful_resources_retained.RULE,
+    stateful_resources_protected.RULE,
+    stateful_stacks_protected.RULE,
+    mandatory_tags.RULE,
+    no_public_addresses.RULE,
+    no_public_buckets.RULE,
+    no_public_databases.RULE,
+    no_public_endpoints.RULE,
+    no_public_ingress.RULE,
+    no_public_load_balancers.RULE,
+    no_public_principals.RULE,
+    batch_limits.RULE,
+    eks_limits.RULE,
+)
+"""Every rule, as ``docs/reference/policies.md`` lists them."""
+
+__all__ = ["HOUSE_RULES", "Finding", "HouseRules", "Resource", "Rule", "StackTemplate", "Stacks"]
