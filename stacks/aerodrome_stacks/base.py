@@ -21,6 +21,7 @@ class AerodromeStack(cdk.Stack):
         description: What the stack makes, as the CloudFormation console shows it.
         holds_data: Whether the stack holds state that cannot be made again. Such a stack has termination protection:
             ``cdk destroy`` refuses it until a person switches that off.
+        region: The region that the stack goes to. None: the environment's own.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class AerodromeStack(cdk.Stack):
         environment: Environment,
         description: str,
         holds_data: bool = False,
+        region: str | None = None,
     ) -> None:
         self.prefix = resource_prefix(environment)
         self._availability_zones = list(environment.network.availability_zones)
@@ -39,7 +41,7 @@ class AerodromeStack(cdk.Stack):
             scope,
             construct_id,
             stack_name=f"{self.prefix}-{kebab_case}",
-            env=cdk.Environment(account=environment.account, region=environment.region),
+            env=cdk.Environment(account=environment.account, region=region or environment.region),
             description=description,
             termination_protection=holds_data,
         )

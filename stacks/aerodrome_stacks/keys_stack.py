@@ -19,23 +19,25 @@ class KeysPorts:
         logs: Log groups. CloudWatch Logs may use it.
         secrets: Secrets in Secrets Manager.
         cluster: Kubernetes secrets in etcd.
+        backup: Backups in the vault.
     """
 
     data: kms.IKey
     logs: kms.IKey
     secrets: kms.IKey
     cluster: kms.IKey
+    backup: kms.IKey
 
 
 class KeysStack(AerodromeStack):
-    """Four keys, so that the right to read logs is not the right to read data or secrets."""
+    """A key for each concern, so that the right to read logs is not the right to read data, secrets or backups."""
 
     def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
         super().__init__(
             scope,
             construct_id,
             environment=environment,
-            description="Customer-managed KMS keys: data, logs, secrets, cluster",
+            description="Customer-managed KMS keys: data, logs, secrets, cluster, backup",
             holds_data=True,
         )
         self.ports = KeysPorts(
@@ -43,6 +45,7 @@ class KeysStack(AerodromeStack):
             logs=self._key("Logs", "Log groups", for_cloudwatch_logs=True),
             secrets=self._key("Secrets", "Secrets in Secrets Manager"),
             cluster=self._key("Cluster", "Kubernetes secrets in etcd"),
+            backup=self._key("Backup", "Backups in the vault"),
         )
 
     def _key(self, name: str, description: str, *, for_cloudwatch_logs: bool = False) -> kms.IKey:

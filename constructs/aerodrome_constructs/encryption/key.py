@@ -7,6 +7,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+# The longest that KMS offers, and its default. It is written down as it is the time in which somebody has to notice
+# that a key is about to go, with all that it encrypts
+# (https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html).
+_PENDING_WINDOW = cdk.Duration.days(30)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerKeyProps:
@@ -27,6 +32,9 @@ class CustomerKeyProps:
 class CustomerKey(Construct):
     """A key that is rotated every year and retained when its stack goes: what it encrypted would be lost with it.
 
+    Its policy names the account and, where asked for, one service: who may administer the key and who may use it is
+    said in IAM policies, beside what they may do with what the key encrypts.
+
     Attributes:
         key: The key.
     """
@@ -39,6 +47,7 @@ class CustomerKey(Construct):
             alias=props.alias,
             description=props.description,
             enable_key_rotation=True,
+            pending_window=_PENDING_WINDOW,
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
         if props.for_cloudwatch_logs:

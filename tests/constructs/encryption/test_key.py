@@ -69,3 +69,7 @@ def test_cloudwatch_logs_may_use_a_key_that_is_lent_to_it(for_logs: TemplateJson
 def test_cloudwatch_logs_may_use_it_for_log_groups_of_this_account_only(for_logs: TemplateJson) -> None:
     (lent,) = of_services(for_logs)
     assert lent.conditions == {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:*"}}
+
+
+def test_there_are_thirty_days_to_notice_that_the_key_is_about_to_go(plain: TemplateJson) -> None:
+    assert only(plain, "AWS::KMS::Key")["PendingWindowInDays"] == 30
