@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from aerodrome_constructs.alerts import publishing_statement
 from aerodrome_constructs.encryption import CustomerKey, CustomerKeyProps
+from aerodrome_stacks.alerts_stack import alerts_topic_name
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment
 
@@ -20,6 +22,7 @@ class KeysPorts:
         secrets: Secrets in Secrets Manager.
         cluster: Kubernetes secrets in etcd.
         backup: Backups in the vault.
+        alerts: Alerts on their way to people. What publishes to the topic for alerts may use it.
     """
 
     data: kms.IKey
@@ -27,6 +30,7 @@ class KeysPorts:
     secrets: kms.IKey
     cluster: kms.IKey
     backup: kms.IKey
+    alerts: kms.IKey
 
 
 class KeysStack(AerodromeStack):
@@ -37,7 +41,7 @@ class KeysStack(AerodromeStack):
             scope,
             construct_id,
             environment=environment,
-            description="Customer-managed KMS keys: data, logs, secrets, cluster, backup",
+            description="Customer-managed KMS keys: data, logs, secrets, cluster, backup, alerts",
             holds_data=True,
         )
         self.ports = KeysPorts(
@@ -46,7 +50,10 @@ class KeysStack(AerodromeStack):
             secrets=self._key("Secrets", "Secrets in Secrets Manager"),
             cluster=self._key("Cluster", "Kubernetes secrets in etcd"),
             backup=self._key("Backup", "Backups in the vault"),
+            alerts=self._key("Alerts", "Alerts on their way to people"),
         )
+        topic_arn = self.format_arn(service="sns", resource=alerts_topic_name(environment))
+        self.ports.alerts.add_to_resource_policy(publishing_statement(topic_arn))
 
     def _key(self, name: str, description: str, *, for_cloudwatch_logs: bool = False) -> kms.IKey:
         return CustomerKey(

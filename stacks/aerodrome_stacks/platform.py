@@ -3,6 +3,7 @@
 from constructs import Construct
 
 from aerodrome_stacks.addons_stack import AddonsStack
+from aerodrome_stacks.alerts_stack import AlertsStack
 from aerodrome_stacks.batch_stack import BatchStack
 from aerodrome_stacks.cluster_stack import ClusterStack
 from aerodrome_stacks.database_stack import DatabaseStack
@@ -25,6 +26,7 @@ def build_platform(scope: Construct, environment: Environment) -> None:
     """
     # AWS: what stands without Kubernetes.
     keys = KeysStack(scope, "Keys", environment=environment).ports
+    AlertsStack(scope, "Alerts", environment=environment, alerts_key=keys.alerts)
     network = NetworkStack(scope, "Network", environment=environment, log_key=keys.logs).ports
     storage = StorageStack(scope, "Storage", environment=environment, data_key=keys.data).ports
     database = DatabaseStack(scope, "Database", environment=environment, network=network, keys=keys).ports

@@ -1,0 +1,5 @@
+"""How people are told that something needs them."""
+
+from aerodrome_constructs.alerts.topic import AlertTopic, AlertTopicProps, publishing_statement
+
+__all__ = ["AlertTopic", "AlertTopicProps", "publishing_statement"]
