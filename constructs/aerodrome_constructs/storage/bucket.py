@@ -1,17 +1,23 @@
 """S3 buckets as the platform wants them: private, TLS only, encrypted, versioned, and retained."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from aerodrome_constructs.escape_hatch import resource_of
+from aerodrome_constructs.storage.encryption import refuse_other_encryption
+from aerodrome_constructs.storage.lifecycle import lifecycle_rules
 
-# An upload that nobody finished is paid for until it is aborted, and shows in no listing.
-_ABORT_UPLOADS_AFTER = cdk.Duration.days(7)
+# How long somebody has to notice that an object was overwritten or deleted by mistake.
+_EXPIRE_VERSIONS_AFTER = timedelta(days=30)
+
+_INVENTORY_PREFIX = "inventory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,24 +26,35 @@ class PrivateBucketProps:
 
     Attributes:
         key: The key that encrypts the objects. A bucket key keeps the number of calls to KMS, and their price, low.
-        access_logs: The bucket that records who read and wrote what, below a prefix named after this bucket.
+        access_logs: The bucket that records who read and wrote what, below a prefix named after this bucket, and once
+            a week which objects there are, below ``inventory/``.
         expire_objects_after: How long objects are kept, in whole days. None: for ever.
+        expire_prefixes_after: How long objects below a prefix are kept, in whole days, by prefix; at most
+            ``expire_objects_after``. Default: as all others.
         expire_versions_after: How long a version that was overwritten or deleted can still be restored, in whole days.
-        send_events: Whether EventBridge is told of every new and deleted object.
+        intelligent_tiering: Whether S3 moves objects that nobody reads to cheaper storage, and back when they are
+            read. It is worth its fee for objects above 128 KB that are kept for months and seldom read.
     """
 
     key: kms.IKey
     access_logs: s3.IBucket
     expire_objects_after: timedelta | None = None
-    expire_versions_after: timedelta = timedelta(days=30)
-    send_events: bool = False
+    expire_prefixes_after: Mapping[str, timedelta] = field(default_factory=dict)
+    expire_versions_after: timedelta = _EXPIRE_VERSIONS_AFTER
+    intelligent_tiering: bool = False
 
 
 class PrivateBucket(Construct):
     """A private bucket for data that must not be lost. It stays when its stack goes.
 
+    EventBridge is told of every new and deleted object: jobs start by it, and AWS Backup needs it
+    (https://docs.aws.amazon.com/aws-backup/latest/devguide/s3-backups.html).
+
     Attributes:
         bucket: The bucket.
+
+    Raises:
+        ValueError: A prefix is kept longer than the bucket's objects, or there are too many prefixes.
     """
 
     def __init__(self, scope: Construct, construct_id: str, props: PrivateBucketProps) -> None:
@@ -50,14 +67,12 @@ class PrivateBucket(Construct):
             encryption=s3.BucketEncryption.KMS,
             encryption_key=props.key,
             enforce_ssl=True,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="expire",
-                    abort_incomplete_multipart_upload_after=_ABORT_UPLOADS_AFTER,
-                    expiration=_days(props.expire_objects_after),
-                    noncurrent_version_expiration=_days(props.expire_versions_after),
-                )
-            ],
+            lifecycle_rules=lifecycle_rules(
+                expire_objects_after=props.expire_objects_after,
+                expire_prefixes_after=props.expire_prefixes_after,
+                expire_versions_after=props.expire_versions_after,
+                intelligent_tiering=props.intelligent_tiering,
+            ),
             minimum_tls_version=1.2,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             removal_policy=cdk.RemovalPolicy.RETAIN,
@@ -65,8 +80,9 @@ class PrivateBucket(Construct):
             server_access_logs_prefix=f"{construct_id}/",
             versioned=True,
         )
-        if props.send_events:
-            _send_events(self.bucket)
+        refuse_other_encryption(self.bucket, props.key)
+        _send_events(self.bucket)
+        _take_inventory(self.bucket, construct_id, props.access_logs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +97,11 @@ class AccessLogBucketProps:
 
 
 class AccessLogBucket(Construct):
-    """The bucket that other buckets write their access logs to.
+    """The bucket that other buckets write their access logs and inventories to.
 
     Encrypted with S3's own key: S3 does not deliver access logs to a bucket whose default is a customer-managed key
-    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html).
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html). Versioned, so that a log
+    that somebody deletes to hide their tracks can still be read.
 
     Attributes:
         bucket: The bucket.
@@ -98,15 +115,17 @@ class AccessLogBucket(Construct):
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
-            lifecycle_rules=[s3.LifecycleRule(id="expire", expiration=_days(props.expire_after))],
+            lifecycle_rules=lifecycle_rules(
+                expire_objects_after=props.expire_after,
+                expire_prefixes_after={},
+                expire_versions_after=_EXPIRE_VERSIONS_AFTER,
+                intelligent_tiering=False,
+            ),
             minimum_tls_version=1.2,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             removal_policy=cdk.RemovalPolicy.RETAIN,
+            versioned=True,
         )
-
-
-def _days(duration: timedelta | None) -> cdk.Duration | None:
-    return None if duration is None else cdk.Duration.days(duration.days)
 
 
 def _send_events(bucket: s3.Bucket) -> None:
@@ -114,4 +133,48 @@ def _send_events(bucket: s3.Bucket) -> None:
     # CloudFormation's back; the property itself does the same in the template, where a reader sees it.
     resource_of(bucket, s3.CfnBucket).add_property_override(
         "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", value=True
+    )
+
+
+def _take_inventory(bucket: s3.Bucket, name: str, destination: s3.IBucket) -> None:
+    """List all objects and versions once a week: what there is, how large, encrypted how, in which tier.
+
+    The statement is the one of
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html#example-bucket-policies-s3-inventory-1
+    bound to the inventory's own prefix. The L2's `inventories` would leave out the account and the owner's rights.
+    """
+    account = cdk.Stack.of(bucket).account
+    resource_of(bucket, s3.CfnBucket).inventory_configurations = [
+        s3.CfnBucket.InventoryConfigurationProperty(
+            id="weekly",
+            enabled=True,
+            destination=s3.CfnBucket.DestinationProperty(
+                bucket_arn=destination.bucket_arn,
+                bucket_account_id=account,
+                format="Parquet",
+                prefix=_INVENTORY_PREFIX,
+            ),
+            included_object_versions="All",
+            schedule_frequency="Weekly",
+            optional_fields=[
+                "BucketKeyStatus",
+                "EncryptionStatus",
+                "IntelligentTieringAccessTier",
+                "LastModifiedDate",
+                "Size",
+                "StorageClass",
+            ],
+        )
+    ]
+    destination.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid=f"Inventory{name}",
+            principals=[iam.ServicePrincipal("s3.amazonaws.com")],
+            actions=["s3:PutObject"],
+            resources=[destination.arn_for_objects(f"{_INVENTORY_PREFIX}/{bucket.bucket_name}/*")],
+            conditions={
+                "ArnLike": {"aws:SourceArn": bucket.bucket_arn},
+                "StringEquals": {"aws:SourceAccount": account, "s3:x-amz-acl": "bucket-owner-full-control"},
+            },
+        )
     )
