@@ -17,6 +17,8 @@ from aerodrome_constructs.policy import (
     stateful_resources_retained,
     stateful_stacks_protected,
 )
+from aerodrome_constructs.policy.acknowledgement import Acknowledgement, acknowledge, acknowledgements
+from aerodrome_constructs.policy.known_rules import KnownRule
 from aerodrome_constructs.policy.plugin import HouseRules
 from aerodrome_constructs.policy.rule import Finding, Rule
 from aerodrome_constructs.policy.template import Resource, Stacks, StackTemplate
@@ -38,4 +40,16 @@ HOUSE_RULES: Final = (
 )
 """Every rule, as ``docs/reference/policies.md`` lists them."""
 
-__all__ = ["HOUSE_RULES", "Finding", "HouseRules", "Resource", "Rule", "StackTemplate", "Stacks"]
+__all__ = [
+    "HOUSE_RULES",
+    "Acknowledgement",
+    "Finding",
+    "HouseRules",
+    "KnownRule",
+    "Resource",
+    "Rule",
+    "StackTemplate",
+    "Stacks",
+    "acknowledge",
+    "acknowledgements",
+]

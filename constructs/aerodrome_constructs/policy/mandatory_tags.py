@@ -52,7 +52,7 @@ _TAG_PROPERTIES: Final = {
 def _check(stacks: Stacks) -> Iterator[Finding]:
     for stack in stacks:
         for resource in stack.resources:
-            if resource.type in UNTAGGABLE or resource.type.startswith("Custom::"):
+            if resource.type in UNTAGGABLE or resource.type.startswith(("Custom::", "AWS::CDK::")):
                 continue
             missing = [tag for tag in MANDATORY_TAGS if tag not in _tags(resource)]
             if missing:
