@@ -8,7 +8,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from aerodrome_constructs.database.postgres_instance import PORT
-from aerodrome_constructs.network import PlatformVpc, PlatformVpcProps
+from aerodrome_constructs.network import NODE_ENDPOINTS, PRIVATE_ENDPOINTS, PlatformVpc, PlatformVpcProps
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.retention import log_retention
@@ -35,7 +35,7 @@ class NetworkPorts:
 
 
 class NetworkStack(AerodromeStack):
-    """A VPC over three zones with subnets, NAT, endpoints and flow logs."""
+    """A VPC over three zones with subnets, NAT, endpoints and flow logs; without a way out where that is private."""
 
     def __init__(self, scope: Construct, construct_id: str, *, environment: Environment, log_key: kms.IKey) -> None:
         super().__init__(
@@ -49,8 +49,7 @@ class NetworkStack(AerodromeStack):
                 pod_cidr=environment.network.pod_cidr,
                 availability_zones=environment.network.availability_zones,
                 nat_gateways=environment.network.nat_gateways,
-                # Where the cluster's own endpoint is private, so is the way to the services that its nodes call.
-                interface_endpoints=not environment.cluster.public_endpoint_cidrs,
+                interface_endpoints=_interface_endpoints(environment),
                 flow_log_retention=log_retention(environment),
                 log_key=log_key,
             ),
@@ -72,5 +71,13 @@ class NetworkStack(AerodromeStack):
             allow_all_outbound=False,
         )
         clients.add_egress_rule(ec2.Peer.ipv4(vpc.vpc_cidr_block), ec2.Port.tcp(PORT), "The database")
-        clients.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.HTTPS, "AWS, for passwords, keys and logs")
+        # Wherever that is: S3 has addresses outside the VPC even where it is reached over the VPC's endpoint alone.
+        clients.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.HTTPS, "AWS, for passwords, keys and answers")
         return clients
+
+
+def _interface_endpoints(environment: Environment) -> Mapping[str, str]:
+    if environment.network.private:
+        return PRIVATE_ENDPOINTS
+    # Where the cluster's own endpoint is private, so is the way to the services that its nodes call.
+    return {} if environment.cluster.public_endpoint_cidrs else NODE_ENDPOINTS

@@ -30,12 +30,24 @@ def test_in_prod_no_zone_takes_anothers_way_out(network: TemplateJson) -> None:
     assert len(resources(network, "AWS::EC2::NatGateway")) == 3
 
 
+def test_pods_have_the_environments_second_range(network: TemplateJson, environment: Environment) -> None:
+    assert IPv4Network(only(network, "AWS::EC2::VPCCidrBlock")["CidrBlock"]) == environment.network.pod_cidr
+
+
 def test_a_private_cluster_reaches_the_services_that_it_calls_privately(
     network: TemplateJson, environment: Environment
 ) -> None:
     endpoints = properties(network, "AWS::EC2::VPCEndpoint").values()
     private = {text(one["ServiceName"]) for one in endpoints if one["VpcEndpointType"] == "Interface"}
     assert bool(private) is (environment.cluster.public_endpoint_cidrs == ())
+
+
+def test_what_reaches_the_database_reaches_nothing_else_but_aws(network: TemplateJson) -> None:
+    group = with_id(network, "AWS::EC2::SecurityGroup", "DatabaseClients")
+    assert "SecurityGroupIngress" not in group
+    ways_out = {(text(rule["CidrIp"]), rule["FromPort"], rule["ToPort"]) for rule in group["SecurityGroupEgress"]}
+    (vpc,) = resources(network, "AWS::EC2::VPC")
+    assert ways_out == {(f"${{{vpc}.CidrBlock}}", 5432, 5432), ("0.0.0.0/0", 443, 443)}
 
 
 def test_flow_logs_are_encrypted_with_the_key_for_logs(network: TemplateJson) -> None:

@@ -12,15 +12,13 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-# Endpoints that keep image pulls, tokens, secrets and logs off the NAT gateways.
-# Each costs about $0.01 an hour and zone.
-_INTERFACE_ENDPOINTS = {
-    "EcrApi": ec2.InterfaceVpcEndpointAwsService.ECR,
-    "EcrDocker": ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER,
-    "Logs": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
-    "SecretsManager": ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
-    "Sts": ec2.InterfaceVpcEndpointAwsService.STS,
-}
+from aerodrome_constructs.network.endpoints import (
+    add_interface_endpoint,
+    keep_s3_to_own_account,
+    keep_to_own_account,
+)
+
+_FOR_NODES = "Nodes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +30,11 @@ class PlatformVpcProps:
         pod_cidr: A second range of the VPC. Three quarters of it go to the pods' subnets, one for each zone.
         availability_zones: The zones, one subnet of each kind in each.
         nat_gateways: How many NAT gateways carry traffic to the internet. With one for each zone, a zone's failure
-            leaves the others' way out standing; with fewer, the zones share.
-        interface_endpoints: Whether ECR, CloudWatch Logs, Secrets Manager and STS are reached over endpoints in the
-            VPC. The gateway endpoint of S3 is always there, as it costs nothing.
+            leaves the others' way out standing; with fewer, the zones share. With none there is no way out or in: no
+            public subnets, no internet gateway, and nothing but the account's own goes through the endpoints.
+        interface_endpoints: The AWS services that are reached over endpoints in the VPC, as
+            :mod:`aerodrome_constructs.network.endpoints` lists them. Each costs about $0.01 an hour and zone. The
+            gateway endpoint of S3 is always there, as it costs nothing.
         flow_log_retention: How long the record of every connection is kept.
         log_key: The key that encrypts the flow logs. Its policy must let CloudWatch Logs of the region use it.
     """
@@ -43,61 +43,78 @@ class PlatformVpcProps:
     pod_cidr: IPv4Network
     availability_zones: tuple[str, ...]
     nat_gateways: int
-    interface_endpoints: bool
+    interface_endpoints: Mapping[str, str]
     flow_log_retention: logs.RetentionDays
     log_key: kms.IKey
 
 
 class PlatformVpc(Construct):
-    """A VPC with public, node and database subnets in every zone, and flow logs of all traffic.
+    """A VPC with public, node, pod and database subnets in every zone, and flow logs of all traffic.
 
-    Public subnets hold NAT gateways and internet-facing load balancers, nothing else. Node subnets reach out through
-    NAT. Database subnets have no route out at all.
+    Public subnets hold NAT gateways and internet-facing load balancers, nothing else. Node and pod subnets reach out
+    through NAT. Database subnets have no route out at all.
 
     Attributes:
         vpc: The VPC.
-        node_subnets: Where nodes, Batch instances, Fargate tasks and Lambdas live.
+        node_subnets: Where nodes, Batch instances, Fargate tasks, Lambdas and internal load balancers live.
         pod_subnets: Where pods take their addresses from, by zone. They are routed like the node subnet of the zone.
         database_subnets: Where RDS lives.
     """
 
     def __init__(self, scope: Construct, construct_id: str, props: PlatformVpcProps) -> None:
         super().__init__(scope, construct_id)
-        # A /16 gives each zone a /18 for nodes, and a /22 each for load balancers and for the database:
-        # 3 x 1/4 + 6 x 1/64 of the range.
-        nodes, small = props.cidr.prefixlen + 2, props.cidr.prefixlen + 6
-        self.vpc = ec2.Vpc(
-            self,
-            "Resource",
-            ip_addresses=ec2.IpAddresses.cidr(str(props.cidr)),
-            availability_zones=list(props.availability_zones),
-            nat_gateways=props.nat_gateways,
-            restrict_default_security_group=True,
-            subnet_configuration=[
-                ec2.SubnetConfiguration(name="Nodes", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, cidr_mask=nodes),
-                ec2.SubnetConfiguration(
-                    name="Public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=small, map_public_ip_on_launch=False
-                ),
-                ec2.SubnetConfiguration(name="Database", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=small),
-            ],
-        )
-        self.node_subnets = ec2.SubnetSelection(subnet_group_name="Nodes")
+        self._props = props
+        self._closed = props.nat_gateways == 0
+        self.vpc = self._add_vpc()
+        self.node_subnets = ec2.SubnetSelection(subnet_group_name=_FOR_NODES)
         self.database_subnets = ec2.SubnetSelection(subnet_group_name="Database")
         self.pod_subnets = self._add_pod_subnets(props.pod_cidr)
-        cdk.Validations.of(self.vpc).acknowledge(
+        self._tag_for_load_balancers()
+        self._keep_flow_logs()
+        self._add_endpoints()
+        cdk.Validations.of(self).acknowledge(
             cdk.Acknowledgment(
                 id="CloudFormation-Validate::W3010",
                 reason="the environment names its zones: looking them up would make two synths of one commit differ",
             )
         )
-        self._tag_for_load_balancers()
-        self._keep_flow_logs(props)
-        self._add_endpoints(interface=props.interface_endpoints)
+
+    def _add_vpc(self) -> ec2.Vpc:
+        # A /16 gives each zone a /18 for nodes, and a /22 each for load balancers and for the database:
+        # 3 x 1/4 + 6 x 1/64 of the range.
+        nodes, small = self._props.cidr.prefixlen + 2, self._props.cidr.prefixlen + 6
+        return ec2.Vpc(
+            self,
+            "Resource",
+            ip_addresses=ec2.IpAddresses.cidr(str(self._props.cidr)),
+            availability_zones=list(self._props.availability_zones),
+            nat_gateways=self._props.nat_gateways,
+            restrict_default_security_group=True,
+            subnet_configuration=[
+                ec2.SubnetConfiguration(
+                    name=_FOR_NODES,
+                    subnet_type=(
+                        ec2.SubnetType.PRIVATE_ISOLATED if self._closed else ec2.SubnetType.PRIVATE_WITH_EGRESS
+                    ),
+                    cidr_mask=nodes,
+                ),
+                ec2.SubnetConfiguration(
+                    name="Public",
+                    subnet_type=ec2.SubnetType.PUBLIC,
+                    cidr_mask=small,
+                    map_public_ip_on_launch=False,
+                    # Without a way out there are none, and their ranges stay free: closing a VPC moves no database.
+                    reserved=self._closed,
+                ),
+                ec2.SubnetConfiguration(name="Database", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=small),
+            ],
+        )
 
     def _add_pod_subnets(self, pod_cidr: IPv4Network) -> Mapping[str, ec2.ISubnet]:
         block = ec2.CfnVPCCidrBlock(self, "PodRange", vpc_id=self.vpc.vpc_id, cidr_block=str(pod_cidr))
         pods: dict[str, ec2.ISubnet] = {}
-        nodes = self.vpc.select_subnets(subnet_group_name="Nodes").subnets
+        nodes = self.vpc.select_subnets(subnet_group_name=_FOR_NODES).subnets
+        # Four quarters, three zones: the last quarter stays free.
         for number, (node, cidr) in enumerate(zip(nodes, pod_cidr.subnets(prefixlen_diff=2), strict=False), start=1):
             subnet = ec2.CfnSubnet(
                 self,
@@ -128,24 +145,36 @@ class PlatformVpc(Construct):
 
     def _tag_for_load_balancers(self) -> None:
         # The AWS Load Balancer Controller finds subnets by these tags.
-        for subnet in self.vpc.select_subnets(subnet_group_name="Nodes").subnets:
+        for subnet in self.vpc.select_subnets(subnet_group_name=_FOR_NODES).subnets:
             cdk.Tags.of(subnet).add("kubernetes.io/role/internal-elb", "1")
         for subnet in self.vpc.public_subnets:
             cdk.Tags.of(subnet).add("kubernetes.io/role/elb", "1")
 
-    def _keep_flow_logs(self, props: PlatformVpcProps) -> None:
+    def _keep_flow_logs(self) -> None:
         group = logs.LogGroup(
             self,
             "FlowLogs",
-            retention=props.flow_log_retention,
-            encryption_key=props.log_key,
+            retention=self._props.flow_log_retention,
+            encryption_key=self._props.log_key,
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
         role = iam.Role(self, "FlowLogsRole", assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com"))
         self.vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role))
 
-    def _add_endpoints(self, *, interface: bool) -> None:
-        self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
-        if interface:
-            for name, service in _INTERFACE_ENDPOINTS.items():
-                self.vpc.add_interface_endpoint(name, service=service, subnets=self.node_subnets)
+    def _add_endpoints(self) -> None:
+        s3 = self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
+        # Where there is NAT, what a policy of an endpoint forbids goes out past it. And this one would forbid images of
+        # public registries, many of which are in S3 buckets of the region and so take this route.
+        if self._closed:
+            keep_s3_to_own_account(s3)
+        if not self._props.interface_endpoints:
+            return
+        group = ec2.SecurityGroup(
+            self, "Endpoints", vpc=self.vpc, description="Endpoints of AWS services", allow_all_outbound=False
+        )
+        for cidr in (self._props.cidr, self._props.pod_cidr):
+            group.add_ingress_rule(ec2.Peer.ipv4(str(cidr)), ec2.Port.HTTPS, "The VPC")
+        for name, service in self._props.interface_endpoints.items():
+            endpoint = add_interface_endpoint(self.vpc, name, service, subnets=self.node_subnets, group=group)
+            if self._closed:
+                keep_to_own_account(endpoint, service)

@@ -2,62 +2,9 @@ from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 
-from aerodrome_constructs.network import PlatformVpc, PlatformVpcProps
-from tests.templates import (
-    REGION,
-    TemplateJson,
-    new_stack,
-    only,
-    properties,
-    resources,
-    statements,
-    synthesized,
-    text,
-    with_id,
-)
-
-CIDR = IPv4Network("10.64.0.0/16")
-POD_CIDR = IPv4Network("100.70.0.0/16")
-ZONES = tuple(f"{REGION}{letter}" for letter in "abc")
-
-
-def vpc_with(*, nat_gateways: int, interface_endpoints: bool) -> TemplateJson:
-    stack = new_stack()
-    PlatformVpc(
-        stack,
-        "Vpc",
-        PlatformVpcProps(
-            cidr=CIDR,
-            pod_cidr=POD_CIDR,
-            availability_zones=ZONES,
-            nat_gateways=nat_gateways,
-            interface_endpoints=interface_endpoints,
-            flow_log_retention=logs.RetentionDays.SIX_MONTHS,
-            log_key=kms.Key(stack, "LogKey"),
-        ),
-    )
-    return synthesized(stack)
-
-
-@pytest.fixture(scope="module")
-def wide() -> TemplateJson:
-    """A NAT gateway in each zone, and endpoints for what nodes call."""
-    return vpc_with(nat_gateways=3, interface_endpoints=True)
-
-
-@pytest.fixture(scope="module")
-def thrifty() -> TemplateJson:
-    """One NAT gateway, and no endpoint that costs money."""
-    return vpc_with(nat_gateways=1, interface_endpoints=False)
-
-
-def subnets(template: TemplateJson, kind: str) -> dict[str, Any]:
-    found = {key: value for key, value in properties(template, "AWS::EC2::Subnet").items() if kind in key}
-    assert found
-    return found
+from tests.constructs.network.networks import CIDR, POD_CIDR, ZONES, subnets
+from tests.templates import TemplateJson, only, properties, resources, statements, text, with_id
 
 
 def default_routes(template: TemplateJson, kind: str) -> list[dict[str, Any]]:
@@ -85,9 +32,36 @@ def test_subnets_lie_in_their_range_and_do_not_overlap(wide: TemplateJson) -> No
     assert not any(one.overlaps(other) for one in ranges for other in ranges if one is not other)
 
 
-def test_three_quarters_of_the_range_go_to_nodes_and_pods(wide: TemplateJson) -> None:
-    nodes = [IPv4Network(subnet["CidrBlock"]) for subnet in subnets(wide, "Nodes").values()]
-    assert sum(one.num_addresses for one in nodes) * 4 == CIDR.num_addresses * 3
+@pytest.mark.parametrize(("kind", "whole"), [("Nodes", CIDR), ("Pod", POD_CIDR)])
+def test_three_quarters_of_a_range_go_to_nodes_and_of_the_other_to_pods(
+    wide: TemplateJson, kind: str, whole: IPv4Network
+) -> None:
+    parts = [IPv4Network(subnet["CidrBlock"]) for subnet in subnets(wide, kind).values()]
+    assert sum(part.num_addresses for part in parts) * 4 == whole.num_addresses * 3
+
+
+def test_the_second_range_is_there_before_its_subnets(wide: TemplateJson) -> None:
+    (block,) = resources(wide, "AWS::EC2::VPCCidrBlock")
+    assert IPv4Network(only(wide, "AWS::EC2::VPCCidrBlock")["CidrBlock"]) == POD_CIDR
+    pods = [value for key, value in resources(wide, "AWS::EC2::Subnet").items() if "Pod" in key]
+    assert [pod["DependsOn"] for pod in pods] == [[block]] * 3
+
+
+def route_tables(template: TemplateJson, kind: str) -> dict[str, str]:
+    """The route table of each zone's subnet of one kind."""
+    zones = {key: subnet["AvailabilityZone"] for key, subnet in subnets(template, kind).items()}
+    return {
+        zones[one["SubnetId"]["Ref"]]: one["RouteTableId"]["Ref"]
+        for one in properties(template, "AWS::EC2::SubnetRouteTableAssociation").values()
+        if one["SubnetId"]["Ref"] in zones
+    }
+
+
+@pytest.mark.parametrize("template", ["wide", "thrifty", "closed"])
+def test_pods_are_routed_like_the_nodes_of_their_zone(request: pytest.FixtureRequest, template: str) -> None:
+    vpc: TemplateJson = request.getfixturevalue(template)
+    assert route_tables(vpc, "Pod") == route_tables(vpc, "Nodes")
+    assert sorted(route_tables(vpc, "Pod")) == list(ZONES)
 
 
 def test_no_subnet_hands_out_public_addresses(wide: TemplateJson) -> None:
@@ -162,51 +136,31 @@ def test_who_writes_flow_logs_may_write_nowhere_else(wide: TemplateJson) -> None
     assert policy.resources == [f"${{{group}.Arn}}"]
 
 
-@pytest.mark.parametrize("template", ["wide", "thrifty"])
-def test_s3_is_reached_without_nat_from_every_subnet(request: pytest.FixtureRequest, template: str) -> None:
-    vpc: TemplateJson = request.getfixturevalue(template)
-    endpoints = properties(vpc, "AWS::EC2::VPCEndpoint").values()
-    (gateway,) = [endpoint for endpoint in endpoints if endpoint["VpcEndpointType"] == "Gateway"]
-    assert text(gateway["ServiceName"]).endswith(".s3")
-    assert {table["Ref"] for table in gateway["RouteTableIds"]} == set(resources(vpc, "AWS::EC2::RouteTable"))
+def test_without_a_way_out_there_is_nothing_that_leads_out(closed: TemplateJson) -> None:
+    types = {resource["Type"] for resource in closed["Resources"].values()}
+    assert (
+        types
+        & {
+            "AWS::EC2::EIP",
+            "AWS::EC2::InternetGateway",
+            "AWS::EC2::NatGateway",
+            "AWS::EC2::Route",
+            "AWS::EC2::VPCGatewayAttachment",
+        }
+        == set()
+    )
+    assert sorted(subnet["AvailabilityZone"] for subnet in subnets(closed, "").values()) == sorted(ZONES * 3)
 
 
-def interface_endpoints(template: TemplateJson) -> list[dict[str, Any]]:
-    return [
-        dict(endpoint)
-        for endpoint in properties(template, "AWS::EC2::VPCEndpoint").values()
-        if endpoint["VpcEndpointType"] == "Interface"
-    ]
-
-
-def test_endpoints_that_cost_money_can_be_left_out(thrifty: TemplateJson) -> None:
-    assert interface_endpoints(thrifty) == []
-
-
-def test_what_every_node_calls_has_an_endpoint(wide: TemplateJson) -> None:
-    services = {
-        endpoint["ServiceName"].removeprefix(f"com.amazonaws.{REGION}.") for endpoint in interface_endpoints(wide)
-    }
-    assert services == {"ecr.api", "ecr.dkr", "logs", "secretsmanager", "sts"}
-
-
-def test_endpoints_take_the_services_own_names_in_the_nodes_subnets(wide: TemplateJson) -> None:
-    nodes = set(subnets(wide, "Nodes"))
-    for endpoint in interface_endpoints(wide):
-        assert endpoint["PrivateDnsEnabled"] is True
-        assert {subnet["Ref"] for subnet in endpoint["SubnetIds"]} == nodes
-
-
-def test_endpoints_are_reached_from_the_vpc_over_tls_and_from_nowhere_else(wide: TemplateJson) -> None:
-    (vpc,) = resources(wide, "AWS::EC2::VPC")
-    for group in properties(wide, "AWS::EC2::SecurityGroup").values():
-        (rule,) = group["SecurityGroupIngress"]
-        assert text(rule["CidrIp"]) == f"${{{vpc}.CidrBlock}}"
-        assert (rule["FromPort"], rule["ToPort"]) == (443, 443)
+def test_closing_a_vpc_moves_no_subnet(closed: TemplateJson, wide: TemplateJson) -> None:
+    before, after = properties(wide, "AWS::EC2::Subnet"), properties(closed, "AWS::EC2::Subnet")
+    assert {key for key in before if "Public" not in key} == set(after)
+    assert [key for key in after if after[key]["CidrBlock"] != before[key]["CidrBlock"]] == []
 
 
 @pytest.mark.parametrize(
-    ("kind", "internal", "public"), [("Nodes", "1", None), ("Public", None, "1"), ("Database", None, None)]
+    ("kind", "internal", "public"),
+    [("Nodes", "1", None), ("Public", None, "1"), ("Pod", None, None), ("Database", None, None)],
 )
 def test_the_load_balancer_controller_finds_its_subnets(
     wide: TemplateJson, kind: str, internal: str | None, public: str | None

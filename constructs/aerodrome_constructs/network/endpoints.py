@@ -1,0 +1,147 @@
+"""The endpoints over which a VPC reaches AWS, and what may be taken through them."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+
+# Construct IDs and services by the names that endpoints have for them. What nodes call all the time: images, tokens,
+# secrets, logs.
+_OF_NODES = {
+    "EcrApi": "ecr.api",
+    "EcrDocker": "ecr.dkr",
+    "Logs": "logs",
+    "SecretsManager": "secretsmanager",
+    "Sts": "sts",
+}
+NODE_ENDPOINTS: Mapping[str, str] = MappingProxyType(_OF_NODES)
+"""What nodes call most, and what is worth an endpoint even where there is a way out."""
+
+PRIVATE_ENDPOINTS: Mapping[str, str] = MappingProxyType(
+    {
+        **_OF_NODES,
+        # EKS (User Guide, "Deploy private clusters with limited internet access"): nodes set their names over EC2, the
+        # kubectl Lambda describes the cluster, the EBS CSI driver and Karpenter call EC2 and EKS. EKS Auth is Pod
+        # Identity's.
+        "Ec2": "ec2",
+        "Eks": "eks",
+        "EksAuth": "eks-auth",
+        # The load balancer controller makes load balancers and finds their certificates.
+        "LoadBalancing": "elasticloadbalancing",
+        "CertificateManager": "acm",
+        # Cluster Autoscaler, for who runs it.
+        "AutoScaling": "autoscaling",
+        # Flyte submits jobs; the ECS agent of their instances has three endpoints (AWS Batch User Guide, "Access AWS
+        # Batch using an interface endpoint"; Amazon ECS Developer Guide, "Amazon ECS interface VPC endpoints").
+        "Batch": "batch",
+        "Ecs": "ecs",
+        "EcsAgent": "ecs-agent",
+        "EcsTelemetry": "ecs-telemetry",
+        # Passwords and their rotation, with the keys that they are encrypted with.
+        "Kms": "kms",
+        "Rds": "rds",
+        # Session Manager, the only way onto a node, and the parameters that name AMIs to Karpenter (Systems Manager
+        # User Guide, "Improve the security of EC2 instances by using VPC endpoints").
+        "Ssm": "ssm",
+        "SsmMessages": "ssmmessages",
+        "Ec2Messages": "ec2messages",
+        # Flyte's notifications and events, and the queue that tells Karpenter of interruptions.
+        "Events": "events",
+        "Sns": "sns",
+        "Sqs": "sqs",
+        # Alarms and metrics; and the CDK's Lambda in the VPC that calls the one that runs kubectl.
+        "Monitoring": "monitoring",
+        "Lambda": "lambda",
+    }
+)
+"""All that the platform calls in AWS but S3, whose endpoint is a gateway: what a VPC without a way out needs.
+
+IAM and the price list are not among them. IAM has an endpoint in us-east-1 alone and the price list in few regions, so
+what calls them does without: Karpenter takes an instance profile that stands already, and prices that it brings along.
+"""
+
+# Where data could be carried off with somebody else's credentials. The guides of these services have policies for
+# their endpoints; not every service has. STS takes tokens of service accounts from callers that are nobody yet.
+_GUARDED = frozenset(
+    {"ecr.api", "ecr.dkr", "events", "kms", "lambda", "logs", "monitoring", "secretsmanager", "sns", "sqs", "ssm"}
+)
+
+
+def add_interface_endpoint(
+    vpc: ec2.Vpc, construct_id: str, service: str, *, subnets: ec2.SubnetSelection, group: ec2.ISecurityGroup
+) -> ec2.InterfaceVpcEndpoint:
+    """Add an interface endpoint that answers to the service's own name.
+
+    Args:
+        vpc: The VPC.
+        construct_id: The ID of the endpoint in it.
+        service: The service as endpoints name it, such as ``ecr.api``.
+        subnets: Where the endpoint has its addresses.
+        group: The security group that says who reaches it.
+    """
+    return vpc.add_interface_endpoint(
+        construct_id,
+        service=ec2.InterfaceVpcEndpointAwsService(service),
+        subnets=subnets,
+        security_groups=[group],
+        # Otherwise the CDK adds a rule of its own, for the VPC's first range alone.
+        open=False,
+    )
+
+
+def keep_to_own_account(endpoint: ec2.InterfaceVpcEndpoint, service: str) -> None:
+    """Let only the account's own identities through, where data could leave with those of another account.
+
+    Without it a workload with foreign credentials could write what it read to a foreign queue, log group or registry,
+    without a way to the internet.
+    """
+    if service in _GUARDED:
+        endpoint.add_to_policy(
+            iam.PolicyStatement(
+                sid="OwnIdentities",
+                principals=[iam.AnyPrincipal()],
+                actions=["*"],
+                resources=["*"],
+                conditions={"StringEquals": {"aws:PrincipalAccount": cdk.Stack.of(endpoint).account}},
+            )
+        )
+
+
+def keep_s3_to_own_account(endpoint: ec2.GatewayVpcEndpoint) -> None:
+    """Let the account's own buckets through, and of AWS's the two kinds that the platform cannot do without.
+
+    Amazon Linux's repositories and those of Systems Manager's patches are not among them: nodes are replaced by newer
+    images, not patched.
+    """
+    stack = cdk.Stack.of(endpoint)
+    endpoint.add_to_policy(
+        iam.PolicyStatement(
+            sid="OwnBuckets",
+            principals=[iam.AnyPrincipal()],
+            actions=["s3:*"],
+            resources=["*"],
+            conditions={"StringEquals": {"aws:ResourceAccount": stack.account, "aws:PrincipalAccount": stack.account}},
+        )
+    )
+    # "Minimum Amazon S3 bucket permissions for Amazon ECR", Amazon ECR User Guide.
+    endpoint.add_to_policy(
+        iam.PolicyStatement(
+            sid="LayersOfImages",
+            principals=[iam.AnyPrincipal()],
+            actions=["s3:GetObject"],
+            resources=[f"arn:{stack.partition}:s3:::prod-{stack.region}-starport-layer-bucket/*"],
+        )
+    )
+    # Where Lambdas in the VPC answer CloudFormation. Without it a deploy waits for an hour and fails. The region stands
+    # in the bucket's name without its dashes (CloudFormation User Guide, "Set up VPC endpoints").
+    region = cdk.Fn.join("", cdk.Fn.split("-", stack.region))
+    endpoint.add_to_policy(
+        iam.PolicyStatement(
+            sid="AnswersToCloudFormation",
+            principals=[iam.AnyPrincipal()],
+            actions=["s3:PutObject"],
+            resources=[f"arn:{stack.partition}:s3:::cloudformation-custom-resource-response-{region}/*"],
+        )
+    )
