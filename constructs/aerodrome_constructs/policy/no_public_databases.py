@@ -22,6 +22,6 @@ def _check(stacks: Stacks) -> Iterator[Finding]:
 RULE = Rule(
     name="no-public-databases",
     asks="Every database says that it is not publicly accessible.",
-    mend="set publicly_accessible=False",
+    mend="set publicly_accessible=False on the instance",
     check=_check,
 )
