@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import signature
 from typing import Any, Literal, get_args
 
+from aerodrome_stacks.environment.connections import CONNECTION_RULES
 from aerodrome_stacks.environment.data import Backup, Retention
 from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.environment.model import Cluster, Network, Project
@@ -191,6 +192,7 @@ RULES: tuple[Callable[..., Iterator[Problem]], ...] = (
     pods_have_a_range_of_their_own,
     raw_data_of_every_domain_expires,
     backups_leave_the_region,
+    *CONNECTION_RULES,
     *RELIANCE_RULES,
 )
 
