@@ -9,6 +9,8 @@ EXTENSIONS = (
     "resources.ec2_describe",
     "resources.iam",
     "resources.s3",
+    "resources.s3_inventory",
+    "resources.backup",
     "resources.secretsmanager",
     "resources.eks",
     "resources.lambda_functions",

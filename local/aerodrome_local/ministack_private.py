@@ -15,6 +15,7 @@ from ministack import app
 from ministack.core.persistence import save_state
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import eventbridge, lambda_svc
+from ministack.services.backup import _vaults as backup_vaults
 from ministack.services.cloudformation import _stacks as all_stacks
 from ministack.services.cloudformation import custom_resource, stacks
 from ministack.services.cloudformation.provisioners import _REPLACING_PROPERTIES as REPLACING_PROPERTIES
@@ -44,6 +45,7 @@ __all__ = [
     "STACK_TAG_PROPERTY",
     "all_stacks",
     "asgi_app",
+    "backup_vaults",
     "check_version",
     "ec2_addresses",
     "ec2_flow_logs",
