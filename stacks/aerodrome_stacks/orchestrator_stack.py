@@ -11,7 +11,7 @@ from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.batch_stack import BatchPorts
 from aerodrome_stacks.chart_values import release
 from aerodrome_stacks.chart_values.flyte import AUTH_SECRET, PASSWORD_FILES, FlyteDatabase, FlyteInputs, flyte
-from aerodrome_stacks.chart_values.flyte_projects import team_namespaces
+from aerodrome_stacks.chart_values.flyte_projects import raw_output, team_namespaces
 from aerodrome_stacks.chart_values.secrets import SecretSource
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.database_stack import DatabasePorts
@@ -75,7 +75,16 @@ class OrchestratorStack(AerodromeStack):
             self,
             "Projects",
             HelmReleaseProps(
-                cluster=cluster.cluster, spec=release("aerodrome-projects"), values=team_namespaces(environment)
+                cluster=cluster.cluster,
+                spec=release("aerodrome-projects"),
+                values={
+                    **team_namespaces(environment),
+                    **raw_output(
+                        environment,
+                        raw_data_bucket=storage.raw_data.bucket_name,
+                        client_secret=(AUTH_SECRET, "client_secret"),
+                    ),
+                },
             ),
         )
         flyte_release = HelmRelease(

@@ -5,9 +5,13 @@ that it knows for a domain, but none for one project in one domain: those are ke
 (``flytectl update cluster-resource-attribute``). Hence:
 
 - A project's role is found by its name, which is made of project and domain.
+- Where a project's tasks write what they hand to each other is kept there, too: a job of our chart
+  (``charts/aerodrome-projects``) asks flyteadmin for it and puts what is missing.
 - The quota that flyteadmin makes is the domain's ceiling, the largest that any of its projects has. A team's own quota
   stands beside it, made by a chart of ours (``charts/aerodrome-projects``): of two quotas, the smaller one decides.
 """
+
+from pathlib import Path
 
 from aerodrome_constructs.helm import Value
 from aerodrome_stacks.chart_values.service_account import ROLE_ARN
@@ -17,6 +21,8 @@ from aerodrome_stacks.environment.model import Quota
 
 # Flyte's domains in the order in which the console shows them.
 _DOMAINS: tuple[Domain, ...] = ("development", "staging", "production")
+
+_RAW_OUTPUT_PROGRAM = Path(__file__).parent / "raw_output_handler" / "program.py"
 
 # Applied in the order of their names. flyteadmin replaces `{{ name }}`, with exactly one space on either side; Helm
 # leaves these texts alone.
@@ -111,6 +117,42 @@ def team_namespaces(environment: Environment) -> dict[str, Value]:
             for domain in _used_domains(environment)
         }
     }
+
+
+def raw_output(environment: Environment, *, raw_data_bucket: str, client_secret: tuple[str, str]) -> dict[str, Value]:
+    """Values of ``charts/aerodrome-projects``: where the tasks of each project and domain write.
+
+    flytepropeller appends ``/<two characters>/<execution>-<node>-<attempt>`` to a prefix, so that all that a project
+    writes in a domain lies below one path, at which its role ends.
+
+    Args:
+        environment: The environment.
+        raw_data_bucket: The bucket of what tasks hand to each other.
+        client_secret: The Kubernetes secret, and the key in it, with which the job signs on where there is sign-on.
+    """
+    secret, key = client_secret
+    oidc = environment.access.oidc
+    sign_on: dict[str, Value] = {} if oidc is None else {"clientId": oidc.client_id, "secret": secret, "key": key}
+    return {
+        "rawOutput": {
+            "program": _RAW_OUTPUT_PROGRAM.read_text(encoding="utf-8"),
+            "prefixes": [
+                {
+                    "project": project.name,
+                    "domain": domain,
+                    "prefix": f"s3://{raw_data_bucket}/{own_prefix(project.name, domain)}",
+                }
+                for project in environment.projects
+                for domain in project.domains
+            ],
+            **({"signOn": sign_on} if sign_on else {}),
+        }
+    }
+
+
+def own_prefix(project: str, domain: str) -> str:
+    """Where a project's own objects lie in a bucket that projects share, without a slash at the end."""
+    return f"{project}/{domain}"
 
 
 def task_limits(environment: Environment) -> dict[str, Value]:
