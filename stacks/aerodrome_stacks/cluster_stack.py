@@ -15,13 +15,15 @@ from aerodrome_constructs.cluster import (
     KubernetesClusterProps,
     NodeGroups,
     NodeGroupsProps,
+    PodNetwork,
 )
-from aerodrome_constructs.identity import ServiceAccountRole, ServiceAccountRoleProps
+from aerodrome_constructs.identity import ServiceAccount, ServiceAccountRole, ServiceAccountRoleProps
+from aerodrome_constructs.karpenter import InterruptionQueue, KarpenterNodes, KarpenterNodesProps
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.network_stack import NetworkPorts
 from aerodrome_stacks.retention import log_retention
-from aerodrome_stacks.service_accounts import EBS_CSI_DRIVER
+from aerodrome_stacks.service_accounts import EBS_CSI_DRIVER, VPC_CNI
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,17 +34,28 @@ class ClusterPorts:
         cluster: The cluster, for installing charts in it.
         name: The cluster's name.
         oidc_issuer: The issuer of service account tokens, without ``https://``, for roles that trust them.
-        node_role_arn: The role of the nodes.
+        security_group_id: What nodes carry, and what lets them, the control plane and pods talk to each other.
+        node_role_arn: The role of the nodes that Karpenter starts. Those of the managed groups have their own.
+        node_instance_profile: The name of the instance profile that carries that role.
+        interruption_queue_name: The queue from which Karpenter learns that a node is about to go.
+        interruption_queue_arn: The same queue's ARN.
     """
 
     cluster: eks.ICluster
     name: str
     oidc_issuer: str
+    security_group_id: str
     node_role_arn: str
+    node_instance_profile: str
+    interruption_queue_name: str
+    interruption_queue_arn: str
 
 
 class ClusterStack(AerodromeStack):
-    """An EKS cluster with on-demand nodes for the platform and spot nodes for work that may be interrupted."""
+    """An EKS cluster with on-demand nodes for the platform and spot nodes for work that may be interrupted.
+
+    Managed groups are the nodes that always run; what Karpenter needs to add the others is here, too.
+    """
 
     def __init__(
         self,
@@ -58,16 +71,17 @@ class ClusterStack(AerodromeStack):
             scope,
             construct_id,
             environment=environment,
-            description="EKS cluster, node groups, add-ons, OIDC provider and access entries",
+            description="EKS cluster, node groups, add-ons, OIDC provider, access entries, Karpenter's queue and roles",
             holds_data=True,
         )
         decisions = environment.cluster
+        release = KUBERNETES_RELEASES[decisions.kubernetes_version]
         kubernetes = KubernetesCluster(
             self,
             "Kubernetes",
             KubernetesClusterProps(
                 name=self.prefix,
-                release=KUBERNETES_RELEASES[decisions.kubernetes_version],
+                release=release,
                 vpc=network.vpc,
                 subnets=network.node_subnets,
                 secrets_key=secrets_key,
@@ -78,28 +92,59 @@ class ClusterStack(AerodromeStack):
                 viewers=decisions.viewers,
             ),
         )
-        nodes = NodeGroups(self, "Nodes", NodeGroupsProps(cluster=kubernetes.cluster, subnets=network.node_subnets))
+        self._oidc_issuer = kubernetes.oidc_issuer
+        security_group_id = kubernetes.cluster.cluster_security_group_id
+        nodes = NodeGroups(
+            self,
+            "Nodes",
+            NodeGroupsProps(
+                cluster=kubernetes.cluster, subnets=network.node_subnets, image_release=release.node_image_release
+            ),
+        )
         system = nodes.add_system(
             decisions.system_nodes.instance_types,
             min_size=decisions.system_nodes.min_size,
             max_size=decisions.system_nodes.max_size,
         )
         spot = [
-            nodes.add_spot(group.name, group.instance_types, max_size=group.max_size) for group in decisions.spot_nodes
+            nodes.add_spot(group.name, group.instance_types, min_size=group.min_size) for group in decisions.spot_nodes
         ]
-        disk_role = ServiceAccountRole(
+        add_ons = AddOns(
             self,
-            "EbsCsiDriverRole",
-            ServiceAccountRoleProps(service_account=EBS_CSI_DRIVER, oidc_issuer=kubernetes.oidc_issuer),
-        ).role
-        disk_role.add_managed_policy(
-            iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonEBSCSIDriverPolicy")
+            "AddOns",
+            AddOnsProps(
+                cluster=kubernetes.cluster,
+                versions=release.add_ons,
+                pod_networks={
+                    zone: PodNetwork(
+                        subnet_id=subnet.subnet_id,
+                        # The cluster's own first: with it, a pod is to the control plane what a node is.
+                        security_group_ids=[security_group_id, network.database_clients.security_group_id],
+                    )
+                    for zone, subnet in network.pod_subnets.items()
+                },
+                vpc_cni_role_arn=self._add_on_role("VpcCniRole", VPC_CNI, "AmazonEKS_CNI_Policy"),
+                ebs_csi_role_arn=self._add_on_role(
+                    "EbsCsiDriverRole", EBS_CSI_DRIVER, "service-role/AmazonEBSCSIDriverPolicy"
+                ),
+            ),
         )
-        add_ons = AddOns(self, "AddOns", AddOnsProps(cluster=kubernetes.cluster, ebs_csi_role_arn=disk_role.role_arn))
         add_ons.surround(system, *spot)
+        karpenter_nodes = KarpenterNodes(self, "KarpenterNodes", KarpenterNodesProps(cluster=kubernetes.cluster))
+        interruptions = InterruptionQueue(self, "Interruptions").queue
         self.ports = ClusterPorts(
             cluster=kubernetes.cluster,
             name=self.prefix,
             oidc_issuer=kubernetes.oidc_issuer,
-            node_role_arn=nodes.role.role_arn,
+            security_group_id=security_group_id,
+            node_role_arn=karpenter_nodes.role.role_arn,
+            node_instance_profile=karpenter_nodes.instance_profile_name,
+            interruption_queue_name=interruptions.queue_name,
+            interruption_queue_arn=interruptions.queue_arn,
         )
+
+    def _add_on_role(self, construct_id: str, service_account: ServiceAccount, policy: str) -> str:
+        props = ServiceAccountRoleProps(service_account=service_account, oidc_issuer=self._oidc_issuer)
+        role = ServiceAccountRole(self, construct_id, props).role
+        role.add_managed_policy(iam.ManagedPolicy.from_aws_managed_policy_name(policy))
+        return role.role_arn

@@ -181,6 +181,7 @@ class IdentityStack(AerodromeStack):
             account=self.account,
             cluster_name=self._cluster.name,
             node_role_arn=self._cluster.node_role_arn,
+            queue_arn=self._cluster.interruption_queue_arn,
         ):
             role.add_to_policy(statement)
         return service_accounts.KARPENTER, role

@@ -1,15 +1,27 @@
 """The EKS cluster, its nodes and its add-ons."""
 
-from aerodrome_constructs.cluster.add_ons import AddOns, AddOnsProps
+from aerodrome_constructs.cluster.add_ons import AddOns, AddOnsProps, PodNetwork
 from aerodrome_constructs.cluster.cluster import KubernetesCluster, KubernetesClusterProps
 from aerodrome_constructs.cluster.kubernetes_version import KUBERNETES_RELEASES, KubernetesRelease
 from aerodrome_constructs.cluster.node_groups import NodeGroups, NodeGroupsProps
-from aerodrome_constructs.cluster.scheduling import SPOT_LABEL, SPOT_TAINT, SYSTEM_LABEL, NodeLabel, NodeTaint
+from aerodrome_constructs.cluster.scheduling import (
+    GPU_LABEL,
+    GPU_TAINT,
+    INTERRUPTIBLE_LABEL,
+    INTERRUPTIBLE_TAINT,
+    ON_DEMAND_LABEL,
+    SYSTEM_LABEL,
+    NodeLabel,
+    NodeTaint,
+)
 
 __all__ = [
+    "GPU_LABEL",
+    "GPU_TAINT",
+    "INTERRUPTIBLE_LABEL",
+    "INTERRUPTIBLE_TAINT",
     "KUBERNETES_RELEASES",
-    "SPOT_LABEL",
-    "SPOT_TAINT",
+    "ON_DEMAND_LABEL",
     "SYSTEM_LABEL",
     "AddOns",
     "AddOnsProps",
@@ -20,4 +32,5 @@ __all__ = [
     "NodeGroupsProps",
     "NodeLabel",
     "NodeTaint",
+    "PodNetwork",
 ]

@@ -28,7 +28,8 @@ class KubernetesClusterProps:
         secrets_key: The key that encrypts Kubernetes secrets in etcd.
         log_key: The key that encrypts the control plane's logs. Its policy must let CloudWatch Logs of the region use
             it.
-        log_retention: How long the control plane's logs are kept, the record of who did what among them.
+        log_retention: How long the control plane's logs are kept, the record of who did what among them, and those of
+            the Lambda functions that install charts.
         public_endpoint_cidrs: Who may reach the API server from outside the VPC. Empty: nobody.
         administrators: ARNs of the IAM roles that may do everything in the cluster.
         viewers: ARNs of the IAM roles that may look at what is in namespaces, by AmazonEKSViewPolicy: not at secrets,
@@ -91,7 +92,7 @@ class KubernetesCluster(Construct):
             removal_policy=cdk.RemovalPolicy.RETAIN,
             output_config_command=False,
         )
-        _protect_from_deletion(cluster)
+        _complete(resource_of(cluster, eks.CfnCluster))
         self._keep_logs(cluster, props)
         # jsii's type stubs leave a member of the interface out of the class, so a type checker needs to be told.
         self.cluster = cast("eks.ICluster", cluster)
@@ -112,7 +113,14 @@ class KubernetesCluster(Construct):
             # Not when its creation is rolled back: its name would be taken at the next try.
             removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
-        resource_of(cluster, eks.CfnCluster).add_resource_dependency(resource_of(group, logs.CfnLogGroup))
+        ours = resource_of(group, logs.CfnLogGroup)
+        resource_of(cluster, eks.CfnCluster).add_resource_dependency(ours)
+        # The CDK's Lambda functions run helm and kubectl: what they log is part of who did what. It gives their groups
+        # two years and no key, and KubectlProviderOptions has no word for either.
+        for found in cluster.node.find_child("KubectlProvider").node.find_all():
+            if isinstance(found, logs.CfnLogGroup):
+                found.retention_in_days = ours.retention_in_days
+                found.kms_key_id = props.log_key.key_arn
 
     def _admit(self, kind: str, roles: Sequence[str], policy: eks.AccessPolicyArn) -> None:
         whole_cluster = eks.AccessScope(type=eks.AccessScopeType.CLUSTER)
@@ -128,9 +136,13 @@ class KubernetesCluster(Construct):
             )
 
 
-def _protect_from_deletion(cluster: eks.Cluster) -> None:
-    # eks_v2.ClusterProps has no such property in 2.275.0: https://github.com/aws/aws-cdk/issues/36474
-    resource_of(cluster, eks.CfnCluster).deletion_protection = True
+def _complete(cluster: eks.CfnCluster) -> None:
+    # eks_v2.ClusterProps has none of these in 2.275.0; of the first: https://github.com/aws/aws-cdk/issues/36474
+    cluster.deletion_protection = True
+    # At the end of its 14 months of standard support a version is upgraded, rather than billed sixfold.
+    cluster.upgrade_policy = eks.CfnCluster.UpgradePolicyProperty(support_type="STANDARD")
+    # When a zone fails, AWS (or somebody on call) moves the cluster's traffic away from it.
+    cluster.zonal_shift_config = eks.CfnCluster.ZonalShiftConfigProperty(enabled=True)
 
 
 def _endpoint_access(public_cidrs: Sequence[IPv4Network]) -> eks.EndpointAccess:

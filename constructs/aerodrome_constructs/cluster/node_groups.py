@@ -1,6 +1,5 @@
 """Managed node groups: on-demand ones for the platform itself, spot ones for work that may be interrupted."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,10 +8,22 @@ from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from aerodrome_constructs.cluster.scheduling import SPOT_LABEL, SPOT_TAINT, SYSTEM_LABEL
-from aerodrome_constructs.instances import hardened_launch_template
+from aerodrome_constructs.cluster.scheduling import (
+    GPU_LABEL,
+    GPU_TAINT,
+    INTERRUPTIBLE_LABEL,
+    INTERRUPTIBLE_TAINT,
+    SYSTEM_LABEL,
+    NodeTaint,
+)
+from aerodrome_constructs.instances import hardened_launch_template, has_nvidia_gpus
 
-_NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly")
+NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
+"""What a node may do: join its cluster and pull images. Its network is the VPC CNI's business, which has a role of its
+own."""
+
+# A third of a group at a time: with a node in each zone, an update leaves two zones standing.
+_UNAVAILABLE_PERCENT = 33
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +33,14 @@ class NodeGroupsProps:
     Attributes:
         cluster: The cluster that the nodes join.
         subnets: Where the nodes are.
+        image_release: The release of the EKS-optimized Amazon Linux 2023 images, such as ``1.36.4-20260923``. A newer
+            one is a change of this, and not whatever is newest on the day that a node starts.
         disk_gib: The size of each node's encrypted gp3 disk, in GiB. Images of ML frameworks take 5 to 15 GiB each.
     """
 
     cluster: eks.ICluster
     subnets: ec2.SubnetSelection
+    image_release: str
     disk_gib: int = 100
 
 
@@ -47,12 +61,18 @@ class NodeGroups(Construct):
             self,
             "NodeRole",
             assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
-            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(name) for name in _NODE_POLICIES],
+            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(name) for name in NODE_POLICIES],
         )
         self._launch_template = hardened_launch_template(self, "LaunchTemplate", disk_gib=props.disk_gib)
 
     def add_system(self, instance_types: Sequence[str], *, min_size: int, max_size: int) -> eks.Nodegroup:
-        """Add the on-demand group that the platform's own components run on."""
+        """Add the on-demand group that the platform's own components run on.
+
+        Args:
+            instance_types: Types of the same shape.
+            min_size: The nodes that are kept running. Nothing scales the group: Karpenter adds the others.
+            max_size: The most nodes, for somebody who sizes the group by hand.
+        """
         return self._add(
             self,
             "System",
@@ -63,25 +83,27 @@ class NodeGroups(Construct):
             labels=SYSTEM_LABEL.selector,
         )
 
-    def add_spot(self, name: str, instance_types: Sequence[str], *, max_size: int) -> eks.Nodegroup:
-        """Add a spot group that starts empty. Its taint keeps everything away that does not ask for it.
+    def add_spot(self, name: str, instance_types: Sequence[str], *, min_size: int = 0) -> eks.Nodegroup:
+        """Add a spot group. Its taints keep everything away that does not ask for it.
+
+        Nothing scales the group: it is what always runs, and Karpenter adds the other nodes. One that keeps none
+        running is there all the same, for a day without Karpenter on which somebody sizes it by hand.
 
         Args:
             name: The group's name. It is the ID, too: two names never make one ID.
             instance_types: Types of the same shape. EC2 takes the ones that are least likely to be interrupted.
-            max_size: The most nodes that it may have.
+            min_size: The nodes that are kept running. Default: none.
         """
+        gpus = has_nvidia_gpus(instance_types[0])
         return self._add(
             self._spot,
             name,
             instance_types,
             capacity_type=eks.CapacityType.SPOT,
-            min_size=0,
-            max_size=max_size,
-            labels=SPOT_LABEL.selector,
-            taints=[
-                eks.TaintSpec(key=SPOT_TAINT.key, value=SPOT_TAINT.value, effect=eks.TaintEffect[SPOT_TAINT.effect])
-            ],
+            min_size=min_size,
+            max_size=max(min_size, 1),  # EKS takes no group whose most is none
+            labels={**INTERRUPTIBLE_LABEL.selector, **(GPU_LABEL.selector if gpus else {})},
+            taints=[INTERRUPTIBLE_TAINT, GPU_TAINT] if gpus else [INTERRUPTIBLE_TAINT],
         )
 
     def _add(
@@ -94,7 +116,7 @@ class NodeGroups(Construct):
         min_size: int,
         max_size: int,
         labels: dict[str, str],
-        taints: Sequence[eks.TaintSpec] = (),
+        taints: Sequence[NodeTaint] = (),
     ) -> eks.Nodegroup:
         return eks.Nodegroup(
             scope,
@@ -107,12 +129,19 @@ class NodeGroups(Construct):
             max_size=max_size,
             desired_size=min_size,
             labels=labels,
-            taints=list(taints),
+            taints=[
+                eks.TaintSpec(key=taint.key, value=taint.value, effect=eks.TaintEffect[taint.effect])
+                for taint in taints
+            ],
+            release_version=self._props.image_release,
+            max_unavailable_percentage=_UNAVAILABLE_PERCENT,
             launch_template_spec=eks.LaunchTemplateSpec(
                 id=self._launch_template.launch_template_id or "", version=self._launch_template.latest_version_number
             ),
             node_role=self.role,
             subnets=self._props.subnets,
+            # A node whose pods a PodDisruptionBudget holds fails the update, rather than losing them.
+            force_update=False,
             enable_node_auto_repair=True,
         )
 
@@ -120,8 +149,7 @@ class NodeGroups(Construct):
 def _ami_type(instance_type: str) -> eks.NodegroupAmiType:
     # The CDK chooses by itself only for a group without a launch template. Images for GPUs bring NVIDIA's driver.
     graviton = ec2.InstanceType(instance_type).architecture == ec2.InstanceArchitecture.ARM_64
-    gpus = re.match("(?:gr?|p)[0-9]", instance_type) is not None
-    if gpus:
+    if has_nvidia_gpus(instance_type):
         images = eks.NodegroupAmiType.AL2023_X86_64_NVIDIA, eks.NodegroupAmiType.AL2023_ARM_64_NVIDIA
     else:
         images = eks.NodegroupAmiType.AL2023_X86_64_STANDARD, eks.NodegroupAmiType.AL2023_ARM_64_STANDARD

@@ -1,4 +1,8 @@
-"""The node labels and taints that say where a pod may run. Node groups set them, charts select and tolerate them."""
+"""The node labels and taints that say where a pod may run. Nodes get them, charts select and tolerate them.
+
+Managed node groups, Karpenter's node pools and Flyte's configuration all take them from here: a label that one of them
+spelt differently would leave pods Pending with nobody to blame.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -44,16 +48,32 @@ class NodeTaint:
     effect: Literal["NO_SCHEDULE", "PREFER_NO_SCHEDULE", "NO_EXECUTE"]
 
     @property
+    def manifest(self) -> dict[str, str]:
+        """The taint as Kubernetes writes it."""
+        return {"key": self.key, "value": self.value, "effect": _KUBERNETES_EFFECT[self.effect]}
+
+    @property
     def toleration(self) -> dict[str, str]:
         """The taint's counterpart in a pod's ``tolerations``."""
         return {"key": self.key, "operator": "Equal", "value": self.value, "effect": _KUBERNETES_EFFECT[self.effect]}
 
 
 SYSTEM_LABEL = NodeLabel("aerodrome.io/capacity", "system")
-"""The on-demand nodes of the platform's own components. They carry no taint: whatever names no place lands there."""
+"""The on-demand nodes of the platform's own components, and of tasks that cannot bear an interruption. They carry no
+taint: whatever names no place lands there."""
 
-SPOT_LABEL = NodeLabel("aerodrome.io/capacity", "spot")
-"""The spot nodes, which EC2 may take back with two minutes' notice."""
+INTERRUPTIBLE_LABEL = NodeLabel("aerodrome.io/capacity", "interruptible")
+"""The nodes of interruptible work: spot ones, which EC2 may take back with two minutes' notice, and the on-demand ones
+that stand in for them where spot has nothing to give."""
 
-SPOT_TAINT = NodeTaint("aerodrome.io/capacity", "spot", "NO_SCHEDULE")
-"""Keeps pods off the spot nodes unless they say that they can bear an interruption."""
+INTERRUPTIBLE_TAINT = NodeTaint("aerodrome.io/capacity", "interruptible", "NO_SCHEDULE")
+"""Keeps pods off those nodes unless they say that they can bear an interruption."""
+
+ON_DEMAND_LABEL = NodeLabel("aerodrome.io/capacity", "on-demand")
+"""On-demand nodes with GPUs: tasks that need GPUs and cannot bear an interruption run there, and nowhere else."""
+
+GPU_LABEL = NodeLabel("nvidia.com/gpu.present", "true")
+"""The nodes with NVIDIA GPUs. NVIDIA's device plugin runs where it finds this label (its chart's default affinity)."""
+
+GPU_TAINT = NodeTaint("nvidia.com/gpu", "present", "NO_SCHEDULE")
+"""Keeps pods that need no GPU off the nodes that have some, and cost tenfold."""

@@ -27,9 +27,16 @@ def external_secrets(*, role_arn: str) -> dict[str, Value]:
     return {"serviceAccount": {"annotations": role_annotation(role_arn)}}
 
 
-def karpenter(*, cluster_name: str, role_arn: str) -> dict[str, Value]:
+def karpenter(environment: Environment, *, cluster_name: str, role_arn: str, queue_name: str) -> dict[str, Value]:
     """Values of ``charts/karpenter``."""
+    private = environment.network.private
     return {
         "serviceAccount": {"annotations": role_annotation(role_arn)},
-        "settings": {"clusterName": cluster_name},
+        "settings": {
+            "clusterName": cluster_name,
+            "interruptionQueue": queue_name,
+            # Without a way out it leaves the APIs alone that have no endpoint in a VPC: prices, and IAM.
+            "isolatedVPC": private,
+            "enableZonalShift": not private,
+        },
     }

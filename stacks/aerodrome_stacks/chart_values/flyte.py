@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from aerodrome_constructs.cluster.scheduling import SPOT_LABEL, SPOT_TAINT
+from aerodrome_constructs.cluster.scheduling import GPU_TAINT, INTERRUPTIBLE_LABEL, INTERRUPTIBLE_TAINT
 from aerodrome_constructs.helm import Value
 from aerodrome_stacks.chart_values import flyte_projects
 from aerodrome_stacks.chart_values.front_door import host, load_balancer_annotations
@@ -92,7 +92,7 @@ def flyte(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
                 "plugins": {
                     # The plugin's default region is us-east-2, whatever the cluster's.
                     "aws": {"region": environment.region, "accountId": environment.account},
-                    "k8s": _interruptible_tasks(),
+                    "k8s": _scheduling(),
                 }
             },
             "remoteData": {"remoteData": {"region": environment.region}},
@@ -185,13 +185,15 @@ def _oidc_client_secret(environment: Environment) -> dict[str, Value]:
     }
 
 
-def _interruptible_tasks() -> dict[str, Value]:
+def _scheduling() -> dict[str, Value]:
     return {
-        "interruptible-tolerations": [dict(SPOT_TAINT.toleration)],
+        "interruptible-tolerations": [dict(INTERRUPTIBLE_TAINT.toleration)],
         "interruptible-node-selector-requirement": _requirement("In"),
         "non-interruptible-node-selector-requirement": _requirement("NotIn"),
+        # A task that asks for the resource tolerates its nodes.
+        "resource-tolerations": {GPU_TAINT.key: [dict(GPU_TAINT.toleration)]},
     }
 
 
 def _requirement(operator: str) -> dict[str, Value]:
-    return {"key": SPOT_LABEL.key, "operator": operator, "values": [SPOT_LABEL.value]}
+    return {"key": INTERRUPTIBLE_LABEL.key, "operator": operator, "values": [INTERRUPTIBLE_LABEL.value]}
