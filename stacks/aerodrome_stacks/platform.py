@@ -6,6 +6,7 @@ from aerodrome_stacks.addons_stack import AddonsStack
 from aerodrome_stacks.alerts_stack import AlertsStack
 from aerodrome_stacks.batch_stack import BatchStack
 from aerodrome_stacks.cluster_stack import ClusterStack
+from aerodrome_stacks.costs_stack import CostsStack
 from aerodrome_stacks.database_stack import DatabaseStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.identity_stack import IdentityStack
@@ -26,7 +27,8 @@ def build_platform(scope: Construct, environment: Environment) -> None:
     """
     # AWS: what stands without Kubernetes.
     keys = KeysStack(scope, "Keys", environment=environment).ports
-    AlertsStack(scope, "Alerts", environment=environment, alerts_key=keys.alerts)
+    alerts = AlertsStack(scope, "Alerts", environment=environment, alerts_key=keys.alerts).ports
+    CostsStack(scope, "Costs", environment=environment, alerts=alerts)
     network = NetworkStack(scope, "Network", environment=environment, log_key=keys.logs).ports
     storage = StorageStack(scope, "Storage", environment=environment, data_key=keys.data).ports
     database = DatabaseStack(scope, "Database", environment=environment, network=network, keys=keys).ports
