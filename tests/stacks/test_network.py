@@ -4,6 +4,7 @@ from ipaddress import IPv4Network
 import pytest
 
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.environment.addresses import zone_subnets
 from tests.templates import TemplateJson, only, properties, resources, text, with_id
 
 
@@ -28,6 +29,14 @@ def test_there_are_as_many_nat_gateways_as_decided(network: TemplateJson, enviro
 @pytest.mark.cdk_variants("prod")
 def test_in_prod_no_zone_takes_anothers_way_out(network: TemplateJson) -> None:
     assert len(resources(network, "AWS::EC2::NatGateway")) == 3
+
+
+@pytest.mark.parametrize(("kind", "key"), [("Nodes", "cidr"), ("Pod", "pod_cidr")])
+def test_a_zone_has_the_addresses_that_the_environment_is_checked_against(
+    network: TemplateJson, environment: Environment, kind: str, key: str
+) -> None:
+    subnets = [one["CidrBlock"] for name, one in properties(network, "AWS::EC2::Subnet").items() if kind in name]
+    assert sorted(map(IPv4Network, subnets)) == zone_subnets(getattr(environment.network, key))
 
 
 def test_pods_have_the_environments_second_range(network: TemplateJson, environment: Environment) -> None:

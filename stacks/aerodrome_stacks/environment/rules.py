@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import signature
 from typing import Any, Literal, get_args
 
+from aerodrome_stacks.environment.addresses import ADDRESS_RULES
 from aerodrome_stacks.environment.connections import CONNECTION_RULES
 from aerodrome_stacks.environment.data import Backup, Retention
 from aerodrome_stacks.environment.domain_types import Domain
@@ -190,6 +191,7 @@ RULES: tuple[Callable[..., Iterator[Problem]], ...] = (
     gpus_where_gpus_are,
     private_means_private,
     pods_have_a_range_of_their_own,
+    *ADDRESS_RULES,
     raw_data_of_every_domain_expires,
     backups_leave_the_region,
     *CONNECTION_RULES,
