@@ -9,6 +9,8 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from aerodrome_constructs.helm import HelmRelease, HelmReleaseProps
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import SECRET_ROTATION, STATEFUL_RETAINED
 from aerodrome_stacks import service_accounts
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.chart_values import release
@@ -65,6 +67,16 @@ class ObservabilityStack(AerodromeStack):
                 password_length=32,
                 exclude_punctuation=True,
             ),
+        )
+        acknowledge(
+            password,
+            SECRET_ROTATION,
+            reason="Grafana takes the password when it starts: a new one on a schedule would open nothing until then",
+        )
+        acknowledge(
+            password,
+            STATEFUL_RETAINED,
+            reason="nothing is encrypted with the password, and Grafana starts with any other as well",
         )
         secrets = namespace_secrets(
             self,

@@ -9,6 +9,8 @@ from constructs import Construct
 
 from aerodrome_constructs.escape_hatch import resource_of
 from aerodrome_constructs.instances import hardened_launch_template
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import MANAGED_POLICIES
 
 # Families, not single types: Batch picks the size that fits the waiting jobs, and EC2 has more spot pools to give from.
 _INSTANCE_CLASSES = (
@@ -70,6 +72,12 @@ class BatchCompute(Construct):
             managed_policies=[
                 iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonEC2ContainerServiceforEC2Role")
             ],
+        )
+        acknowledge(
+            self._instance_role,
+            MANAGED_POLICIES,
+            reason="the ECS agent needs what AWS lets it do in this policy, and AWS adds to it when the agent changes",
+            findings=["Policy::*/AmazonEC2ContainerServiceforEC2Role"],
         )
         self._launch_template = hardened_launch_template(self, "LaunchTemplate", disk_gib=props.disk_gib)
         self.spot = self._instances("Spot", props.spot_vcpus, spot=True)

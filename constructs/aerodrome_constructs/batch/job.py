@@ -11,6 +11,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import INLINE_POLICY
+
 # Batch takes 10 attempts at most. A spot instance that is taken back ends an attempt through no fault of the job.
 _ATTEMPTS = 5
 
@@ -73,4 +76,9 @@ class ContainerJob(Construct):
                 job_role=props.job_role,
                 logging=ecs.LogDriver.aws_logs(stream_prefix=props.name, log_group=props.log_group),
             ),
+        )
+        acknowledge(
+            self.definition.container.execution_role,
+            INLINE_POLICY,
+            reason="the policy, to write into the job's log, is this role's alone and goes with it",
         )

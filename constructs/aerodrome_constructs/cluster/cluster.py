@@ -12,6 +12,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from aerodrome_constructs.cluster.kubectl_provider import acknowledge_kubectl_provider
 from aerodrome_constructs.cluster.kubernetes_version import KubernetesRelease
 from aerodrome_constructs.escape_hatch import resource_of
 
@@ -94,6 +95,7 @@ class KubernetesCluster(Construct):
         )
         _complete(resource_of(cluster, eks.CfnCluster))
         self._keep_logs(cluster, props)
+        acknowledge_kubectl_provider(cluster)
         # jsii's type stubs leave a member of the interface out of the class, so a type checker needs to be told.
         self.cluster = cast("eks.ICluster", cluster)
         self._admit("Administrator", props.administrators, eks.AccessPolicyArn.AMAZON_EKS_CLUSTER_ADMIN_POLICY)

@@ -17,6 +17,8 @@ from aerodrome_constructs.network.endpoints import (
     keep_s3_to_own_account,
     keep_to_own_account,
 )
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import INLINE_POLICY, INTERNET_ROUTE
 
 _FOR_NODES = "Nodes"
 
@@ -72,6 +74,12 @@ class PlatformVpc(Construct):
         self._tag_for_load_balancers()
         self._keep_flow_logs()
         self._add_endpoints()
+        acknowledge(
+            self.vpc,
+            INTERNET_ROUTE,
+            reason="NAT gateways stand in the public subnets and need the route; nothing else stands there, and nothing gets a "
+            "public address by starting there",
+        )
         cdk.Validations.of(self).acknowledge(
             cdk.Acknowledgment(
                 id="CloudFormation-Validate::W3010",
@@ -159,6 +167,11 @@ class PlatformVpc(Construct):
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
         role = iam.Role(self, "FlowLogsRole", assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com"))
+        acknowledge(
+            role,
+            INLINE_POLICY,
+            reason="the policy, to write into the flow logs' group, is this role's alone and goes with it",
+        )
         self.vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role))
 
     def _add_endpoints(self) -> None:

@@ -67,3 +67,9 @@ DATABASE_PORT: Final = KnownRule(
     name="RDSNonDefaultPort", ids=("AwsSolutions-RDS11",), asks="Databases listen on another port than the usual one."
 )
 DATABASE_BACKUP_PLAN: Final = _in_packs("RDSInBackupPlan", "Databases are in a plan of AWS Backup of their own stack.")
+
+STATEFUL_RETAINED: Final = KnownRule(
+    name="stateful-resources-retained",
+    ids=("Aerodrome::stateful-resources-retained",),
+    asks="What holds data, keys or logs stays when its stack is deleted or its resource replaced.",
+)

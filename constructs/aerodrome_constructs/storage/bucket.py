@@ -11,6 +11,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from aerodrome_constructs.escape_hatch import resource_of
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import BUCKET_KMS, BUCKET_REPLICATION
 from aerodrome_constructs.storage.encryption import refuse_other_encryption
 from aerodrome_constructs.storage.lifecycle import lifecycle_rules
 
@@ -80,6 +82,12 @@ class PrivateBucket(Construct):
             server_access_logs_prefix=f"{construct_id}/",
             versioned=True,
         )
+        acknowledge(
+            self.bucket,
+            BUCKET_REPLICATION,
+            reason="S3 keeps objects in three zones, and versions bring back what is overwritten or deleted; nothing is "
+            "promised here to outlive the region",
+        )
         refuse_other_encryption(self.bucket, props.key)
         _send_events(self.bucket)
         _take_inventory(self.bucket, construct_id, props.access_logs)
@@ -125,6 +133,17 @@ class AccessLogBucket(Construct):
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             removal_policy=cdk.RemovalPolicy.RETAIN,
             versioned=True,
+        )
+        acknowledge(
+            self.bucket,
+            BUCKET_KMS,
+            reason="S3 delivers no access logs to a bucket whose default is a customer-managed key",
+        )
+        acknowledge(
+            self.bucket,
+            BUCKET_REPLICATION,
+            reason="S3 keeps the logs in three zones, and versions bring back what is deleted; they end after their "
+            "retention, and nothing here is promised to outlive the region",
         )
 
 
