@@ -3,11 +3,13 @@
 from constructs import Construct
 
 from aerodrome_stacks.addons_stack import AddonsStack
+from aerodrome_stacks.alarms_stack import AlarmsStack
 from aerodrome_stacks.alerts_stack import AlertsStack
 from aerodrome_stacks.batch_stack import BatchStack
 from aerodrome_stacks.cluster_stack import ClusterStack
 from aerodrome_stacks.costs_stack import CostsStack
 from aerodrome_stacks.database_stack import DatabaseStack
+from aerodrome_stacks.emergency_stack import EmergencyStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.identity_stack import IdentityStack
 from aerodrome_stacks.keys_stack import KeysStack
@@ -28,6 +30,7 @@ def build_platform(scope: Construct, environment: Environment) -> None:
     # AWS: what stands without Kubernetes.
     keys = KeysStack(scope, "Keys", environment=environment).ports
     alerts = AlertsStack(scope, "Alerts", environment=environment, alerts_key=keys.alerts).ports
+    AlarmsStack(scope, "Alarms", environment=environment, alerts=alerts)
     CostsStack(scope, "Costs", environment=environment, alerts=alerts)
     network = NetworkStack(scope, "Network", environment=environment, log_key=keys.logs).ports
     storage = StorageStack(scope, "Storage", environment=environment, data_key=keys.data).ports
@@ -39,6 +42,8 @@ def build_platform(scope: Construct, environment: Environment) -> None:
     identity = IdentityStack(
         scope, "Identity", environment=environment, cluster=cluster, storage=storage, secrets_key=keys.secrets
     ).ports
+    if environment.access.break_glass:
+        EmergencyStack(scope, "Emergency", environment=environment, cluster=cluster, alerts=alerts)
     # Kubernetes: what is installed in the cluster, the controllers that the others need first.
     addons = AddonsStack(scope, "Addons", environment=environment, cluster=cluster, identity=identity, network=network)
     observability = ObservabilityStack(

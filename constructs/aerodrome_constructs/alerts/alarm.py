@@ -1,0 +1,92 @@
+"""An alarm that says what to do."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+_RUNBOOK = re.compile(r"runbooks/[a-z0-9]+(-[a-z0-9]+)*\.md")
+
+Comparison = Literal[
+    "GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"
+]
+"""How CloudWatch compares a metric with its threshold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricAlarmProps:
+    """What an alarm needs to know.
+
+    Attributes:
+        name: The alarm's name, which is the subject of the mail.
+        meaning: What is wrong when it fires, in a sentence for whoever is woken by it.
+        runbook: The page that says what to do, from the root of this repository: ``runbooks/<slug>.md``.
+        namespace: The metric's namespace, such as ``AWS/RDS``.
+        metric_name: The metric's name.
+        dimensions: Which of the metrics of that name, by the name of the dimension.
+        statistic: What becomes of the values of a period, such as ``Average``.
+        period: How long a period is.
+        periods: How many periods in a row must compare so.
+        comparison: How the statistic is compared with the threshold.
+        threshold: What it is compared with, in the metric's unit.
+        topic: Who is told.
+        tell_when_over: Whether they are told, too, when it is over.
+    """
+
+    name: str
+    meaning: str
+    runbook: str
+    namespace: str
+    metric_name: str
+    dimensions: Mapping[str, str]
+    statistic: str
+    period: timedelta
+    periods: int
+    comparison: Comparison
+    threshold: float
+    topic: sns.ITopic
+    tell_when_over: bool = True
+
+
+class MetricAlarm(Construct):
+    """An alarm on a metric. It names the page that says what to do: one without a runbook cannot be built.
+
+    Periods without data neither fire it nor end it: an alarm on what is not there yet stays quiet.
+
+    Raises:
+        ValueError: The runbook is not a page of ``runbooks/``.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, props: MetricAlarmProps) -> None:
+        super().__init__(scope, construct_id)
+        if not _RUNBOOK.fullmatch(props.runbook):
+            raise ValueError(
+                f"the runbook of the alarm {props.name} is {props.runbook!r}; an alarm names the page that says what "
+                "to do, as runbooks/<slug>.md, with lower-case letters, digits and hyphens: write the page"
+            )
+        topic = props.topic.topic_arn
+        cloudwatch.CfnAlarm(
+            self,
+            "Resource",
+            alarm_name=props.name,
+            alarm_description=f"{props.meaning} What to do: {props.runbook}",
+            namespace=props.namespace,
+            metric_name=props.metric_name,
+            dimensions=[
+                cloudwatch.CfnAlarm.DimensionProperty(name=name, value=value)
+                for name, value in props.dimensions.items()
+            ],
+            statistic=props.statistic,
+            period=int(props.period.total_seconds()),
+            evaluation_periods=props.periods,
+            comparison_operator=props.comparison,
+            threshold=props.threshold,
+            treat_missing_data="missing",
+            alarm_actions=[topic],
+            ok_actions=[topic] if props.tell_when_over else None,
+        )

@@ -1,0 +1,186 @@
+"""What somebody may do who has broken the glass: look at everything but data, act on one environment, hide nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aws_cdk import aws_iam as iam
+
+from aerodrome_constructs.identity import allow
+
+# To find out what is wrong. What is in objects and secrets is not among it: `s3:GetObject` and
+# `secretsmanager:GetSecretValue` are not here, nor is `kms:Decrypt`.
+_LOOK = (
+    "autoscaling:Describe*",
+    "backup:Describe*",
+    "backup:List*",
+    "batch:Describe*",
+    "batch:List*",
+    "cloudformation:Describe*",
+    "cloudformation:GetTemplate*",
+    "cloudformation:List*",
+    "cloudtrail:Describe*",
+    "cloudtrail:GetTrailStatus",
+    "cloudwatch:Describe*",
+    "cloudwatch:Get*",
+    "cloudwatch:List*",
+    "ec2:Describe*",
+    "ec2:GetConsoleOutput",
+    "ecr:Describe*",
+    "ecr:ListImages",
+    "ecs:Describe*",
+    "ecs:List*",
+    "eks:Describe*",
+    "eks:List*",
+    "elasticloadbalancing:Describe*",
+    "events:Describe*",
+    "events:List*",
+    "iam:GetPolicy*",
+    "iam:GetRole*",
+    "iam:List*",
+    "kms:Describe*",
+    "kms:GetKeyPolicy",
+    "kms:List*",
+    "lambda:GetFunctionConfiguration",
+    "lambda:List*",
+    "logs:Describe*",
+    "logs:GetQueryResults",
+    "rds:Describe*",
+    "s3:GetBucket*",
+    "s3:GetLifecycleConfiguration",
+    "s3:ListAllMyBuckets",
+    "secretsmanager:DescribeSecret",
+    "secretsmanager:ListSecrets",
+    "servicequotas:Get*",
+    "servicequotas:List*",
+    "sns:Get*",
+    "sns:List*",
+    "sqs:GetQueueAttributes",
+    "sqs:ListQueues",
+    "tag:GetResources",
+)
+
+# To mend it. Each of these looks at the tags of what it is done to, and is granted for the environment's alone.
+_ACT = (
+    "batch:CancelJob",
+    "batch:TerminateJob",
+    "batch:UpdateComputeEnvironment",
+    "batch:UpdateJobQueue",
+    "ec2:RebootInstances",
+    "ec2:StartInstances",
+    "ec2:StopInstances",
+    "ec2:TerminateInstances",
+    "ecs:StopTask",
+    "eks:UpdateAddon",
+    "eks:UpdateNodegroupConfig",
+    "rds:CreateDBSnapshot",
+    "rds:ModifyDBInstance",
+    "rds:RebootDBInstance",
+    "secretsmanager:CancelRotateSecret",
+    "secretsmanager:RotateSecret",
+)
+
+# A stack's next operation runs with the role of the last one, which may do everything: what brings a template of its
+# own, such as UpdateStack, is not here.
+_STACKS = ("cloudformation:CancelUpdateStack", "cloudformation:ContinueUpdateRollback", "cloudformation:RollbackStack")
+
+# What nobody does who is watched: rights for themselves or others, another role, blinding those who watch, moving
+# things into the reach of the role by their tags, and destroying what cannot be made again. It is not allowed anywhere
+# above; denied, it stays so when somebody attaches another policy.
+_NEVER = (
+    "account:*",
+    "backup:Delete*",
+    "backup:PutBackupVault*",
+    "batch:TagResource",
+    "cloudtrail:Delete*",
+    "cloudtrail:Put*",
+    "cloudtrail:StopLogging",
+    "cloudtrail:UpdateTrail",
+    "cloudwatch:Delete*",
+    "cloudwatch:DisableAlarmActions",
+    "cloudwatch:PutMetricAlarm",
+    "cloudwatch:SetAlarmState",
+    "ec2:CreateTags",
+    "ec2:DeleteTags",
+    "eks:*AccessEntry",
+    "eks:*AccessPolicy",
+    "eks:DeleteCluster",
+    "eks:TagResource",
+    "events:Delete*",
+    "events:Disable*",
+    "events:Put*",
+    "events:Remove*",
+    "iam:Add*",
+    "iam:Attach*",
+    "iam:Create*",
+    "iam:Delete*",
+    "iam:Detach*",
+    "iam:PassRole",
+    "iam:Put*",
+    "iam:Remove*",
+    "iam:Set*",
+    "iam:Tag*",
+    "iam:Untag*",
+    "iam:Update*",
+    "kms:CancelKeyDeletion",
+    "kms:CreateGrant",
+    "kms:DisableKey",
+    "kms:PutKeyPolicy",
+    "kms:ScheduleKeyDeletion",
+    "logs:Delete*",
+    "organizations:*",
+    "rds:AddTagsToResource",
+    "rds:Delete*",
+    "s3:Delete*",
+    "s3:PutBucket*",
+    "s3:PutEncryptionConfiguration",
+    "s3:PutLifecycleConfiguration",
+    "secretsmanager:Delete*",
+    "secretsmanager:PutResourcePolicy",
+    "secretsmanager:TagResource",
+    "sns:Delete*",
+    "sns:SetTopicAttributes",
+    "sns:Unsubscribe",
+    "sts:AssumeRole",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How far the rights go.
+
+    Attributes:
+        partition: The partition of AWS, such as ``aws``.
+        account: The account.
+        region: The region.
+        prefix: How the names of the environment's stacks begin, such as ``aerodrome-prod``.
+        tag: Key and value of the tag that the environment's resources carry.
+    """
+
+    partition: str
+    account: str
+    region: str
+    prefix: str
+    tag: tuple[str, str]
+
+
+def emergency_statements(reach: Reach) -> Sequence[iam.PolicyStatement]:
+    """The statements of the role's policy.
+
+    Args:
+        reach: How far they go.
+    """
+    place = f"{reach.region}:{reach.account}"
+    key, value = reach.tag
+    here = {"aws:RequestedRegion": reach.region}
+    return (
+        allow(_LOOK),
+        # These two know no resource.
+        allow(["cloudtrail:LookupEvents", "logs:StopQuery"], conditions={"StringEquals": here}),
+        allow(
+            ["logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"],
+            [f"arn:{reach.partition}:logs:{place}:log-group:*"],
+        ),
+        allow(_ACT, conditions={"StringEquals": {f"aws:ResourceTag/{key}": value, **here}}),
+        allow(_STACKS, [f"arn:{reach.partition}:cloudformation:{place}:stack/{reach.prefix}-*"]),
+        iam.PolicyStatement(sid="Never", effect=iam.Effect.DENY, actions=list(_NEVER), resources=["*"]),
+    )

@@ -1,0 +1,84 @@
+"""A role that is taken in an emergency, by name, for an hour."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from aerodrome_constructs.emergency.rights import Reach, emergency_statements
+from aerodrome_constructs.escape_hatch import resource_of
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import WILDCARDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakGlassRoleProps:
+    """What the role needs to know.
+
+    Attributes:
+        name: Its name: chosen, so that it can be written down where it is looked for at night.
+        trusted: ARNs of the roles that may take it.
+        reach: How far its rights go.
+    """
+
+    name: str
+    trusted: Sequence[str]
+    reach: Reach
+
+
+class BreakGlassRole(Construct):
+    """A role that looks at everything but data, acts on one environment, and cannot hide that it did.
+
+    Who takes it must say who they are (a source identity, which stays in CloudTrail on everything that the session
+    does) and must ask the environment's region, as CloudTrail tells of it only there. A condition on MFA would keep
+    everybody out: a session that takes another role, as each does that comes by single sign-on, has no such key
+    (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html). MFA belongs to the
+    sign-on of the trusted roles. Such a session also ends after an hour, whatever a role allows
+    (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining).
+
+    Attributes:
+        role: The role.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, props: BreakGlassRoleProps) -> None:
+        super().__init__(scope, construct_id)
+        self.role = iam.Role(
+            self,
+            "Resource",
+            role_name=props.name,
+            description="Taken in an emergency. Every use raises an alarm",
+            max_session_duration=cdk.Duration.hours(1),
+            # The L2 wants a principal; the document that counts is the one below.
+            assumed_by=iam.AccountRootPrincipal(),
+        )
+        resource_of(self.role, iam.CfnRole).assume_role_policy_document = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Sid": "InAnEmergency",
+                    "Effect": "Allow",
+                    "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
+                    "Principal": {"AWS": list(props.trusted)},
+                    "Condition": {
+                        # Any, but there must be one.
+                        "StringLike": {"sts:SourceIdentity": "*"},
+                        "StringEquals": {"aws:RequestedRegion": props.reach.region},
+                    },
+                }
+            ],
+        }
+        iam.ManagedPolicy(
+            self,
+            "Rights",
+            roles=[self.role],
+            document=iam.PolicyDocument(statements=[*emergency_statements(props.reach)]),
+        )
+        acknowledge(
+            self,
+            WILDCARDS,
+            reason="looks at everything that is no data, as nobody knows before what is broken; what acts is bound to "
+            "the environment's tag, stacks or log groups, and the stars that deny are meant to",
+            findings=["Action::*", "Resource::*"],
+        )
