@@ -7,6 +7,7 @@ from aerodrome_local.runtime import Runtime
 EXTENSIONS = (
     "resources.ec2",
     "resources.ec2_describe",
+    "resources.ec2_vpc_ranges",
     "resources.iam",
     "resources.s3",
     "resources.s3_inventory",

@@ -27,6 +27,7 @@ from ministack.services.ec2 import _addresses as ec2_addresses
 from ministack.services.ec2 import _flow_logs as ec2_flow_logs
 from ministack.services.ec2 import _nat_gateways as ec2_nat_gateways
 from ministack.services.ec2 import _vpc_endpoints as ec2_vpc_endpoints
+from ministack.services.ec2 import _vpcs as ec2_vpcs
 from ministack.services.eks import _clusters as eks_clusters
 from ministack.services.eks import _nodegroups as eks_nodegroups
 from ministack.services.eks import _pod_identity_associations as eks_pod_identities
@@ -51,6 +52,7 @@ __all__ = [
     "ec2_flow_logs",
     "ec2_nat_gateways",
     "ec2_vpc_endpoints",
+    "ec2_vpcs",
     "eks_clusters",
     "eks_nodegroups",
     "eks_pod_identities",

@@ -1,5 +1,6 @@
-"""What MiniStack keeps of NAT gateways, flow logs and endpoints, and leaves out of its Describe answers."""
+"""What is kept of NAT gateways, flow logs, endpoints and VPCs, and MiniStack leaves out of its Describe answers."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -10,13 +11,18 @@ from aerodrome_local.ministack_private import (
     ec2_flow_logs,
     ec2_nat_gateways,
     ec2_vpc_endpoints,
+    ec2_vpcs,
 )
 from aerodrome_local.resources.conversion import boolean
+from aerodrome_local.resources.ec2_vpc_ranges import SECOND_RANGES
 from aerodrome_local.runtime import Response, Runtime
 
-Fields = dict[str, str | list[dict[str, str]]]
+Members = Mapping[str, "str | Members"]
+Fields = dict[str, str | list[Members]]
 
 _NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
+# What an endpoint has that was given none.
+_EVERYTHING = {"Statement": [{"Action": "*", "Effect": "Allow", "Principal": "*", "Resource": "*"}]}
 
 
 def install(_runtime: Runtime) -> None:
@@ -26,6 +32,7 @@ def install(_runtime: Runtime) -> None:
     _complete("DescribeNatGateways", "natGatewaySet", "natGatewayId", ec2_nat_gateways, _nat_gateway)
     _complete("DescribeFlowLogs", "flowLogSet", "flowLogId", ec2_flow_logs, _flow_log)
     _complete("DescribeVpcEndpoints", "vpcEndpointSet", "vpcEndpointId", ec2_vpc_endpoints, _vpc_endpoint)
+    _complete("DescribeVpcs", "vpcSet", "vpcId", ec2_vpcs, _vpc)
 
 
 def _nat_gateway(record: Mapping[str, Any]) -> Fields:
@@ -41,9 +48,27 @@ def _flow_log(record: Mapping[str, Any]) -> Fields:
 
 
 def _vpc_endpoint(record: Mapping[str, Any]) -> Fields:
-    groups = [{"groupId": group} for group in record.get("SecurityGroupIds", [])]
+    groups: list[Members] = [{"groupId": group} for group in record.get("SecurityGroupIds", [])]
     private_dns = boolean(record.get("PrivateDnsEnabled", False))
-    return {"groupSet": groups, "privateDnsEnabled": "true" if private_dns else "false"}
+    policy = record.get("PolicyDocument") or _EVERYTHING
+    return {
+        "groupSet": groups,
+        "privateDnsEnabled": "true" if private_dns else "false",
+        "policyDocument": policy if isinstance(policy, str) else json.dumps(policy),
+    }
+
+
+def _vpc(record: Mapping[str, Any]) -> Fields:
+    second = record.get(SECOND_RANGES)
+    if not second:
+        return {}
+    first = {f"vpc-cidr-assoc-{record['VpcId'].removeprefix('vpc-')}": record["CidrBlock"]}
+    return {
+        "cidrBlockAssociationSet": [
+            {"associationId": association, "cidrBlock": cidr, "cidrBlockState": {"state": "associated"}}
+            for association, cidr in (first | second).items()
+        ]
+    }
 
 
 def _complete(
@@ -69,7 +94,7 @@ def _complete(
     EC2_ACTIONS[action] = describe_completely
 
 
-def _set(item: ET.Element, name: str, value: str | list[dict[str, str]]) -> None:
+def _set(item: ET.Element, name: str, value: str | list[Members]) -> None:
     present = item.find(f"{{*}}{name}")
     if present is not None:
         item.remove(present)
@@ -78,6 +103,13 @@ def _set(item: ET.Element, name: str, value: str | list[dict[str, str]]) -> None
         element.text = value
         return
     for members in value:
-        entry = ET.SubElement(element, f"{{{_NAMESPACE}}}item")
-        for member, text in members.items():
-            ET.SubElement(entry, f"{{{_NAMESPACE}}}{member}").text = text
+        _fill(ET.SubElement(element, f"{{{_NAMESPACE}}}item"), members)
+
+
+def _fill(entry: ET.Element, members: Members) -> None:
+    for name, value in members.items():
+        element = ET.SubElement(entry, f"{{{_NAMESPACE}}}{name}")
+        if isinstance(value, str):
+            element.text = value
+        else:
+            _fill(element, value)

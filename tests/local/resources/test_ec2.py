@@ -1,10 +1,12 @@
 """Amazon EC2: networks, gateways, rules, launch templates."""
 
+import json
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from aerodrome_local.cloudformation import DeployError
 from aerodrome_local.testing import EmbeddedAws, Stack, Template
 
 VPC: Template = {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.9.0.0/16", "EnableDnsHostnames": True}}
@@ -45,6 +47,43 @@ def test_vpc_and_subnet(embedded_aws: EmbeddedAws, stack: Stack) -> None:
         ec2.describe_vpcs(VpcIds=[outputs["Vpc"]])
     with pytest.raises(ClientError, match=r"InvalidSubnetID\.NotFound"):
         ec2.describe_subnets(SubnetIds=[outputs["Subnet"]])
+
+
+def test_second_range_of_a_vpc(embedded_aws: EmbeddedAws, stack: Stack) -> None:
+    ec2 = embedded_aws.client("ec2")
+    subnet = {
+        "Type": "AWS::EC2::Subnet",
+        "DependsOn": "Range",
+        "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "100.64.0.0/18", "AvailabilityZone": "us-east-1a"},
+    }
+
+    def range_of(cidr: str) -> Template:
+        return {"Type": "AWS::EC2::VPCCidrBlock", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": cidr}}
+
+    def found() -> dict[str, str]:
+        (vpc,) = ec2.describe_vpcs(VpcIds=[stack.physical_id("Vpc")])["Vpcs"]
+        assert {one["CidrBlockState"]["State"] for one in vpc["CidrBlockAssociationSet"]} == {"associated"}
+        return {one["CidrBlock"]: one["AssociationId"] for one in vpc["CidrBlockAssociationSet"]}
+
+    resources = {"Vpc": VPC, "Range": range_of("100.64.0.0/16"), "Subnet": subnet}
+    outputs = stack.deploy(resources, {"Ref": {"Ref": "Range"}, "Id": {"Fn::GetAtt": ["Range", "Id"]}})
+    assert list(found()) == ["10.9.0.0/16", "100.64.0.0/16"]
+    assert found()["100.64.0.0/16"] == outputs["Ref"] == outputs["Id"]
+    assert ec2.describe_subnets(SubnetIds=[stack.physical_id("Subnet")])["Subnets"][0]["CidrBlock"] == "100.64.0.0/18"
+
+    stack.deploy({"Vpc": VPC, "Range": range_of("100.65.0.0/16")})
+    assert list(found()) == ["10.9.0.0/16", "100.65.0.0/16"]
+    stack.deploy({"Vpc": VPC})
+    assert list(found()) == ["10.9.0.0/16"]
+    with pytest.raises(ClientError, match=r"InvalidVpcCidrBlockAssociationID\.NotFound"):
+        ec2.disassociate_vpc_cidr_block(AssociationId=outputs["Id"])
+
+
+def test_a_subnet_lies_in_a_range_of_its_vpc(stack: Stack) -> None:
+    stack.deploy({"Vpc": VPC})
+    outside = {**SUBNET, "Properties": {**SUBNET["Properties"], "CidrBlock": "100.64.0.0/18"}}
+    with pytest.raises(DeployError, match=r"InvalidSubnet\.Range: the VPC has 10\.9\.0\.0/16"):
+        stack.deploy({"Vpc": VPC, "Subnet": outside})
 
 
 def test_internet_and_nat_gateway(embedded_aws: EmbeddedAws, stack: Stack) -> None:
@@ -225,8 +264,13 @@ def test_security_group_rules(embedded_aws: EmbeddedAws, stack: Stack) -> None:
 @pytest.mark.parametrize("kind", ["Gateway", "Interface"])
 def test_vpc_endpoint(embedded_aws: EmbeddedAws, stack: Stack, kind: str) -> None:
     ec2 = embedded_aws.client("ec2")
+    policy = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}]}
     kinds: dict[str, Template] = {
-        "Gateway": {"ServiceName": "com.amazonaws.us-east-1.s3", "RouteTableIds": [{"Ref": "Table"}]},
+        "Gateway": {
+            "ServiceName": "com.amazonaws.us-east-1.s3",
+            "RouteTableIds": [{"Ref": "Table"}],
+            "PolicyDocument": policy,
+        },
         "Interface": {
             "ServiceName": "com.amazonaws.us-east-1.sts",
             "SubnetIds": [{"Ref": "Subnet"}],
@@ -253,10 +297,13 @@ def test_vpc_endpoint(embedded_aws: EmbeddedAws, stack: Stack, kind: str) -> Non
     assert (found()["VpcEndpointType"], found()["ServiceName"]) == (kind, specific["ServiceName"])
     if kind == "Gateway":
         assert found()["RouteTableIds"] == [stack.physical_id("Table")]
+        assert json.loads(found()["PolicyDocument"]) == policy
     else:
         assert found()["SubnetIds"] == [stack.physical_id("Subnet")]
         assert found()["PrivateDnsEnabled"] is True
         assert len(found()["Groups"]) == 1
+        # An endpoint without a policy of its own lets everything through.
+        assert json.loads(found()["PolicyDocument"])["Statement"][0]["Resource"] == "*"
 
     tagged = {**endpoint, "Properties": {**endpoint["Properties"], "Tags": [{"Key": "team", "Value": "ml"}]}}
     stack.deploy({**resources, "Endpoint": tagged})
