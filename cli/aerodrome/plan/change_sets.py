@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -43,17 +43,19 @@ class ChangeSet:
 
 
 class Deployed:
-    """The stacks that an account and region have.
+    """The stacks that an account has.
 
     Args:
-        environment: Whose account and region.
+        environment: Whose account.
+        regions: The regions to look in.
 
     Raises:
         PlanError: AWS does not answer, or the credentials are those of another account.
     """
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, regions: Iterable[str]) -> None:
         self._environment = environment
+        self._stacks: dict[tuple[str, str], StackTypeDef] = {}
         with self._answers():
             self._session = boto3.session.Session(region_name=environment.region)
             account = self._session.client("sts").get_caller_identity()["Account"]
@@ -62,40 +64,42 @@ class Deployed:
                     f"--live: the credentials are those of account {account}, and {environment.name} is in "
                     f"{environment.account}; log in there, for example with AWS_PROFILE"
                 )
-            self._client: CloudFormationClient = self._session.client("cloudformation")
-            pages = self._client.get_paginator("describe_stacks").paginate()
-            self._stacks: Mapping[str, StackTypeDef] = {
-                stack["StackName"]: stack
-                for page in pages
-                for stack in page["Stacks"]
-                if stack["StackStatus"] not in _EMPTY
+            self._clients: Mapping[str, CloudFormationClient] = {
+                region: self._session.client("cloudformation", region_name=region) for region in regions
             }
+            for region, client in self._clients.items():
+                for page in client.get_paginator("describe_stacks").paginate():
+                    for stack in page["Stacks"]:
+                        if stack["StackStatus"] not in _EMPTY:
+                            self._stacks[region, stack["StackName"]] = stack
 
-    def names(self) -> list[str]:
-        """The names of the stacks, sorted."""
+    def present(self) -> list[tuple[str, str]]:
+        """The region and name of each stack, sorted."""
         return sorted(self._stacks)
 
-    def template(self, name: str, stack: str = "") -> StackTemplate | None:
+    def template(self, key: tuple[str, str], stack: str = "") -> StackTemplate | None:
         """A stack as it is deployed, or None.
 
         Args:
-            name: Its name.
+            key: Its region and name.
             stack: Its construct path. Empty: what its template says.
 
         Raises:
             PlanError: AWS does not answer.
         """
-        if name not in self._stacks:
+        if key not in self._stacks:
             return None
+        region, name = key
         with self._answers():
-            body = _parsed(self._client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"])
+            answer = self._clients[region].get_template(StackName=name, TemplateStage="Original")
+        body = _parsed(answer["TemplateBody"])
         return StackTemplate(
             stack=stack or _construct_path(body) or name,
             name=name,
-            region=self._environment.region,
+            region=region,
             account=self._environment.account,
             body=body,
-            protected=self._stacks[name].get("EnableTerminationProtection", False),
+            protected=self._stacks[key].get("EnableTerminationProtection", False),
         )
 
     def change_set(self, after: StackTemplate) -> ChangeSet:
@@ -108,9 +112,10 @@ class Deployed:
             PlanError: AWS does not answer.
         """
         name = f"aerodrome-plan-{uuid.uuid4().hex}"
+        client = self._clients[after.region]
         with self._answers(), self._template_argument(after, name) as template:
             try:
-                self._client.create_change_set(
+                client.create_change_set(
                     StackName=after.name,
                     ChangeSetName=name,
                     ChangeSetType="UPDATE",
@@ -125,25 +130,12 @@ class Deployed:
                     raise
                 return ChangeSet(changes={}, refusal=error.response["Error"]["Message"])
             try:
-                return self._described(after.name, name)
+                return _described(client, after.name, name)
             finally:
-                self._client.delete_change_set(StackName=after.name, ChangeSetName=name)
-
-    def _described(self, stack_name: str, name: str) -> ChangeSet:
-        waiter = self._client.get_waiter("change_set_create_complete")
-        try:
-            waiter.wait(StackName=stack_name, ChangeSetName=name, WaiterConfig={"Delay": _DELAY, "MaxAttempts": _LOOKS})
-        except WaiterError as error:
-            reason = str(error.last_response.get("StatusReason", error))
-            return ChangeSet(changes={}, refusal="" if any(text in reason for text in _UNCHANGED) else reason)
-        pages = self._client.get_paginator("describe_change_set").paginate(
-            StackName=stack_name, ChangeSetName=name, IncludePropertyValues=True
-        )
-        found = [change["ResourceChange"] for page in pages for change in page["Changes"] if "ResourceChange" in change]
-        return ChangeSet(changes={change["LogicalResourceId"]: change for change in found})
+                client.delete_change_set(StackName=after.name, ChangeSetName=name)
 
     def _parameters(self, after: StackTemplate) -> list[Any]:
-        known = {parameter["ParameterKey"] for parameter in self._stacks[after.name].get("Parameters", [])}
+        known = {parameter["ParameterKey"] for parameter in self._stacks[after.key].get("Parameters", [])}
         names: Sequence[str] = [name for name in after.body.get("Parameters", {}) if name in known]
         return [{"ParameterKey": name, "UsePreviousValue": True} for name in names]
 
@@ -159,7 +151,7 @@ class Deployed:
                 f"--live: the template of {after.name} has {len(body):,} characters, more than the {_LONGEST_BODY:,} "
                 "that CloudFormation takes without S3, and the stack names no bucket of the CDK"
             )
-        s3, key = self._session.client("s3"), f"aerodrome-plan/{name}.json"
+        s3, key = self._session.client("s3", region_name=after.region), f"aerodrome-plan/{name}.json"
         s3.put_object(Bucket=after.bucket, Key=key, Body=body.encode())
         try:
             yield {"TemplateURL": f"https://s3.{after.region}.amazonaws.com/{after.bucket}/{key}"}
@@ -176,6 +168,20 @@ class Deployed:
                 f"{error}. It needs credentials of that account that may read stacks and make change sets, for example "
                 "from `aws sso login`; or compare with a commit: --against"
             ) from error
+
+
+def _described(client: "CloudFormationClient", stack_name: str, name: str) -> ChangeSet:
+    waiter = client.get_waiter("change_set_create_complete")
+    try:
+        waiter.wait(StackName=stack_name, ChangeSetName=name, WaiterConfig={"Delay": _DELAY, "MaxAttempts": _LOOKS})
+    except WaiterError as error:
+        reason = str(error.last_response.get("StatusReason", error))
+        return ChangeSet(changes={}, refusal="" if any(text in reason for text in _UNCHANGED) else reason)
+    pages = client.get_paginator("describe_change_set").paginate(
+        StackName=stack_name, ChangeSetName=name, IncludePropertyValues=True
+    )
+    found = [change["ResourceChange"] for page in pages for change in page["Changes"] if "ResourceChange" in change]
+    return ChangeSet(changes={change["LogicalResourceId"]: change for change in found})
 
 
 def _parsed(template: object) -> Body:

@@ -6,13 +6,13 @@ property replaces its own resource, so on. Attributes of a resource beside its p
 ``Condition``) change nothing in AWS, unless the condition takes the resource away.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aerodrome.plan.model import Fate, PropertyChange, ResourceChange, Verdict, property_order, worst
 from aerodrome.plan.paths import Path, differences, overlaps, references, same, values_at, written
 from aerodrome.plan.rules import CHANGING_ATTRIBUTES, rule_for
-from aerodrome.plan.schemas import ResourceSchema, resource_schema
+from aerodrome.plan.schemas import Pattern, ResourceSchema, resource_schema
 from aerodrome.plan.templates import Body, StackTemplate, resource_name
 
 # What CloudFormation itself acts on. A change of one is an update of the stack and leaves the resource as it is.
@@ -185,14 +185,24 @@ class _Resource:
 
     def _kept_name(self) -> str:
         """The properties that name the resource, where the template chooses them all and keeps them."""
-        if self.schema is None or self.schema.deleted_first or not self.schema.identifier:
+        if self.schema is None or self.schema.deleted_first:
             return ""
+        # Some services identify a resource by an ARN or ID of theirs, and let it have a name of ours besides.
+        own = ((f"{self.type.rpartition('::')[2]}Name",), ("Name",))
+        named = (self.schema.identifier, *([pattern] for pattern in self.schema.create_only if pattern in own))
+        return next(
+            (" and ".join(".".join(one) for one in patterns) for patterns in named if self._keeps(patterns)), ""
+        )
+
+    def _keeps(self, patterns: Sequence[Pattern]) -> bool:
+        """Whether the template gives all these properties, and gives them the values that they had."""
         changed = {change.path.partition(".")[0] for change in self.changes.values()}
-        for pattern in self.schema.identifier:
-            old, new = values_at(self.old_properties, pattern), values_at(self.new_properties, pattern)
-            if not new or not same(old, new) or pattern[0] in changed:
-                return ""
-        return " and ".join(".".join(pattern) for pattern in self.schema.identifier)
+        return bool(patterns) and all(
+            pattern[0] not in changed
+            and (new := values_at(self.new_properties, pattern))
+            and same(values_at(self.old_properties, pattern), new)
+            for pattern in patterns
+        )
 
 
 def _follow_references(resources: Mapping[str, _Resource]) -> None:

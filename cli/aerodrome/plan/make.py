@@ -34,8 +34,8 @@ def plan_against_commit(project: Project, environment: Environment, ref: str) ->
         there = threads.submit(synthesize, project, tree, environment.name, str(base))
         here = threads.submit(synthesize, project, project.root, environment.name, _WORK_TREE)
         after, before = here.result(), there.result()
-    earlier = {stack.name: stack for stack in before}
-    changes = [change for stack in after for change in compare_stacks(earlier.get(stack.name), stack)]
+    earlier = {stack.key: stack for stack in before}
+    changes = [change for stack in after for change in compare_stacks(earlier.get(stack.key), stack)]
     return _plan(base, before, after, changes)
 
 
@@ -49,24 +49,25 @@ def plan_against_deployed(project: Project, environment: Environment) -> Plan:
     Raises:
         PlanError: The app cannot be synthesized, or AWS does not answer.
     """
-    deployed = Deployed(environment)
     after = synthesize(project, project.root, environment.name, _WORK_TREE)
-    kept = {stack.name for stack in after}
+    deployed = Deployed(environment, {stack.region for stack in after})
+    kept = {stack.key for stack in after}
     ours = _prefixes(after[0], [environment.name])
     # aerodrome-dev-eu-batch begins like a stack of dev, and is one of dev-eu.
     longer = [name for name in environment_names(project.environments) if name.startswith(f"{environment.name}-")]
+    theirs = _prefixes(after[0], longer)
     removed = [
         stack
-        for name in deployed.names()
-        if name not in kept and name.startswith(ours) and not name.startswith(_prefixes(after[0], longer))
-        if (stack := deployed.template(name))
+        for key in deployed.present()
+        if key not in kept and key[1].startswith(ours) and not key[1].startswith(theirs)
+        if (stack := deployed.template(key))
     ]
     before: list[StackTemplate] = []
     changes: list[ResourceChange] = []
     warnings: list[str] = []
 
     def change_stack(stack: StackTemplate) -> tuple[StackTemplate | None, list[ResourceChange], str]:
-        old = deployed.template(stack.name, stack.stack)
+        old = deployed.template(stack.key, stack.stack)
         if old is None:
             return None, compare_stacks(None, stack), ""
         return old, *live_changes(old, stack, deployed.change_set(stack))
@@ -86,8 +87,8 @@ def _plan(
     changes: Iterable[ResourceChange],
     warnings: Iterable[str] = (),
 ) -> Plan:
-    kept = {stack.name for stack in after}
-    removed = [stack for stack in before if stack.name not in kept]
+    kept = {stack.key for stack in after}
+    removed = [stack for stack in before if stack.key not in kept]
     every = [*changes, *(change for stack in removed for change in compare_stacks(stack, None))]
     return Plan(
         base=base,

@@ -105,9 +105,11 @@ class ResourceChange:
         return STATEFUL.get(self.type, "")
 
 
-def by_severity(change: ResourceChange) -> tuple[int, bool, str, str]:
-    """Sorts the worst first: by verdict, then what holds data, then by name."""
-    return _SEVERITY[change.verdict], not change.data, change.name, change.logical_id
+def by_severity(change: ResourceChange) -> tuple[int, bool, bool, str, str]:
+    """Sorts the worst first: by verdict, then what holds data, then causes before what follows them, then by name."""
+    edited = any(one.verdict is change.verdict and not one.follows for one in change.properties)
+    follows = bool(change.properties) and not edited
+    return _SEVERITY[change.verdict], not change.data, follows, change.name, change.logical_id
 
 
 def property_order(change: PropertyChange) -> tuple[int, str]:

@@ -1,7 +1,7 @@
 """A plan as people read it: a table with the worst first, what to look out for, and what stops it."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import typer
 from rich.box import ROUNDED
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aerodrome.plan.gate import Judgement
-from aerodrome.plan.model import Plan, PropertyChange, ResourceChange, Verdict
+from aerodrome.plan.model import Fate, Plan, PropertyChange, ResourceChange, Verdict
 
 _STYLES = {
     Verdict.DELETED: "bold red",
@@ -23,7 +23,6 @@ _STYLES = {
 _MARKS = {
     Verdict.REPLACED: "forces replacement",
     Verdict.MAY_BE_REPLACED: "may force replacement",
-    Verdict.WITH_INTERRUPTION: "interrupts",
 }
 # Lines of a table that can be taken in; `--json` has them all.
 _MOST_PROPERTIES = 6
@@ -71,24 +70,26 @@ def _table(changes: Sequence[ResourceChange]) -> Table:
     table.add_column("verdict", no_wrap=True)
     table.add_column("resource", overflow="fold", ratio=2)
     table.add_column("what changes", overflow="fold", ratio=3)
+    names = {(change.stack_name, change.logical_id): change.name for change in changes}
     for change in changes:
         table.add_row(
             Text(change.verdict, style=_STYLES[change.verdict]),
             Text.assemble(change.name, "\n", (change.type, "dim")),
-            Text("\n").join(Text(line) for line in _lines(change)),
+            Text("\n").join(Text(line) for line in _lines(change, names)),
         )
     return table
 
 
-def _lines(change: ResourceChange) -> Iterator[str]:
+def _lines(change: ResourceChange, names: Mapping[tuple[str, str], str]) -> Iterator[str]:
     shown = _shortened(change.properties)
-    yield from (_property(one) for one in shown[:_MOST_PROPERTIES])
+    for one in shown[:_MOST_PROPERTIES]:
+        yield _property(one, names.get((change.stack_name, one.follows), one.follows))
     if len(shown) > _MOST_PROPERTIES:
         yield f"and {len(shown) - _MOST_PROPERTIES} more"
-    if change.verdict.loses_the_old:
-        if change.data:
-            yield f"holds {change.data}"
-        yield f"the old one is {change.fate}" if change.fate else "the old one goes"
+    if change.verdict.loses_the_old and change.data:
+        yield f"holds {change.data}"
+    if change.fate and (change.data or change.fate is not Fate.DELETED):
+        yield f"the old one is {change.fate}"
     yield from change.notes
 
 
@@ -101,15 +102,12 @@ def _shortened(properties: Sequence[PropertyChange]) -> list[PropertyChange]:
     return list(seen.values())
 
 
-def _property(change: PropertyChange) -> str:
-    mark = _MARKS.get(change.verdict, "")
-    notes = "; ".join(note for note in (mark, change.why) if note)
-    return f"{change.path}{_difference(change)}{f' ({notes})' if notes else ''}"
+def _property(change: PropertyChange, cause: str) -> str:
+    notes = "; ".join(note for note in (_MARKS.get(change.verdict, ""), change.why) if note)
+    return f"{change.path}{f': follows {cause}' if cause else _difference(change)}{f' ({notes})' if notes else ''}"
 
 
 def _difference(change: PropertyChange) -> str:
-    if change.follows:
-        return f": follows {change.follows}"
     if change.before is None:
         return f": {_shown(change.after)} added" if _is_short(change.after) else ": added"
     if change.after is None:

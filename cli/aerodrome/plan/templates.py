@@ -36,6 +36,11 @@ class StackTemplate:
     bucket: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from every other stack of the account: region and name."""
+        return self.region, self.name
+
     def resources(self) -> dict[str, Body]:
         """The resources that the template makes, by logical ID, with what it says itself worked out.
 
