@@ -3,7 +3,7 @@
 import re
 
 import aws_cdk as cdk
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from aerodrome_stacks.environment import Environment
 
@@ -45,8 +45,9 @@ class AerodromeStack(cdk.Stack):
             description=description,
             termination_protection=holds_data,
         )
-        cdk.Tags.of(self).add("aerodrome:environment", environment.name)
-        cdk.Tags.of(self).add("aerodrome:stack", construct_id)
+        self._mandatory_tags = {"aerodrome:environment": environment.name, "aerodrome:stack": construct_id}
+        for key, value in self._mandatory_tags.items():
+            cdk.Tags.of(self).add(key, value)
 
     @property
     def availability_zones(self) -> list[str]:
@@ -56,6 +57,25 @@ class AerodromeStack(cdk.Stack):
         credentials, and two accounts would synthesize different templates.
         """
         return self._availability_zones
+
+    def tag_by_hand(self, parent: IConstruct, *construct_ids: str) -> None:
+        """Tag resources that the CDK makes for itself as bare ``CfnResource``, which a stack's tags do not reach.
+
+        Args:
+            parent: The construct that they are in.
+            construct_ids: Their IDs there.
+
+        Raises:
+            TypeError: If one of them is no bare resource, as it may be after an upgrade of the CDK.
+        """
+        for construct_id in construct_ids:
+            resource = parent.node.find_child(construct_id)
+            if not isinstance(resource, cdk.CfnResource):
+                raise TypeError(f"expected {resource.node.path} to be a CfnResource, got a {type(resource).__name__}")
+            # Systems Manager takes a map; the others take pairs.
+            as_map = resource.cfn_resource_type == "AWS::SSM::Parameter"
+            pairs = [{"Key": key, "Value": value} for key, value in self._mandatory_tags.items()]
+            resource.add_property_override("Tags", self._mandatory_tags if as_map else pairs)
 
 
 def resource_prefix(environment: Environment) -> str:

@@ -19,6 +19,8 @@ from aerodrome_constructs.cluster import (
 )
 from aerodrome_constructs.identity import ServiceAccount, ServiceAccountRole, ServiceAccountRoleProps
 from aerodrome_constructs.karpenter import InterruptionQueue, KarpenterNodes, KarpenterNodesProps
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import MANAGED_POLICIES
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.network_stack import NetworkPorts
@@ -92,6 +94,7 @@ class ClusterStack(AerodromeStack):
                 viewers=decisions.viewers,
             ),
         )
+        self.tag_by_hand(kubernetes.node.find_child("Resource"), "KubectlReadyBarrier")
         self._oidc_issuer = kubernetes.oidc_issuer
         security_group_id = kubernetes.cluster.cluster_security_group_id
         nodes = NodeGroups(
@@ -147,4 +150,10 @@ class ClusterStack(AerodromeStack):
         props = ServiceAccountRoleProps(service_account=service_account, oidc_issuer=self._oidc_issuer)
         role = ServiceAccountRole(self, construct_id, props).role
         role.add_managed_policy(iam.ManagedPolicy.from_aws_managed_policy_name(policy))
+        acknowledge(
+            role,
+            MANAGED_POLICIES,
+            reason="what the add-on may do is what AWS lets it do in this policy, which changes with the add-on",
+            findings=[f"Policy::*/{policy}"],
+        )
         return role.role_arn

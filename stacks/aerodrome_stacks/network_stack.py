@@ -13,6 +13,9 @@ from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.retention import log_retention
 
+# What the CDK makes to take the rules out of the default security group.
+_DEFAULT_GROUP_PROVIDER = "Custom::VpcRestrictDefaultSGCustomResourceProvider"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkPorts:
@@ -54,6 +57,7 @@ class NetworkStack(AerodromeStack):
                 log_key=log_key,
             ),
         )
+        self.tag_by_hand(self.node.find_child(_DEFAULT_GROUP_PROVIDER), "Role", "Handler")
         self.ports = NetworkPorts(
             vpc=network.vpc,
             node_subnets=network.node_subnets,

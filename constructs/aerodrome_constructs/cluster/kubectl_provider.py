@@ -38,8 +38,8 @@ def acknowledge_kubectl_provider(cluster: eks.Cluster) -> None:
     acknowledge(
         provider,
         WILDCARDS,
-        reason="the CDK lets its handler read the bootstrap bucket, which holds charts of this repository and no data, and "
-        "its framework invoke any version of that handler",
+        reason="the CDK lets its handler read the bootstrap bucket, which holds charts of this repository and no data, "
+        "and its framework invoke any version of that handler",
         findings=[
             "Action::s3:GetBucket[*]",
             "Action::s3:GetObject[*]",
@@ -67,6 +67,6 @@ def acknowledge_kubectl_provider(cluster: eks.Cluster) -> None:
     acknowledge(
         provider,
         LAMBDA_DEAD_LETTERS,
-        reason="what fails is answered to CloudFormation, which shows the error and rolls back; in a queue the event would "
-        "be one that nobody waits for any more",
+        reason="what fails is answered to CloudFormation, which shows the error and rolls back; in a queue the event "
+        "would be one that nobody waits for any more",
     )

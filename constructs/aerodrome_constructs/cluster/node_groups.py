@@ -17,6 +17,8 @@ from aerodrome_constructs.cluster.scheduling import (
     NodeTaint,
 )
 from aerodrome_constructs.instances import hardened_launch_template, has_nvidia_gpus
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import MANAGED_POLICIES
 
 NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
 """What a node may do: join its cluster and pull images. Its network is the VPC CNI's business, which has a role of its
@@ -62,6 +64,12 @@ class NodeGroups(Construct):
             "NodeRole",
             assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
             managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(name) for name in NODE_POLICIES],
+        )
+        acknowledge(
+            self.role,
+            MANAGED_POLICIES,
+            reason="a kubelet may do what AWS lets it do in these policies, without which EKS takes no node",
+            findings=[f"Policy::*/{name}" for name in NODE_POLICIES],
         )
         self._launch_template = hardened_launch_template(self, "LaunchTemplate", disk_gib=props.disk_gib)
 

@@ -7,6 +7,8 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from aerodrome_constructs.cluster.node_groups import NODE_POLICIES
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import MANAGED_POLICIES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,12 @@ class KarpenterNodes(Construct):
             "Role",
             assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
             managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(name) for name in NODE_POLICIES],
+        )
+        acknowledge(
+            self.role,
+            MANAGED_POLICIES,
+            reason="a kubelet may do what AWS lets it do in these policies, without which EKS takes no node",
+            findings=[f"Policy::*/{name}" for name in NODE_POLICIES],
         )
         self.instance_profile_name = iam.InstanceProfile(self, "InstanceProfile", role=self.role).instance_profile_name
         eks.AccessEntry(

@@ -77,7 +77,7 @@ class PlatformVpc(Construct):
         acknowledge(
             self.vpc,
             INTERNET_ROUTE,
-            reason="NAT gateways stand in the public subnets and need the route; nothing else stands there, and nothing gets a "
+            reason="NAT gateways stand in the public subnets and need the route; nothing else does, and nothing gets a "
             "public address by starting there",
         )
         cdk.Validations.of(self).acknowledge(
