@@ -5,6 +5,7 @@ from constructs import Construct
 from aerodrome_stacks.addons_stack import AddonsStack
 from aerodrome_stacks.alarms_stack import AlarmsStack
 from aerodrome_stacks.alerts_stack import AlertsStack
+from aerodrome_stacks.backup_stack import BackupCopyStack, BackupStack
 from aerodrome_stacks.batch_stack import BatchStack
 from aerodrome_stacks.cluster_stack import ClusterStack
 from aerodrome_stacks.costs_stack import CostsStack
@@ -35,6 +36,18 @@ def build_platform(scope: Construct, environment: Environment) -> None:
     network = NetworkStack(scope, "Network", environment=environment, log_key=keys.logs).ports
     storage = StorageStack(scope, "Storage", environment=environment, data_key=keys.data).ports
     database = DatabaseStack(scope, "Database", environment=environment, network=network, keys=keys).ports
+    copy_region = environment.backup.copy_region
+    copy = BackupCopyStack(scope, "BackupCopy", environment=environment, region=copy_region) if copy_region else None
+    BackupStack(
+        scope,
+        "Backup",
+        environment=environment,
+        keys=keys,
+        database_arn=database.instance_arn,
+        buckets=[storage.metadata, storage.mlflow_artifacts, storage.batch_output],
+        alerts=alerts,
+        copy=copy,
+    )
     batch = BatchStack(scope, "Batch", environment=environment, network=network, storage=storage, log_key=keys.logs)
     cluster = ClusterStack(
         scope, "Cluster", environment=environment, network=network, secrets_key=keys.cluster, log_key=keys.logs

@@ -1,0 +1,20 @@
+"""AWS Backup: vaults that nobody empties, what is put into them every day, and who may do so."""
+
+from aerodrome_constructs.backup.failures import BackupFailures, BackupFailuresProps
+from aerodrome_constructs.backup.plan import DailyBackups, DailyBackupsProps
+from aerodrome_constructs.backup.roles import BackupRole, BackupSources, CopyDestination, RestoreRole
+from aerodrome_constructs.backup.vault import BackupVault, BackupVaultProps, VaultLock
+
+__all__ = [
+    "BackupFailures",
+    "BackupFailuresProps",
+    "BackupRole",
+    "BackupSources",
+    "BackupVault",
+    "BackupVaultProps",
+    "CopyDestination",
+    "DailyBackups",
+    "DailyBackupsProps",
+    "RestoreRole",
+    "VaultLock",
+]

@@ -1,0 +1,273 @@
+"""The roles that AWS Backup takes: one that reads what is backed up, and one that writes what is restored.
+
+The statements are those of the policies that AWS manages for backups and restores, for RDS and S3 alone, and bound to
+the resources that are backed up here:
+https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSBackupServiceRolePolicyForBackup.html,
+https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSBackupServiceRolePolicyForS3Backup.html,
+https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSBackupServiceRolePolicyForS3Restore.html.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from aerodrome_constructs.identity.statements import allow
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import WILDCARDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupSources:
+    """What is backed up, and the key that it is encrypted with.
+
+    Attributes:
+        database_arn: The ARN of an RDS instance.
+        buckets: The buckets.
+        data_key: The key of all of them.
+    """
+
+    database_arn: str
+    buckets: Sequence[s3.IBucket]
+    data_key: kms.IKey
+
+    @property
+    def bucket_arns(self) -> list[str]:
+        """The ARNs of the buckets."""
+        return [bucket.bucket_arn for bucket in self.buckets]
+
+    @property
+    def object_arns(self) -> list[str]:
+        """The ARNs of everything in the buckets."""
+        return [bucket.arn_for_objects("*") for bucket in self.buckets]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyDestination:
+    """Where backups are copied to.
+
+    Attributes:
+        region: Another region.
+        vault_arn: The ARN of a vault there.
+        key_alias: The alias of that vault's key, without the leading ``alias/``. A key's own ARN is known only where
+            it was made, and an alias is as good: KMS compares it (``kms:ResourceAliases``).
+    """
+
+    region: str
+    vault_arn: str
+    key_alias: str
+
+
+class BackupRole(Construct):
+    """The role that AWS Backup reads with, and writes to vaults and to nothing else.
+
+    AWS Backup takes it for whoever may hand it over (``iam:PassRole``), which nobody outside the account can.
+
+    Args:
+        scope: The scope.
+        construct_id: The ID.
+        sources: What it may read.
+        vault_arn: The vault that it may write to.
+        key: The vault's key.
+        destination: Where it may copy to. None: nowhere.
+
+    Attributes:
+        role: The role.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        sources: BackupSources,
+        vault_arn: str,
+        key: kms.IKey,
+        destination: CopyDestination | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.role = _role(self, "What AWS Backup does to back up the database and the buckets")
+        statements = [
+            *_backs_up_database(cdk.Stack.of(self), sources.database_arn),
+            *_backs_up_buckets(cdk.Stack.of(self), sources),
+            *_writes_to_vaults(cdk.Stack.of(self), [vault_arn, *([destination.vault_arn] if destination else [])]),
+            *_uses_keys(cdk.Stack.of(self), [sources.data_key, key], destination),
+        ]
+        _attach(self, self.role, statements)
+
+
+class RestoreRole(Construct):
+    """The role that AWS Backup writes restored objects with: into the buckets that they came from, or into new ones.
+
+    A database needs none: its backups are RDS snapshots, which people restore with rights of their own.
+
+    Args:
+        scope: The scope.
+        construct_id: The ID.
+        name: The role's name: chosen, as whoever restores has to name it, and may have nothing left to look it up in.
+        sources: What may be restored into.
+        new_buckets: What the names of new buckets begin with.
+        destination: Where backups were copied to, and may be restored from. None: nowhere.
+
+    Attributes:
+        role: The role.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        sources: BackupSources,
+        new_buckets: str,
+        destination: CopyDestination | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.role = _role(self, "What AWS Backup does to restore objects", name)
+        stack = cdk.Stack.of(self)
+        new_bucket = f"arn:{stack.partition}:s3:::{new_buckets}*"
+        statements = [
+            allow(
+                [
+                    "s3:GetBucketLocation",
+                    "s3:GetBucketOwnershipControls",
+                    "s3:GetBucketVersioning",
+                    "s3:ListBucket",
+                    "s3:ListBucketVersions",
+                ],
+                [*sources.bucket_arns, new_bucket],
+            ),
+            allow(["s3:CreateBucket", "s3:PutBucketOwnershipControls", "s3:PutBucketVersioning"], [new_bucket]),
+            allow(
+                [
+                    "s3:DeleteObject",
+                    "s3:GetObject",
+                    "s3:GetObjectAcl",
+                    "s3:GetObjectTagging",
+                    "s3:GetObjectVersion",
+                    "s3:GetObjectVersionAcl",
+                    "s3:ListMultipartUploadParts",
+                    "s3:PutObject",
+                    "s3:PutObjectAcl",
+                    "s3:PutObjectTagging",
+                    "s3:PutObjectVersionAcl",
+                ],
+                [*sources.object_arns, f"{new_bucket}/*"],
+            ),
+            allow(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], [sources.data_key.key_arn]),
+        ]
+        if destination:
+            statements.append(
+                allow(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], *_key_of(stack, destination))
+            )
+        _attach(self, self.role, statements)
+
+
+def _role(scope: Construct, description: str, name: str | None = None) -> iam.Role:
+    return iam.Role(
+        scope,
+        "Resource",
+        assumed_by=iam.ServicePrincipal("backup.amazonaws.com"),
+        description=description,
+        role_name=name,
+    )
+
+
+def _attach(scope: Construct, role: iam.Role, statements: Sequence[iam.PolicyStatement]) -> None:
+    policy = iam.ManagedPolicy(scope, "Policy", roles=[role], statements=list(statements))
+    acknowledge(
+        policy,
+        WILDCARDS,
+        reason="Snapshots, recovery points, objects and AWS Backup's own rules get their names when they are made, and "
+        "what is allowed on everything looks things up",
+        findings=["Resource::*"],
+    )
+
+
+def _snapshots(stack: cdk.Stack) -> str:
+    # Of both regions: a copy is made where it goes to.
+    return f"arn:{stack.partition}:rds:*:{stack.account}:snapshot:awsbackup:*"
+
+
+def _backs_up_database(stack: cdk.Stack, database_arn: str) -> Iterator[iam.PolicyStatement]:
+    snapshots = _snapshots(stack)
+    yield allow(["rds:DescribeDBInstances", "rds:DescribeDBSnapshots"])
+    yield allow(["rds:AddTagsToResource", "rds:CreateDBSnapshot", "rds:ListTagsForResource"], [database_arn, snapshots])
+    # To share one with another account (ModifyDBSnapshotAttribute) is not among them.
+    yield allow(["rds:CopyDBSnapshot", "rds:DeleteDBSnapshot"], [snapshots])
+
+
+def _backs_up_buckets(stack: cdk.Stack, sources: BackupSources) -> Iterator[iam.PolicyStatement]:
+    yield allow(
+        [
+            "s3:GetBucketAcl",
+            "s3:GetBucketLocation",
+            "s3:GetBucketNotification",
+            "s3:GetBucketTagging",
+            "s3:GetBucketVersioning",
+            "s3:GetInventoryConfiguration",
+            "s3:ListBucket",
+            "s3:ListBucketVersions",
+            "s3:PutBucketNotification",
+            "s3:PutInventoryConfiguration",
+        ],
+        sources.bucket_arns,
+    )
+    yield allow(
+        [
+            "s3:GetObject",
+            "s3:GetObjectAcl",
+            "s3:GetObjectTagging",
+            "s3:GetObjectVersion",
+            "s3:GetObjectVersionAcl",
+            "s3:GetObjectVersionTagging",
+        ],
+        sources.object_arns,
+    )
+    # It follows what changes in a bucket by rules that it makes, and names so.
+    yield allow(
+        [
+            "events:DeleteRule",
+            "events:DescribeRule",
+            "events:DisableRule",
+            "events:EnableRule",
+            "events:ListTargetsByRule",
+            "events:PutRule",
+            "events:PutTargets",
+            "events:RemoveTargets",
+        ],
+        [stack.format_arn(service="events", resource="rule", resource_name="AwsBackupManagedRule*")],
+    )
+    yield allow(["cloudwatch:GetMetricData", "events:ListRules", "s3:ListAllMyBuckets", "tag:GetResources"])
+
+
+def _writes_to_vaults(stack: cdk.Stack, vault_arns: Sequence[str]) -> Iterator[iam.PolicyStatement]:
+    recovery_points = f"arn:{stack.partition}:backup:*:{stack.account}:recovery-point:*"
+    yield allow(["backup:CopyIntoBackupVault", "backup:DescribeBackupVault"], vault_arns)
+    # The recovery point of a database is a snapshot, also by its ARN.
+    yield allow(["backup:CopyFromBackupVault", "backup:TagResource"], [recovery_points, _snapshots(stack)])
+
+
+def _uses_keys(
+    stack: cdk.Stack, keys: Sequence[kms.IKey], destination: CopyDestination | None
+) -> Iterator[iam.PolicyStatement]:
+    arns = [key.key_arn for key in keys]
+    for_aws = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+    yield allow(["kms:Decrypt", "kms:DescribeKey"], arns)
+    yield allow(["kms:CreateGrant"], arns, for_aws)
+    if destination:
+        resources, conditions = _key_of(stack, destination)
+        yield allow(["kms:DescribeKey"], resources, conditions)
+        yield allow(["kms:CreateGrant"], resources, {**conditions, **for_aws})
+
+
+def _key_of(
+    stack: cdk.Stack, destination: CopyDestination
+) -> tuple[list[str], dict[str, dict[str, str | Sequence[str]]]]:
+    keys = f"arn:{stack.partition}:kms:{destination.region}:{stack.account}:key/*"
+    return [keys], {"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{destination.key_alias}"}}
