@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from aerodrome_stacks.chart_values import addons
 from aerodrome_stacks.environment import Environment
 from tests.charts.deployed import DeployedRelease
 
@@ -37,6 +38,30 @@ def test_an_upgrade_does_not_change_the_certificate_of_a_webhook_in_use(releases
 def test_karpenter_knows_its_cluster(releases: Releases, environment: Environment) -> None:
     # The chart insists on it.
     assert releases["karpenter"].value("settings", "clusterName") == f"aerodrome-{environment.name}"
+
+
+def test_karpenter_is_told_of_interruptions(releases: Releases) -> None:
+    assert "Interruptions" in releases["karpenter"].value("settings", "interruptionQueue")
+
+
+def test_karpenter_knows_that_a_nodes_first_interface_has_no_room_for_pods(releases: Releases) -> None:
+    # Text, as the chart and the controller's flag have it.
+    assert releases["karpenter"].value("settings", "reservedENIs") == "1"
+
+
+@pytest.mark.cdk_variants("dev")
+@pytest.mark.parametrize("private", [True, False])
+def test_in_a_private_network_karpenter_leaves_apis_alone_that_it_cannot_reach(
+    environment: Environment, *, private: bool
+) -> None:
+    network = environment.network.model_copy(update={"private": private})
+    values = addons.karpenter(
+        environment.model_copy(update={"network": network}), cluster_name="c", role_arn="r", queue_name="q"
+    )
+    settings = values["settings"]
+
+    assert isinstance(settings, Mapping)
+    assert (settings["isolatedVPC"], settings["enableZonalShift"]) == (private, not private)
 
 
 def test_karpenter_stays_off_its_own_nodes(releases: Releases) -> None:

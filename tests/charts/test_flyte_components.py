@@ -2,7 +2,7 @@
 
 import pytest
 
-from aerodrome_constructs.cluster.scheduling import SPOT_LABEL, SPOT_TAINT
+from aerodrome_constructs.cluster.scheduling import GPU_TAINT, INTERRUPTIBLE_LABEL, INTERRUPTIBLE_TAINT
 from tests.charts.deployed import DeployedRelease, mebibytes
 
 COMPONENTS = ("flyteadmin", "flytescheduler", "datacatalog", "flyteconsole", "flytepropeller", "webhook")
@@ -52,13 +52,25 @@ def test_large_workflows_and_inputs_stay_out_of_etcd(flyte: DeployedRelease) -> 
     assert flyte.value("configmap", "core", "propeller", "literal-offloading-config", "enabled") is True
 
 
-def test_interruptible_tasks_go_to_spot_nodes_and_others_stay_away(flyte: DeployedRelease) -> None:
+def test_interruptible_tasks_go_to_their_nodes_and_others_stay_away(flyte: DeployedRelease) -> None:
     pods = flyte.value("configmap", "k8s", "plugins", "k8s")
-    spot = {"key": SPOT_LABEL.key, "values": [SPOT_LABEL.value]}
+    nodes = {"key": INTERRUPTIBLE_LABEL.key, "values": [INTERRUPTIBLE_LABEL.value]}
 
-    assert pods["interruptible-tolerations"] == [SPOT_TAINT.toleration]
-    assert pods["interruptible-node-selector-requirement"] == {**spot, "operator": "In"}
-    assert pods["non-interruptible-node-selector-requirement"] == {**spot, "operator": "NotIn"}
+    assert pods["interruptible-tolerations"] == [INTERRUPTIBLE_TAINT.toleration]
+    assert pods["interruptible-node-selector-requirement"] == {**nodes, "operator": "In"}
+    assert pods["non-interruptible-node-selector-requirement"] == {**nodes, "operator": "NotIn"}
+
+
+def test_tasks_with_gpus_tolerate_the_nodes_that_have_some(flyte: DeployedRelease) -> None:
+    pods = flyte.value("configmap", "k8s", "plugins", "k8s")
+
+    assert pods["resource-tolerations"] == {"nvidia.com/gpu": [GPU_TAINT.toleration]}
+
+
+def test_karpenter_leaves_a_running_task_alone(flyte: DeployedRelease) -> None:
+    annotations = flyte.value("configmap", "k8s", "plugins", "k8s", "default-annotations")
+
+    assert annotations["karpenter.sh/do-not-disrupt"] == "true"
 
 
 def test_an_interruption_is_retried_and_the_last_attempt_is_on_demand(flyte: DeployedRelease) -> None:

@@ -1,10 +1,13 @@
+import json
 from collections.abc import Mapping
 from ipaddress import IPv4Network
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from aerodrome_constructs.cluster import KUBERNETES_RELEASES
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.environment.model import Cluster
 from tests.templates import TemplateJson, only, properties, text, trust, with_id
 
 
@@ -21,7 +24,9 @@ def endpoint(cluster: TemplateJson) -> Mapping[str, Any]:
 
 @pytest.mark.cdk_variants("prod")
 def test_in_prod_the_endpoint_is_private(endpoint: Mapping[str, Any]) -> None:
-    assert (endpoint["EndpointPrivateAccess"], endpoint["EndpointPublicAccess"]) == (True, False)
+    # Not the text "false", which is true: a peer's clusters that were asked to be private were public.
+    assert endpoint["EndpointPrivateAccess"] is True
+    assert endpoint["EndpointPublicAccess"] is False
     assert "PublicAccessCidrs" not in endpoint
 
 
@@ -70,10 +75,15 @@ def test_the_decided_roles_administer_and_nobody_else(cluster: TemplateJson, env
 
 
 def test_viewers_have_the_policy_for_looking_and_no_other(cluster: TemplateJson, environment: Environment) -> None:
-    viewers = set(environment.cluster.viewers)
+    # A peer's view role had AmazonEKSAdminPolicy. AmazonEKSAdminViewPolicy would show secrets.
+    viewers = environment.cluster.viewers
     assert viewers
-    assert principals_with(cluster, "AmazonEKSViewPolicy") == viewers
-    assert viewers.isdisjoint(principals_with(cluster, "AmazonEKSClusterAdminPolicy"))
+    for viewer in viewers:
+        entries = properties(cluster, "AWS::EKS::AccessEntry").values()
+        (entry,) = [entry for entry in entries if text(entry["PrincipalArn"]) == viewer]
+        policies = [text(one["PolicyArn"]).rpartition("/")[2] for one in entry["AccessPolicies"]]
+        assert policies == ["AmazonEKSViewPolicy"]
+        assert not entry.get("KubernetesGroups"), "a group may be bound to any right in the cluster"
 
 
 def test_kubernetes_secrets_have_the_key_for_the_cluster(cluster: TemplateJson) -> None:
@@ -104,13 +114,89 @@ def test_every_spot_group_is_as_decided(cluster: TemplateJson, environment: Envi
     for decided in environment.cluster.spot_nodes:
         group = with_id(cluster, "AWS::EKS::Nodegroup", f"Spot{decided.name.replace('-', '')}")
         assert set(group["InstanceTypes"]) >= set(decided.instance_types)
-        assert group["ScalingConfig"] == {"MinSize": 0, "DesiredSize": 0, "MaxSize": decided.max_size}
+        # The nodes that always run; Karpenter adds the others.
+        sizes = {"MinSize": decided.min_size, "DesiredSize": decided.min_size, "MaxSize": max(decided.min_size, 1)}
+        assert group["ScalingConfig"] == sizes
         assert [taint["Effect"] for taint in group["Taints"]] == ["NO_SCHEDULE"]
 
 
-def test_spot_is_diversified(environment: Environment) -> None:
+def test_spot_is_diversified(cluster: TemplateJson) -> None:
     # Each instance type is a pool in each zone: with few, an interruption takes all.
-    assert all(len(group.instance_types) >= 5 for group in environment.cluster.spot_nodes)
+    groups = [one for one in properties(cluster, "AWS::EKS::Nodegroup").values() if one["CapacityType"] == "SPOT"]
+    assert groups
+    assert all(len(set(group["InstanceTypes"])) >= 10 for group in groups)
+
+
+def test_what_goes_with_the_version_is_in_its_row_of_the_table(cluster: TemplateJson, environment: Environment) -> None:
+    row = KUBERNETES_RELEASES[environment.cluster.kubernetes_version]
+    add_ons = {one["AddonName"]: one["AddonVersion"] for one in properties(cluster, "AWS::EKS::Addon").values()}
+    assert add_ons == row.add_ons
+    images = {one["ReleaseVersion"] for one in properties(cluster, "AWS::EKS::Nodegroup").values()}
+    assert images == {row.node_image_release}
+
+
+def test_every_version_that_an_environment_may_name_has_a_row() -> None:
+    assert set(get_args(Cluster.model_fields["kubernetes_version"].annotation)) == set(KUBERNETES_RELEASES)
+
+
+def test_pods_live_in_subnets_of_their_own_and_may_reach_the_database(
+    cluster: TemplateJson, environment: Environment
+) -> None:
+    (add_on,) = [one for one in properties(cluster, "AWS::EKS::Addon").values() if one["AddonName"] == "vpc-cni"]
+    networks = json.loads(text(add_on["ConfigurationValues"]))["eniConfig"]["subnets"]
+    assert set(networks) == set(environment.network.availability_zones)
+    subnets = [network["id"] for network in networks.values()]
+    assert len(set(subnets)) == len(networks)
+    assert all("PodSubnet" in subnet for subnet in subnets)
+    for network in networks.values():
+        own, database = network["securityGroups"]
+        assert own.endswith(".ClusterSecurityGroupId}")
+        assert "DatabaseClients" in database
+
+
+def test_only_the_network_add_ons_pods_take_the_network_add_ons_role(cluster: TemplateJson) -> None:
+    (statement,) = trust(with_id(cluster, "AWS::IAM::Role", "VpcCniRole"))
+    subjects = [value for key, value in statement.conditions["StringEquals"].items() if key.endswith(":sub")]
+    assert subjects == ["system:serviceaccount:kube-system:aws-node"]
+
+
+def test_no_node_may_do_what_the_network_add_on_may(cluster: TemplateJson) -> None:
+    # On the nodes' role it would be every pod's that reaches the node's credentials.
+    holders = [
+        key
+        for key, role in properties(cluster, "AWS::IAM::Role").items()
+        if any("AmazonEKS_CNI_Policy" in text(policy) for policy in role.get("ManagedPolicyArns", []))
+    ]
+    assert [holder for holder in holders if not holder.startswith("VpcCniRole")] == []
+    assert holders
+
+
+def test_every_instance_of_every_stack_asks_for_a_token_and_keeps_pods_from_its_metadata(
+    stacks: Mapping[str, TemplateJson],
+) -> None:
+    # A peer left IMDSv1 open on its nodes (`http_tokens = "optional"`).
+    launches = [
+        resource["Properties"]["LaunchTemplateData"]
+        for template in stacks.values()
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::EC2::LaunchTemplate"
+    ]
+    assert launches
+    for launch in launches:
+        assert launch["MetadataOptions"]["HttpTokens"] == "required"
+        assert launch["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
+
+
+def test_karpenter_nodes_join_as_nodes_and_no_more(cluster: TemplateJson) -> None:
+    entries = properties(cluster, "AWS::EKS::AccessEntry").values()
+    (entry,) = [one for one in entries if "KarpenterNodesRole" in text(one["PrincipalArn"])]
+    assert (entry["Type"], entry["AccessPolicies"]) == ("EC2_LINUX", [])
+
+
+def test_karpenter_learns_of_interruptions(cluster: TemplateJson) -> None:
+    rules = properties(cluster, "AWS::Events::Rule").values()
+    kinds = {kind for rule in rules for kind in rule["EventPattern"]["detail-type"]}
+    assert {"EC2 Spot Instance Interruption Warning", "AWS Health Event"} <= kinds
 
 
 def test_only_the_disk_drivers_controller_takes_the_disk_drivers_role(cluster: TemplateJson) -> None:

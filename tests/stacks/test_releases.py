@@ -56,13 +56,15 @@ def test_the_load_balancer_controller_is_ready_before_anything_that_has_a_servic
 @pytest.mark.parametrize(
     ("stack", "release", "first"),
     [
+        # Their CRDs come with it.
+        ("Addons", "aerodrome-node-pools", {"karpenter"}),
         ("Observability", "kube-prometheus-stack", {"monitoring-secrets"}),
         # Quotas, too, are there before the first task.
         ("Orchestrator", "flyte", {"flyte-secrets", "aerodrome-projects"}),
         ("Tracking", "mlflow", {"mlflow-secrets"}),
     ],
 )
-def test_secrets_are_there_before_the_pods_that_read_them(
+def test_what_a_release_builds_on_is_there_before(
     cdk_variant: str, cdk_assembly: AssemblyFactory, stack: str, release: str, first: set[str]
 ) -> None:
     assert waits_for(cdk_assembly(cdk_variant).template(stack), release) == first

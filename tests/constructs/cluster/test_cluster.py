@@ -79,7 +79,11 @@ def endpoint(template: TemplateJson) -> tuple[bool, bool, list[str]]:
 
 
 def test_a_cluster_is_private_unless_it_says_otherwise(private: TemplateJson) -> None:
-    assert endpoint(private) == (True, False, [])
+    inside, outside, ranges = endpoint(private)
+    # A peer's flag was the text "false", which is true: clusters that were asked to be private were public.
+    assert inside is True
+    assert outside is False
+    assert ranges == []
 
 
 def test_a_public_endpoint_is_open_to_the_named_ranges_only(reachable: TemplateJson) -> None:
@@ -116,6 +120,27 @@ def test_the_control_planes_logs_are_encrypted_kept_and_forgotten_in_time(privat
     assert (group["Properties"]["RetentionInDays"], group["DeletionPolicy"]) == (180, "RetainExceptOnCreate")
     (cluster_resource,) = resources(private, "AWS::EKS::Cluster").values()
     assert key in cluster_resource["DependsOn"]
+
+
+def test_what_the_lambdas_that_install_charts_log_is_encrypted_and_kept_as_long(private: TemplateJson) -> None:
+    # The CDK's own: two years, without a key.
+    groups = {
+        key: group["Properties"]
+        for key, group in resources(private, "AWS::Logs::LogGroup").items()
+        if "KubectlProvider" in key
+    }
+    assert len(groups) == 2, sorted(groups)
+    for group in groups.values():
+        assert text(group["KmsKeyId"]).startswith("${LogKey")
+        assert group["RetentionInDays"] == 180
+
+
+def test_a_version_at_its_end_is_upgraded_rather_than_paid_for_sixfold(private: TemplateJson) -> None:
+    assert cluster(private)["UpgradePolicy"] == {"SupportType": "STANDARD"}
+
+
+def test_traffic_can_be_moved_away_from_a_zone(private: TemplateJson) -> None:
+    assert cluster(private)["ZonalShiftConfig"] == {"Enabled": True}
 
 
 def test_whoever_creates_the_cluster_gets_no_rights_in_it(private: TemplateJson) -> None:
