@@ -43,6 +43,7 @@ def test_the_right_to_logs_is_no_right_to_data_secrets_or_backups(keys: Template
     of_services = {
         (one.owner[:-8], principal)
         for one in statements(keys)
+        if one.allows
         for principal in one.principals
         if principal != account and one.owner[:-8] in {"Data", "Logs", "Secrets", "Cluster", "Backup"}
     }
