@@ -61,24 +61,18 @@ _LOOK = (
 
 # To mend it. Each of these looks at the tags of what it is done to, and is granted for the environment's alone.
 _ACT = (
-    "batch:CancelJob",
-    "batch:TerminateJob",
     "batch:UpdateComputeEnvironment",
     "batch:UpdateJobQueue",
     "ec2:RebootInstances",
-    "ec2:StartInstances",
-    "ec2:StopInstances",
     "ec2:TerminateInstances",
-    "ecs:StopTask",
-    "eks:UpdateAddon",
     "eks:UpdateNodegroupConfig",
-    "rds:CreateDBSnapshot",
-    "rds:ModifyDBInstance",
-    "rds:RebootDBInstance",
     "secretsmanager:CancelRotateSecret",
     "secretsmanager:RotateSecret",
 )
-
+# By name, as a snapshot that is about to be made has no tags yet.
+_DATABASE = ("rds:CreateDBSnapshot", "rds:ModifyDBInstance", "rds:RebootDBInstance")
+# Of the account: a job has the tags that were given to it when it was submitted, and its name is a number.
+_JOBS = ("batch:CancelJob", "batch:TerminateJob")
 # A stack's next operation runs with the role of the last one, which may do everything: what brings a template of its
 # own, such as UpdateStack, is not here.
 _STACKS = ("cloudformation:CancelUpdateStack", "cloudformation:ContinueUpdateRollback", "cloudformation:RollbackStack")
@@ -181,6 +175,8 @@ def emergency_statements(reach: Reach) -> Sequence[iam.PolicyStatement]:
             [f"arn:{reach.partition}:logs:{place}:log-group:*"],
         ),
         allow(_ACT, conditions={"StringEquals": {f"aws:ResourceTag/{key}": value, **here}}),
+        allow(_DATABASE, [f"arn:{reach.partition}:rds:{place}:{kind}:{reach.prefix}-*" for kind in ("db", "snapshot")]),
+        allow(_JOBS, [f"arn:{reach.partition}:batch:{place}:job/*"]),
         allow(_STACKS, [f"arn:{reach.partition}:cloudformation:{place}:stack/{reach.prefix}-*"]),
         iam.PolicyStatement(sid="Never", effect=iam.Effect.DENY, actions=list(_NEVER), resources=["*"]),
     )
