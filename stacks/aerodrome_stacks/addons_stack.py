@@ -69,6 +69,7 @@ class AddonsStack(AerodromeStack):
             ),
             karpenter,
             self._release("MetricsServer", "metrics-server", {}),
+            self._release("Reloader", "reloader", {}),
         )
         for follower in followers:
             follower.node.add_dependency(foundation, load_balancers)

@@ -12,12 +12,17 @@ from aerodrome_constructs.database import (
     DatabaseProvisioner,
     DatabaseProvisionerProps,
     DatabaseUser,
+    FunctionSurroundings,
+    PasswordRotation,
+    PasswordRotationProps,
     PostgresInstance,
     PostgresInstanceProps,
 )
 from aerodrome_constructs.database.postgres_instance import PORT
 from aerodrome_stacks.base import AerodromeStack
+from aerodrome_stacks.certificate_authorities import ca_bundle
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.environment.connections import max_connections, memory_gib
 from aerodrome_stacks.keys_stack import KeysPorts
 from aerodrome_stacks.network_stack import NetworkPorts
 from aerodrome_stacks.retention import log_retention
@@ -49,11 +54,15 @@ class DatabasePorts:
     Attributes:
         host: The instance's host name.
         port: Its port.
+        certificate_authorities: What clients verify the instance against, in PEM: the roots of RDS in the region.
+        instance_arn: The instance, for AWS Backup.
         clients: The databases by client: ``flyteadmin``, ``datacatalog`` and ``mlflow``.
     """
 
     host: str
     port: int
+    certificate_authorities: str
+    instance_arn: str
     clients: Mapping[str, DatabaseClient]
 
 
@@ -76,49 +85,38 @@ class DatabaseStack(AerodromeStack):
             description="RDS for PostgreSQL: a database and a user each for flyteadmin, datacatalog and mlflow",
             holds_data=True,
         )
-        retention = log_retention(environment)
-        storage, max_storage = environment.database.storage_gib, environment.database.max_storage_gib
-        postgres = PostgresInstance(
-            self,
-            "Postgres",
-            PostgresInstanceProps(
-                identifier=f"{self.prefix}-database",
-                vpc=network.vpc,
-                subnets=network.database_subnets,
-                instance_type=ec2.InstanceType(environment.database.instance_class.removeprefix("db.")),
-                storage_gib=storage,
-                # RDS refuses a ceiling that is not above the storage: no growth is no ceiling.
-                max_storage_gib=max_storage if max_storage > storage else None,
-                multi_az=environment.database.multi_az,
-                backup_retention=environment.retention.database_backups,
-                data_key=keys.data,
-                secrets_key=keys.secrets,
-                log_key=keys.logs,
-                log_retention=retention,
-            ),
+        authorities = ca_bundle(environment.region)
+        surroundings = FunctionSurroundings(
+            vpc=network.vpc,
+            subnets=network.node_subnets,
+            security_group=network.database_clients,
+            secrets_key=keys.secrets,
+            log_key=keys.logs,
+            log_retention=log_retention(environment),
+            ca_bundle=authorities,
         )
-        # What connects are pods. Their security group is EKS's own, made after this stack, so it is their subnets that
-        # are let in. Nodes, Batch's instances and Fargate tasks, and Lambdas are there, too: the port is open to all of
-        # them, and what keeps them apart are passwords.
-        for subnet in network.vpc.select_subnets(subnet_group_name=network.node_subnets.subnet_group_name).subnets:
-            postgres.allow_from(ec2.Peer.ipv4(subnet.ipv4_cidr_block), "Nodes and pods of the cluster")
+        postgres = PostgresInstance(self, "Postgres", self._instance_props(environment, network, keys))
+        postgres.allow_from(network.database_clients, "What carries the security group of database clients")
         users = {client: DatabaseUser(database=client, username=client) for client in CLIENTS}
         provisioner = DatabaseProvisioner(
-            self,
-            "Databases",
-            DatabaseProvisionerProps(
-                instance=postgres,
-                users=users,
-                vpc=network.vpc,
-                subnets=network.node_subnets,
-                secrets_key=keys.secrets,
-                log_key=keys.logs,
-                log_retention=retention,
-            ),
+            self, "Databases", DatabaseProvisionerProps(instance=postgres, users=users, surroundings=surroundings)
         )
+        if environment.database.password_rotation is not None:
+            PasswordRotation(
+                self,
+                "Rotation",
+                PasswordRotationProps(
+                    secrets={"master": postgres.master_secret, **provisioner.secrets},
+                    period=environment.database.password_rotation,
+                    surroundings=surroundings,
+                    users=provisioner.resource,
+                ),
+            )
         self.ports = DatabasePorts(
             host=postgres.host,
             port=PORT,
+            certificate_authorities=authorities.read_text(encoding="ascii"),
+            instance_arn=postgres.instance.instance_arn,
             clients=MappingProxyType(
                 {
                     client: DatabaseClient(
@@ -127,4 +125,29 @@ class DatabaseStack(AerodromeStack):
                     for client, user in users.items()
                 }
             ),
+        )
+
+    def _instance_props(
+        self, environment: Environment, network: NetworkPorts, keys: KeysPorts
+    ) -> PostgresInstanceProps:
+        wanted = environment.database
+        memory = memory_gib(wanted.instance_class)
+        if memory is None:  # a rule of the environment refuses such a class
+            raise ValueError(f"database.instance_class: the memory of {wanted.instance_class} is not known")
+        growth = wanted.max_storage_gib > wanted.storage_gib
+        return PostgresInstanceProps(
+            identifier=f"{self.prefix}-database",
+            vpc=network.vpc,
+            subnets=network.database_subnets,
+            instance_type=ec2.InstanceType(wanted.instance_class.removeprefix("db.")),
+            storage_gib=wanted.storage_gib,
+            # RDS refuses a ceiling that is not above the storage: no growth is no ceiling.
+            max_storage_gib=wanted.max_storage_gib if growth else None,
+            multi_az=wanted.multi_az,
+            max_connections=max_connections(memory),
+            backup_retention=environment.retention.database_backups,
+            data_key=keys.data,
+            secrets_key=keys.secrets,
+            log_key=keys.logs,
+            log_retention=log_retention(environment),
         )

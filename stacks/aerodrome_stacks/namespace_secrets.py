@@ -7,7 +7,7 @@ from constructs import Construct
 
 from aerodrome_constructs.helm import HelmRelease, HelmReleaseProps
 from aerodrome_stacks.chart_values import release
-from aerodrome_stacks.chart_values.secrets import SecretSource, secrets
+from aerodrome_stacks.chart_values.secrets import SecretKeys, secrets
 from aerodrome_stacks.environment import Environment
 
 
@@ -17,7 +17,7 @@ def namespace_secrets(
     environment: Environment,
     cluster: eks.ICluster,
     namespace: str,
-    by_name: Mapping[str, Mapping[str, SecretSource]],
+    by_name: Mapping[str, SecretKeys],
 ) -> HelmRelease:
     """Install the release that copies a namespace's secrets from AWS Secrets Manager.
 

@@ -10,9 +10,17 @@ from aerodrome_stacks import service_accounts
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.batch_stack import BatchPorts
 from aerodrome_stacks.chart_values import release
-from aerodrome_stacks.chart_values.flyte import AUTH_SECRET, PASSWORD_FILES, FlyteDatabase, FlyteInputs, flyte
+from aerodrome_stacks.chart_values.flyte import (
+    AUTH_SECRET,
+    CA_FILE,
+    DATABASE_SECRET,
+    PASSWORD_FILES,
+    FlyteDatabase,
+    FlyteInputs,
+    flyte,
+)
 from aerodrome_stacks.chart_values.flyte_projects import raw_output, team_namespaces
-from aerodrome_stacks.chart_values.secrets import SecretSource
+from aerodrome_stacks.chart_values.secrets import Certificates, SecretKeys, SecretSource
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.database_stack import DatabasePorts
 from aerodrome_stacks.environment import Environment
@@ -115,15 +123,17 @@ class OrchestratorStack(AerodromeStack):
         return f"arn:{self.partition}:iam::{self.account}:role/{identity.project_role_name}"
 
 
-def _secrets(environment: Environment, database: DatabasePorts) -> Mapping[str, Mapping[str, SecretSource]]:
+def _secrets(environment: Environment, database: DatabasePorts) -> Mapping[str, SecretKeys]:
     passwords = {
         file: SecretSource(database.clients[client].secret.secret_arn, "password")
         for client, file in PASSWORD_FILES.items()
     }
-    if environment.access.oidc is None:
-        return {"flyte-database": passwords}
-    client_secret = SecretSource(environment.access.oidc.client_secret_name)
-    return {"flyte-database": passwords, AUTH_SECRET: {"client_secret": client_secret}}
+    secrets: dict[str, SecretKeys] = {
+        DATABASE_SECRET: {**passwords, CA_FILE: Certificates(database.certificate_authorities)}
+    }
+    if environment.access.oidc is not None:
+        secrets[AUTH_SECRET] = {"client_secret": SecretSource(environment.access.oidc.client_secret_name)}
+    return secrets
 
 
 def _database(ports: DatabasePorts, client: str) -> FlyteDatabase:

@@ -11,7 +11,7 @@ from aerodrome_stacks import service_accounts
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.chart_values import release
 from aerodrome_stacks.chart_values.mlflow import mlflow
-from aerodrome_stacks.chart_values.secrets import SecretSource
+from aerodrome_stacks.chart_values.secrets import Certificates, SecretSource
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.database_stack import DatabasePorts
 from aerodrome_stacks.environment import Environment
@@ -62,7 +62,8 @@ class TrackingStack(AerodromeStack):
             namespace="mlflow",
             by_name={
                 "mlflow-database": {
-                    key: SecretSource(client.secret.secret_arn, key) for key in ("username", "password")
+                    **{key: SecretSource(client.secret.secret_arn, key) for key in ("username", "password")},
+                    "ca.pem": Certificates(database.certificate_authorities),
                 }
             },
         )

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 
+from aerodrome_constructs.database.postgres_instance import PORT
+from aerodrome_stacks.certificate_authorities import ca_bundle
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.environment.connections import CLIENTS
 from tests.charts.deployed import DeployedRelease, mebibytes
 
 
@@ -19,25 +22,51 @@ def test_the_deprecated_fields_of_the_database_are_removed(flyte: DeployedReleas
         "dbname": None,
     }
     assert database["postgres"]["host"].startswith("${")
-    assert database["postgres"]["port"] == 5432
+    assert database["postgres"]["port"] == PORT
 
 
 @pytest.mark.parametrize("component", ["admin", "datacatalog"])
-def test_the_database_is_reached_over_tls(flyte: DeployedRelease, component: str) -> None:
-    # Flyte's default is sslmode=disable.
-    assert flyte.value("db", component, "database", "postgres", "options") == "sslmode=require"
+def test_the_database_is_reached_over_tls_and_verified(
+    flyte: DeployedRelease, releases: Mapping[str, DeployedRelease], environment: Environment, component: str
+) -> None:
+    # Flyte's default is sslmode=disable; sslmode=require would take any certificate.
+    options = flyte.value("db", component, "database", "postgres", "options")
+    assert options == "sslmode=verify-full sslrootcert=/etc/db/ca.pem"
+    # Every container that connects mounts this Secret there (templates/_helpers.tpl, databaseSecret.volumeMount).
+    mounted = flyte.value("common", "databaseSecret", "name")
+    certificates = releases["flyte-secrets"].value("secrets", mounted, "ca.pem", "certificates")
+    assert certificates == ca_bundle(environment.region).read_text(encoding="ascii")
 
 
 def test_passwords_come_from_the_files_that_the_secret_has(
     flyte: DeployedRelease, releases: Mapping[str, DeployedRelease]
 ) -> None:
     mounted = flyte.value("common", "databaseSecret", "name")
-    files = {f"/etc/db/{key}" for key in releases["flyte-secrets"].value("secrets", mounted)}
+    keys = releases["flyte-secrets"].value("secrets", mounted)
+    files = {f"/etc/db/{key}" for key, source in keys.items() if "certificates" not in source}
     read = {
         flyte.value("db", component, "database", "postgres", "passwordPath") for component in ("admin", "datacatalog")
     }
 
     assert read == files == {"/etc/db/pass.txt", "/etc/db/datacatalog.txt"}
+
+
+def test_what_reads_a_password_at_its_start_is_restarted_when_it_has_changed(
+    flyte: DeployedRelease, releases: Mapping[str, DeployedRelease]
+) -> None:
+    reloader = releases["reloader"]
+    assert flyte.namespace in reloader.value("reloader", "namespaces")
+    assert reloader.value("reloader", "watchGlobally") is False
+    secret = flyte.value("common", "databaseSecret", "name")
+    for component in ("flyteadmin", "datacatalog", "flytescheduler", "cluster_resource_manager"):
+        assert flyte.value(component, "annotations") == {"secret.reloader.stakater.com/reload": secret}
+
+
+def test_a_changed_password_is_read_within_a_minute_where_passwords_change(
+    releases: Mapping[str, DeployedRelease], environment: Environment
+) -> None:
+    often = environment.database.password_rotation is not None
+    assert releases["flyte-secrets"].value("refreshInterval") == ("1m" if often else "1h")
 
 
 def test_flyteadmin_and_datacatalog_have_a_database_and_a_user_each(flyte: DeployedRelease) -> None:
@@ -49,15 +78,17 @@ def test_flyteadmin_and_datacatalog_have_a_database_and_a_user_each(flyte: Deplo
     assert admin["username"] != datacatalog["username"]
 
 
-def test_the_pools_together_fit_into_the_database(flyte: DeployedRelease) -> None:
-    # RDS gives PostgreSQL DBInstanceClassMemory / 9531392 connections: about 400 for the smallest class that an
-    # environment may have (4 GiB, of which RDS keeps some); some stay free for people and for MLflow's 30.
-    pods = flyte.value("flyteadmin", "replicaCount") + flyte.value("datacatalog", "replicaCount")
-    scheduler_sync_and_one_that_is_being_replaced = 3
-    connections = flyte.value("db", "admin", "database", "maxOpenConnections")
+def test_pods_and_pools_are_those_of_the_budget(flyte: DeployedRelease) -> None:
+    budget = {clients.name: (clients.replicas, clients.connections) for clients in CLIENTS}
+    pools = {name: flyte.value("db", name, "database", "maxOpenConnections") for name in ("admin", "datacatalog")}
 
-    assert connections == flyte.value("db", "datacatalog", "database", "maxOpenConnections")
-    assert (pods + scheduler_sync_and_one_that_is_being_replaced) * connections <= 300
+    # The scheduler and syncresources have one pod each, which the chart fixes, and flyteadmin's configuration.
+    assert {name: pods for name, pods in budget.items() if name != "mlflow"} == {
+        "flyteadmin": (flyte.value("flyteadmin", "replicaCount"), pools["admin"]),
+        "flytescheduler": (1, pools["admin"]),
+        "syncresources": (1, pools["admin"]),
+        "datacatalog": (flyte.value("datacatalog", "replicaCount"), pools["datacatalog"]),
+    }
 
 
 def test_storage_is_s3_with_roles_and_not_the_sandbox(flyte: DeployedRelease, environment: Environment) -> None:

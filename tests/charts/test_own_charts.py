@@ -66,7 +66,7 @@ def test_nothing_that_other_objects_live_in_goes_with_the_release(
     }
 
     assert homes == dict.fromkeys(
-        ("external-secrets", "flyte", "mlflow", "monitoring", "flyteworkflows.flyte.lyft.com"), KEEP
+        ("external-secrets", "flyte", "mlflow", "monitoring", "reloader", "flyteworkflows.flyte.lyft.com"), KEEP
     )
 
 
@@ -90,6 +90,7 @@ def test_every_namespace_enforces_pod_security(releases: Mapping[str, DeployedRe
         "flyte": "baseline",
         "mlflow": "restricted",
         "monitoring": "privileged",
+        "reloader": "restricted",
     }
 
 
@@ -131,6 +132,38 @@ def test_each_key_of_a_secret_names_its_source(releases: Mapping[str, DeployedRe
     # Two users, two passwords.
     assert data["pass.txt"]["key"] != data["datacatalog.txt"]["key"]
     assert secret["spec"]["target"]["deletionPolicy"] == "Retain"
+
+
+def test_certificates_stand_beside_what_is_read(releases: Mapping[str, DeployedRelease], helm: Helm) -> None:
+    release = releases["mlflow-secrets"]
+    secret = by_name(helm, release)["ExternalSecret", "mlflow-database"]["spec"]
+
+    assert {entry["secretKey"] for entry in secret["data"]} == {"username", "password"}
+    # The default, Replace, would leave nothing but the certificates.
+    assert secret["target"]["template"]["mergePolicy"] == "Merge"
+    (pem,) = secret["target"]["template"]["data"].values()
+    assert pem == release.value("secrets", "mlflow-database", "ca.pem", "certificates")
+    assert pem.startswith("-----BEGIN CERTIFICATE-----\n")
+    assert "{{" not in pem
+    grafana = by_name(helm, releases["monitoring-secrets"])["ExternalSecret", "grafana-admin"]["spec"]
+    assert "template" not in grafana["target"]
+
+
+@pytest.mark.cdk_variants("dev")
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ({"certificates": "hunter2"}, "does not match pattern"),
+        ({"certificates": "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n", "secret": "x"}, "maxProp"),
+    ],
+)
+def test_nothing_but_certificates_stands_in_values(
+    releases: Mapping[str, DeployedRelease], helm: Helm, source: Mapping[str, str], complaint: str
+) -> None:
+    release = releases["flyte-secrets"]
+
+    with pytest.raises(AssertionError, match=complaint):
+        helm.lint(release.folder, {**release.values, "secrets": {"flyte-database": {"pass.txt": source}}})
 
 
 @pytest.mark.cdk_variants("dev")

@@ -1,4 +1,4 @@
-"""The code asset of the provisioner's Lambda function: its own package and the libraries that it needs."""
+"""The code asset of the Lambda functions that work in a database: their own packages and the libraries they need."""
 
 import functools
 import importlib.metadata
@@ -10,36 +10,42 @@ LIBRARIES = ("pg8000", "scramp", "asn1crypto", "python-dateutil", "six")
 """pg8000 and all that it needs, each pure Python: what is installed at synth runs in Lambda as it is. boto3 comes with
 Lambda's runtime."""
 
-HANDLER = "aerodrome_constructs.database.provisioner_handler.handler.handle"
-"""The entry point in the asset. The parent packages have no ``__init__.py`` there, so the constructs stay behind."""
+PROVISIONER = "aerodrome_constructs.database.provisioner_handler.handler.handle"
+"""The entry point of the function that makes databases and users. The parent packages have no ``__init__.py`` in the
+asset, so the constructs stay behind."""
 
-_HANDLER_DIRECTORY = Path(__file__).with_name("provisioner_handler")
-_KEPT = frozenset({".py", ".pem"})
+ROTATION = "aerodrome_constructs.database.rotation_handler.handler.handle"
+"""The entry point of the function that changes passwords."""
+
+CA_BUNDLE = "database-ca.pem"
+"""Where the asset holds the certificate authorities, from its root."""
+
+_HANDLERS = ("provisioner_handler", "rotation_handler")
+_KEPT = frozenset({".py"})
 
 
-def build(ca_bundle: Path | None = None) -> Path:
+def build(ca_bundle: Path) -> Path:
     """Lay the asset out in a directory that exists until this process ends.
 
-    The files and their contents depend on the commit and the lock only, and so does the asset's hash, which the CDK
-    makes of both.
+    The files and their contents depend on the commit, the lock and the bundle only, and so does the asset's hash, which
+    the CDK makes of both.
 
     Args:
-        ca_bundle: Certificate authorities, in PEM, that the function verifies the database's certificate against.
-            Without them the connection is encrypted but not verified.
+        ca_bundle: Certificate authorities, in PEM, that the functions verify the database's certificate against.
 
     Raises:
         RuntimeError: A library is missing, or is not pure Python any more.
     """
-    return _build(None if ca_bundle is None else ca_bundle.resolve())
+    return _build(ca_bundle.resolve())
 
 
 @functools.cache
-def _build(ca_bundle: Path | None) -> Path:
-    root = Path(_keep(tempfile.TemporaryDirectory(prefix="database-provisioner-")))
-    package = root.joinpath(*HANDLER.split(".")[:-2])
-    _copy_tree(_HANDLER_DIRECTORY, package)
-    if ca_bundle is not None:
-        shutil.copyfile(ca_bundle, package / "ca-bundle.pem")
+def _build(ca_bundle: Path) -> Path:
+    root = Path(_keep(tempfile.TemporaryDirectory(prefix="database-functions-")))
+    package = root.joinpath(*PROVISIONER.split(".")[:-3])
+    for handler in _HANDLERS:
+        _copy_tree(Path(__file__).with_name(handler), package / handler)
+    _copy(ca_bundle, root / CA_BUNDLE)
     for library in LIBRARIES:
         _copy_library(library, root)
     return root

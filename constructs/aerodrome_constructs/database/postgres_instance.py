@@ -3,17 +3,21 @@
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-PORT = 5432
-"""The port that clients connect to."""
+from aerodrome_constructs.identity.statements import allow
+
+PORT = 5433
+"""The port that clients connect to. Not PostgreSQL's own, 5432, which is what a scan of a network tries first."""
 
 ENGINE_VERSION = rds.PostgresEngineVersion.of("16.14", "16")
 """A version that RDS offers: it is in the list of engine versions that cfn-lint 1.58 takes from RDS. PostgreSQL's own
@@ -24,11 +28,47 @@ MASTER_USERNAME = "platform_admin"
 _LOG_EXPORTS = ("postgresql", "upgrade")
 _MASTER_PASSWORD_LENGTH = 40
 
-_PARAMETERS = {
+# In UTC, one after the other with an hour between: RDS refuses a maintenance window that overlaps the backup's, and
+# what it does in either is not in the way of the rotation of passwords, which begins at midnight.
+_BACKUP_WINDOW = "02:00-03:00"
+_MAINTENANCE_WINDOW = "sun:04:00-sun:05:00"
+
+# Seconds between two measurements of the operating system: one minute is a tenth of the log volume of ten seconds.
+_MONITORING_INTERVAL = cdk.Duration.seconds(60)
+
+# shared_buffers, maintenance_work_mem and the number of autovacuum workers RDS sizes by the class by itself (User
+# Guide, "Working with parameters on your RDS for PostgreSQL DB instance"). RDS works out formulas in {} when it starts
+# the instance, from the memory that the class leaves to PostgreSQL, in bytes.
+_PARAMETERS: Final = {
+    # --- Who gets in
     # A client that does not encrypt is refused, not warned.
     "rds.force_ssl": "1",
-    # In milliseconds: a statement this slow is worth a line in the log.
+    # MD5 would do as a password's verifier otherwise; clients and functions speak SCRAM.
+    "rds.accepted_password_auth_method": "scram",
+    "password_encryption": "scram-sha-256",
+    # --- Memory and storage
+    # What the planner may expect of the operating system's cache, in blocks of 8 KiB: three quarters of the memory, of
+    # which PostgreSQL's own buffers are one. RDS's default is half.
+    "effective_cache_size": "{DBInstanceClassMemory*3/32768}",
+    # For one sort, in KiB. PostgreSQL's 4 MB is the default at every size; this is 8 MB in 4 GiB, 32 MB in 16 GiB and
+    # at most 64 MB, so that 76 sorts at once, a quarter of what the platform's clients can open, take a sixth of the
+    # memory.
+    "work_mem": "LEAST({DBInstanceClassMemory/524288},65536)",
+    # gp3 reads from anywhere nearly as fast as in order. The default, 4, is a disk's.
+    "random_page_cost": "1.1",
+    # --- What must not go on for ever, in milliseconds
+    # A transaction that its client forgot keeps vacuum from cleaning up after everybody else. RDS's default is a day.
+    "idle_in_transaction_session_timeout": "600000",
+    # --- What the log tells: who came, what was slow and why, what changed, and no row's contents
+    "log_connections": "1",
+    "log_disconnections": "1",
     "log_min_duration_statement": "1000",
+    "log_lock_waits": "1",
+    # A sort that did not fit into work_mem, from this size on, in KiB.
+    "log_temp_files": "65536",
+    "log_statement": "ddl",
+    # With a slow statement PostgreSQL would log the values that were bound to it: they are the platform's users' data.
+    "log_parameter_max_length": "0",
 }
 
 
@@ -46,6 +86,7 @@ class PostgresInstanceProps:
         max_storage_gib: What the storage may grow to by itself, in GiB: at least 10 % more than ``storage_gib``. None:
             it does not grow.
         multi_az: Whether a standby in another zone takes over when the instance fails.
+        max_connections: The most connections at once. More than the memory of its class bears end with the instance.
         backup_retention: How far back it can be restored to any point in time, in whole days: 1 to 35.
         data_key: The key that encrypts its storage, snapshots and Performance Insights.
         secrets_key: The key that encrypts the master user's secret.
@@ -60,6 +101,7 @@ class PostgresInstanceProps:
     storage_gib: int
     max_storage_gib: int | None
     multi_az: bool
+    max_connections: int
     backup_retention: timedelta
     data_key: kms.IKey
     secrets_key: kms.IKey
@@ -94,10 +136,11 @@ class PostgresInstance(Construct):
                 "Parameters",
                 engine=engine,
                 description=f"Parameters of {props.identifier}",
-                parameters=_PARAMETERS,
+                parameters={**_PARAMETERS, "max_connections": str(props.max_connections)},
                 removal_policy=cdk.RemovalPolicy.RETAIN,
             ),
             auto_minor_version_upgrade=True,
+            preferred_maintenance_window=_MAINTENANCE_WINDOW,
             vpc=props.vpc,
             subnet_group=rds.SubnetGroup(
                 self,
@@ -121,6 +164,7 @@ class PostgresInstance(Construct):
             # Flyte 1 can only log in with a password (flyteadmin/pkg/repositories/database.go).
             iam_authentication=False,
             ca_certificate=rds.CaCertificate.RDS_CA_RSA2048_G1,
+            preferred_backup_window=_BACKUP_WINDOW,
             backup_retention=cdk.Duration.days(props.backup_retention.days),
             copy_tags_to_snapshot=True,
             delete_automated_backups=False,
@@ -129,6 +173,8 @@ class PostgresInstance(Construct):
             enable_performance_insights=True,
             performance_insight_encryption_key=props.data_key,
             performance_insight_retention=rds.PerformanceInsightRetention.DEFAULT,
+            monitoring_interval=_MONITORING_INTERVAL,
+            monitoring_role=self._monitoring_role(props),
             cloudwatch_logs_exports=list(_LOG_EXPORTS),
         )
         self._keep_logs(props)
@@ -142,14 +188,52 @@ class PostgresInstance(Construct):
         """The name that clients connect to."""
         return self.instance.db_instance_endpoint_address
 
-    def allow_from(self, peer: ec2.IConnectable, description: str) -> None:
-        """Let a peer connect to the database.
+    def allow_from(self, clients: ec2.ISecurityGroup, description: str) -> None:
+        """Let whatever carries a security group connect to the database.
 
         Args:
-            peer: Who may.
-            description: What for, as the console shows it beside the rule.
+            clients: The security group. Its own rules say whether it may reach the port; they are not touched, so that
+                the group may belong to a stack that this one needs.
+            description: Who they are, as the console shows it beside the rule.
         """
-        self.security_group.connections.allow_from(peer, ec2.Port.tcp(PORT), description)
+        self.security_group.add_ingress_rule(clients, ec2.Port.tcp(PORT), description, remote_rule=False)
+
+    def _monitoring_role(self, props: PostgresInstanceProps) -> iam.Role:
+        # In place of AmazonRDSEnhancedMonitoringRole, which AWS may widen, and which any account's RDS might take.
+        stack = cdk.Stack.of(self)
+        source = stack.format_arn(
+            service="rds",
+            resource="db",
+            resource_name=props.identifier,
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        group = stack.format_arn(
+            service="logs",
+            resource="log-group",
+            resource_name="RDSOSMetrics",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        role = iam.Role(
+            self,
+            "MonitoringRole",
+            description=f"Lets RDS write what the operating system of {props.identifier} reports",
+            assumed_by=iam.ServicePrincipal(
+                "monitoring.rds.amazonaws.com",
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": stack.account},
+                    "ArnEquals": {"aws:SourceArn": source},
+                },
+            ),
+        )
+        # The name of the group is RDS's, one for all instances of an account and region.
+        role.add_to_policy(allow(["logs:CreateLogGroup", "logs:PutRetentionPolicy"], [group]))
+        role.add_to_policy(
+            allow(
+                ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:PutLogEvents"],
+                [f"{group}:log-stream:*"],
+            )
+        )
+        return role
 
     def _master_secret(self, props: PostgresInstanceProps) -> secretsmanager.ISecret:
         # The CDK's own secret for a database has punctuation, which breaks connection strings.

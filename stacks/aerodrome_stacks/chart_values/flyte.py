@@ -8,14 +8,26 @@ from aerodrome_stacks.chart_values import flyte_projects
 from aerodrome_stacks.chart_values.front_door import host, load_balancer_annotations
 from aerodrome_stacks.chart_values.service_account import role_annotation
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.environment.connections import DATACATALOG, FLYTEADMIN
+
+DATABASE_SECRET = "flyte-database"  # noqa: S105 - a name
+"""The Secret with the passwords of database users and the certificate authorities. The chart mounts it at ``/etc/db``
+into each container that connects: flyteadmin, datacatalog, the scheduler, syncresources and their init containers."""
+
+CA_FILE = "ca.pem"
+"""The key of that Secret, and so the file, with the certificate authorities of the database."""
 
 PASSWORD_FILES = {"flyteadmin": "pass.txt", "datacatalog": "datacatalog.txt"}
-"""The keys of the Secret ``flyte-database``, and so the files in ``/etc/db``, by database client."""
+"""The keys of that Secret with passwords, by database client."""
 
 AUTH_SECRET = "flyte-secret-auth"  # noqa: S105 - the name of a Secret, which the chart's templates fix
 """The Secret with the client secret of Flyte's own components, under the key ``client_secret``."""
 
 _OIDC_DIRECTORY = "/etc/oidc"
+
+# The password is read when the process starts. Reloader starts the pods of a Deployment with this annotation anew when
+# the Secret has changed.
+_RELOADED: dict[str, Value] = {"annotations": {"secret.reloader.stakater.com/reload": DATABASE_SECRET}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,23 +78,31 @@ def flyte(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
     """Values that depend on other stacks and on the environment."""
     return {
         "flyteadmin": {
+            **_RELOADED,
+            "replicaCount": FLYTEADMIN.replicas,
             "initialProjects": flyte_projects.initial_projects(environment),
             "serviceAccount": {"annotations": role_annotation(inputs.flyteadmin_role_arn)},
             **_oidc_client_secret(environment),
         },
-        "datacatalog": {"serviceAccount": {"annotations": role_annotation(inputs.datacatalog_role_arn)}},
+        "flytescheduler": _RELOADED,
+        "datacatalog": {
+            **_RELOADED,
+            "replicaCount": DATACATALOG.replicas,
+            "serviceAccount": {"annotations": role_annotation(inputs.datacatalog_role_arn)},
+        },
         "flytepropeller": {"serviceAccount": {"annotations": role_annotation(inputs.flytepropeller_role_arn)}},
         "secrets": {"adminOauthClientCredentials": _client_credentials(environment)},
         "common": {
+            "databaseSecret": {"name": DATABASE_SECRET},
             "ingress": {
                 "host": host(environment, "flyte"),
                 "annotations": dict(load_balancer_annotations(environment)),
-            }
+            },
         },
         "storage": {"bucketName": inputs.metadata_bucket, "s3": {"region": environment.region}},
         "db": {
-            "admin": {"database": {"postgres": _postgres(inputs.admin_database, "flyteadmin")}},
-            "datacatalog": {"database": {"postgres": _postgres(inputs.datacatalog_database, "datacatalog")}},
+            "admin": {"database": _database(inputs.admin_database, "flyteadmin", FLYTEADMIN.connections)},
+            "datacatalog": {"database": _database(inputs.datacatalog_database, "datacatalog", DATACATALOG.connections)},
         },
         "configmap": {
             "adminServer": _admin_server(environment, inputs),
@@ -99,21 +119,26 @@ def flyte(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
             "task_resource_defaults": {"task_resources": {"limits": flyte_projects.task_limits(environment)}},
         },
         "cluster_resource_manager": {
+            **_RELOADED,
             "templates": flyte_projects.cluster_resource_templates(inputs.project_role_arn),
             "config": {"cluster_resources": {"customData": flyte_projects.quotas_by_domain(environment)}},
         },
     }
 
 
-def _postgres(database: FlyteDatabase, client: str) -> dict[str, Value]:
+def _database(database: FlyteDatabase, client: str, connections: int) -> dict[str, Value]:
     return {
-        "host": database.host,
-        "port": database.port,
-        "dbname": database.database,
-        "username": database.username,
-        "passwordPath": f"/etc/db/{PASSWORD_FILES[client]}",
-        # Flyte's default is sslmode=disable, which RDS refuses from PostgreSQL 15 on.
-        "options": "sslmode=require",
+        # For one pod. How many the database can bear is a rule of the environment, with the same numbers.
+        "maxOpenConnections": connections,
+        "postgres": {
+            "host": database.host,
+            "port": database.port,
+            "dbname": database.database,
+            "username": database.username,
+            "passwordPath": f"/etc/db/{PASSWORD_FILES[client]}",
+            # Flyte's default is sslmode=disable, which RDS refuses. `require` would encrypt to whoever answers.
+            "options": f"sslmode=verify-full sslrootcert=/etc/db/{CA_FILE}",
+        },
     }
 
 

@@ -4,6 +4,7 @@ from aerodrome_constructs.helm import Value
 from aerodrome_stacks.chart_values.front_door import host, load_balancer_annotations
 from aerodrome_stacks.chart_values.service_account import role_annotation
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.environment.connections import MLFLOW, MLFLOW_MAX_OVERFLOW, MLFLOW_POOL_SIZE, MLFLOW_WORKERS
 
 _SERVICE = "mlflow.mlflow"
 
@@ -20,6 +21,13 @@ def mlflow(
     """Values that depend on the database, the bucket, the role and the environment."""
     mlflow_host = host(environment, "mlflow")
     return {
+        # How many connections the database can bear is a rule of the environment, with the same numbers.
+        "replicaCount": MLFLOW.replicas,
+        "extraArgs": {"workers": str(MLFLOW_WORKERS)},
+        "extraEnvVars": {
+            "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": MLFLOW_POOL_SIZE,
+            "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": MLFLOW_MAX_OVERFLOW,
+        },
         "serviceAccount": {"annotations": role_annotation(role_arn)},
         "backendStore": {"postgres": {"host": database_host, "port": database_port, "database": database_name}},
         "artifactRoot": {"s3": {"bucket": artifact_bucket}},

@@ -2,6 +2,6 @@
 
 It is a CloudFormation custom resource that makes databases and their users in a PostgreSQL instance. Unlike the
 constructs around it, it may use boto3, the environment and the clock. It must not import from them: its asset holds
-this folder alone, under the same package name, beside the libraries that
+the folders of the functions alone, under the same package names, beside the libraries that
 :mod:`aerodrome_constructs.database.lambda_asset` lists.
 """

@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from aerodrome_constructs.database.provisioner_handler.errors import ProvisioningError
+from aerodrome_constructs.database.provisioner_handler.errors import DatabaseTaskError
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +35,18 @@ def read(secrets_manager: Any, secret_arn: str) -> Credentials:  # noqa: ANN401 
     """Read a secret in the form that RDS gives its own.
 
     Raises:
-        ProvisioningError: It cannot be read, or is not JSON with ``username`` and ``password``.
+        DatabaseTaskError: It cannot be read, or is not JSON with ``username`` and ``password``.
     """
     try:
         text = secrets_manager.get_secret_value(SecretId=secret_arn)["SecretString"]
     except (BotoCoreError, ClientError, KeyError) as error:
-        raise ProvisioningError(f"cannot read the secret {secret_arn}: {_reason(error)}") from error
+        raise DatabaseTaskError(f"cannot read the secret {secret_arn}: {_reason(error)}") from error
     try:
         fields = json.loads(text)
         return Credentials(fields["username"], fields["password"])
     except (ValueError, KeyError, TypeError):
         # Without `from`: the parser's error carries the text that it parsed.
-        raise ProvisioningError(f"the secret {secret_arn} must be JSON with username and password") from None
+        raise DatabaseTaskError(f"the secret {secret_arn} must be JSON with username and password") from None
 
 
 def _reason(error: Exception) -> str:

@@ -11,7 +11,7 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 from aerodrome_constructs.database.provisioner_handler.connection import message
 from aerodrome_constructs.database.provisioner_handler.credentials import Credentials
 from aerodrome_constructs.database.provisioner_handler.deadline import Deadline
-from aerodrome_constructs.database.provisioner_handler.errors import ProvisioningError
+from aerodrome_constructs.database.provisioner_handler.errors import DatabaseTaskError
 from aerodrome_constructs.database.provisioner_handler.request import Client
 from aerodrome_constructs.database.provisioner_handler.sql import identifier, verifier_literal
 
@@ -37,7 +37,7 @@ def exclusive(connection: pg8000.native.Connection, deadline: Deadline) -> Itera
     """Keep every other run on this instance waiting. The connection, and the lock with it, is closed at the end.
 
     Raises:
-        ProvisioningError: Another run did not end in time.
+        DatabaseTaskError: Another run did not end in time.
     """
     milliseconds = max(int((deadline.remaining() - _HEAD_START) * 1000), 1)
     try:
@@ -47,11 +47,19 @@ def exclusive(connection: pg8000.native.Connection, deadline: Deadline) -> Itera
         try:
             connection.run("SELECT pg_advisory_lock(:key)", key=_LOCK)
         except DatabaseError as error:
-            raise ProvisioningError(f"another run has not ended: {message(error)}") from None
+            raise DatabaseTaskError(f"another run has not ended: {message(error)}") from None
         yield
     finally:
         with suppress(InterfaceError, OSError):  # a connection that broke is closed
             connection.close()
+
+
+def close_to_the_public(connection: pg8000.native.Connection) -> None:
+    """Keep clients out of the database ``postgres``, into which PostgreSQL lets everybody who can log in.
+
+    Only its owner can: on RDS that is the master user. Where it is not, PostgreSQL warns, and nothing changes.
+    """
+    connection.run("REVOKE ALL ON DATABASE postgres FROM PUBLIC")
 
 
 def provision(connection: pg8000.native.Connection, master: str, client: Client, credentials: Credentials) -> None:
@@ -66,24 +74,24 @@ def provision(connection: pg8000.native.Connection, master: str, client: Client,
         credentials: The user's name and password.
 
     Raises:
-        ProvisioningError: PostgreSQL refuses, or what is there already belongs to somebody else.
+        DatabaseTaskError: PostgreSQL refuses, or what is there already belongs to somebody else.
     """
     if credentials.username != client.username:
-        raise ProvisioningError(
+        raise DatabaseTaskError(
             f"the secret {client.secret_arn} is of user {credentials.username!r}, the client's is {client.username!r}"
         )
     if client.username == master:
-        raise ProvisioningError(f"{master!r} is the master user: give the database {client.database!r} its own user")
+        raise DatabaseTaskError(f"{master!r} is the master user: give the database {client.database!r} its own user")
     try:
         _provision_user(connection, client.username, credentials.password)
         _provision_database(connection, client.database, client.username)
     except DatabaseError as error:
         # Without `from`: the driver's error may hold more of the statement than its message.
-        raise ProvisioningError(
+        raise DatabaseTaskError(
             f"database {client.database!r} with user {client.username!r}: {message(error)}"
         ) from None
     except (InterfaceError, OSError) as error:
-        raise ProvisioningError(
+        raise DatabaseTaskError(
             f"database {client.database!r} with user {client.username!r}: the connection broke: {error}"
         ) from error
     logger.info("database %r with user %r stands", client.database, client.username)
@@ -103,7 +111,7 @@ def _provision_user(connection: pg8000.native.Connection, name: str, password: s
     else:
         excess = [meaning for attribute, meaning in _REFUSED_ATTRIBUTES.items() if found[attribute]]
         if excess:
-            raise ProvisioningError(
+            raise DatabaseTaskError(
                 f"user {name!r} exists and is {' and '.join(excess)}: take that from it, or give the client another "
                 "user name"
             )

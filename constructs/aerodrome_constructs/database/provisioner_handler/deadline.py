@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from aerodrome_constructs.database.provisioner_handler.errors import ProvisioningError
+from aerodrome_constructs.database.provisioner_handler.errors import DatabaseTaskError
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class Deadline:
         """Seconds left.
 
         Raises:
-            ProvisioningError: None are.
+            DatabaseTaskError: None are.
         """
         seconds = self.at - time.monotonic()
         if seconds <= 0:
-            raise ProvisioningError("the function ran out of time; deploy again to go on where it stopped")
+            raise DatabaseTaskError("the function ran out of time; deploy again to go on where it stopped")
         return seconds

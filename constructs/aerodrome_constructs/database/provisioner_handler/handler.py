@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from aerodrome_constructs.database.provisioner_handler import credentials, databases, response
 from aerodrome_constructs.database.provisioner_handler.connection import open_connection
 from aerodrome_constructs.database.provisioner_handler.deadline import Deadline
-from aerodrome_constructs.database.provisioner_handler.errors import ProvisioningError
+from aerodrome_constructs.database.provisioner_handler.errors import DatabaseTaskError
 from aerodrome_constructs.database.provisioner_handler.request import dropped, parse
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def handle(event: Mapping[str, Any], context: Context) -> None:
             logger.info("databases are kept: %s", ", ".join(dropped({}, event["ResourceProperties"])))
         else:
             data = _provision(event, Deadline.after(left - ANSWER_SECONDS))
-    except ProvisioningError as error:
+    except DatabaseTaskError as error:
         logger.error("%s", error)  # noqa: TRY400 - a person can mend it: no traceback
         reason = str(error)
     except Exception as error:  # noqa: BLE001 - CloudFormation must get an answer
@@ -63,6 +63,7 @@ def _provision(event: Mapping[str, Any], deadline: Deadline) -> dict[str, str]:
     users = [(client, credentials.read(secrets_manager, client.secret_arn)) for client in request.clients]
     connection = open_connection(request.host, request.port, master, deadline)
     with databases.exclusive(connection, deadline):
+        databases.close_to_the_public(connection)
         for client, user in users:
             databases.provision(connection, master.username, client, user)
     return {"Databases": ",".join(client.database for client in request.clients)}

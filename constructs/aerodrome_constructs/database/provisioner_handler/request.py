@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aerodrome_constructs.database.provisioner_handler.errors import ProvisioningError
+from aerodrome_constructs.database.provisioner_handler.errors import DatabaseTaskError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ def parse(properties: Mapping[str, Any]) -> Request:
     """Read the custom resource's properties.
 
     Raises:
-        ProvisioningError: One is missing or wrong.
+        DatabaseTaskError: One is missing or wrong.
     """
     try:
         request = Request(
@@ -60,9 +60,9 @@ def parse(properties: Mapping[str, Any]) -> Request:
             ),
         )
     except KeyError as error:
-        raise ProvisioningError(f"the custom resource has no property {error.args[0]}") from error
+        raise DatabaseTaskError(f"the custom resource has no property {error.args[0]}") from error
     except (TypeError, ValueError) as error:
-        raise ProvisioningError(
+        raise DatabaseTaskError(
             "the custom resource's properties are malformed: Port must be a number, Clients a list of Database, "
             "Username and SecretArn"
         ) from error
@@ -71,7 +71,7 @@ def parse(properties: Mapping[str, Any]) -> Request:
         "Username": [client.username for client in request.clients],
     }.items():
         if len(set(values)) != len(values):
-            raise ProvisioningError(f"each client needs a {name} of its own, got {', '.join(sorted(values))}")
+            raise DatabaseTaskError(f"each client needs a {name} of its own, got {', '.join(sorted(values))}")
     return request
 
 

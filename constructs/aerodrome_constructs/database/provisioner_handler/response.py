@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aerodrome_constructs.database.provisioner_handler.deadline import Deadline
-from aerodrome_constructs.database.provisioner_handler.errors import ProvisioningError
+from aerodrome_constructs.database.provisioner_handler.errors import DatabaseTaskError
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def send(event: Mapping[str, Any], *, reason: str | None, data: Mapping[str, str
             try:
                 time.sleep(min(_RETRY_SECONDS, deadline.remaining()))
                 deadline.remaining()
-            except ProvisioningError:
+            except DatabaseTaskError:
                 raise error from None
 
 

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import secrets
 
-from aerodrome_constructs.database.provisioner_handler.errors import ProvisioningError
+from aerodrome_constructs.database.provisioner_handler.errors import DatabaseTaskError
 
 # NAMEDATALEN - 1: PostgreSQL cuts longer names off without an error, and two of ours might then be one.
 LONGEST_NAME = 63
@@ -18,10 +18,10 @@ def identifier(name: str) -> str:
     """A name as a quoted identifier.
 
     Raises:
-        ProvisioningError: PostgreSQL could not have the name.
+        DatabaseTaskError: PostgreSQL could not have the name.
     """
     if not name or "\0" in name or len(name.encode()) > LONGEST_NAME:
-        raise ProvisioningError(f"{name!r} cannot be a PostgreSQL name: it must have 1 to {LONGEST_NAME} bytes, no NUL")
+        raise DatabaseTaskError(f"{name!r} cannot be a PostgreSQL name: it must have 1 to {LONGEST_NAME} bytes, no NUL")
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -31,11 +31,11 @@ def verifier_literal(password: str) -> str:
     As with psql's own command for it, the statement, which a server may log, holds no password.
 
     Raises:
-        ProvisioningError: The password is empty or not printable ASCII, for which clients would have to agree on a
+        DatabaseTaskError: The password is empty or not printable ASCII, for which clients would have to agree on a
             normal form (RFC 4013).
     """
     if not password or not all("!" <= character <= "~" for character in password):
-        raise ProvisioningError("a password must be non-empty and of printable ASCII characters without spaces")
+        raise DatabaseTaskError("a password must be non-empty and of printable ASCII characters without spaces")
     salt = secrets.token_bytes(16)
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, _SCRAM_ITERATIONS)
     stored_key = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
