@@ -11,7 +11,7 @@ CDK := CDK_DISABLE_CLI_TELEMETRY=true node_modules/.bin/cdk
 # The project's own python, node and npm come first, whatever the machine has.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup try check synth diff test lint types unit embedded smoke snapshots schema format bench diagram locks clean
+.PHONY: help setup try check synth diff test lint types unit policies embedded smoke snapshots schema guardrails format bench diagram locks clean
 
 help: ## Explain every verb
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,8 +32,8 @@ diff: setup ## Show what a deploy of one environment would change (ENV=dev)
 
 # The tests of the embedded AWS and the smoke test mostly wait, for servers, jobs and the CDK CLI, which looks at a stack
 # every 5 seconds: side by side with the others they cost little time.
-test: setup ## Run everything that must pass: lint, types, unit, embedded and smoke tests
-	@$(MAKE) --no-print-directory --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) smoke embedded unit types lint
+test: setup ## Run everything that must pass: lint, types, policies, unit, embedded and smoke tests
+	@$(MAKE) --no-print-directory --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) smoke embedded unit policies types lint
 
 lint: setup ## Check style, import directions and locks
 	@$(BIN)/ruff check .
@@ -45,6 +45,9 @@ types: setup ## Check types
 
 unit: setup ## Run the tests that need no embedded AWS
 	@$(BIN)/pytest --ignore=tests/smoke --ignore=tests/local
+
+policies: setup .venv-checkov/.installed ## Check the templates of every environment with checkov, without the network
+	@$(BIN)/python tools/checkov_templates.py
 
 embedded: setup ## Run the tests of the embedded AWS, and of the platform deployed to it
 	@$(BIN)/pytest tests/local
@@ -59,6 +62,9 @@ schema: setup ## Write environments/schema.json and docs/reference/environment.m
 	@$(BIN)/python -m aerodrome_stacks.environment.schema
 	@$(BIN)/python tools/environment_reference.py
 
+guardrails: setup ## Write docs/reference/acknowledgements.md and policies.md anew
+	@$(BIN)/python tools/acknowledgements.py
+
 format: setup ## Format the code and sort its imports
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -72,11 +78,12 @@ diagram: setup ## Draw the picture of the platform in README.md anew
 locks: .venv/.installed ## Resolve the Python locks and package-lock.json anew
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
 	@$(BIN)/uv pip compile local/requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file local/requirements.lock
+	@$(BIN)/uv pip compile tools/checkov/requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file tools/checkov/requirements.lock
 	@npm install --package-lock-only --omit-lockfile-registry-resolved
 
 clean: ## Stop the embedded AWS and remove everything that setup, synth and try made
 	@if [ -x $(BIN)/aerodrome ] && [ -d .venv-local ]; then $(BIN)/aerodrome local down; fi
-	rm -rf .venv .venv-local node_modules cdk.out build .aerodrome
+	rm -rf .venv .venv-local .venv-checkov node_modules cdk.out build .aerodrome
 
 # What is installed follows from the locks; the stamps make a second `make` cost nothing.
 .venv/.installed: requirements.lock pyproject.toml
@@ -92,6 +99,12 @@ clean: ## Stop the embedded AWS and remove everything that setup, synth and try 
 	@echo "Installing the embedded AWS into .venv-local"
 	@[ -x .venv-local/bin/python ] || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-local
 	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv-local/bin/python local/requirements.lock
+	@touch $@
+
+.venv-checkov/.installed: tools/checkov/requirements.lock .venv/.installed
+	@echo "Installing checkov into .venv-checkov"
+	@[ -x .venv-checkov/bin/python ] || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-checkov
+	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv-checkov/bin/python tools/checkov/requirements.lock
 	@touch $@
 
 node_modules/.installed: package-lock.json .venv/.installed
