@@ -2,7 +2,8 @@
 
 from aerodrome_constructs.backup.failures import BackupFailures, BackupFailuresProps
 from aerodrome_constructs.backup.plan import DailyBackups, DailyBackupsProps
-from aerodrome_constructs.backup.roles import BackupRole, BackupSources, CopyDestination, RestoreRole
+from aerodrome_constructs.backup.roles import BackupRole, RestoreRole
+from aerodrome_constructs.backup.sources import BackupSources, CopyDestination
 from aerodrome_constructs.backup.vault import BackupVault, BackupVaultProps, VaultLock
 
 __all__ = [

@@ -8,58 +8,16 @@ https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSBackupService
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from aerodrome_constructs.backup.sources import BackupSources, CopyDestination
 from aerodrome_constructs.identity.statements import allow
 from aerodrome_constructs.policy import acknowledge
 from aerodrome_constructs.policy.known_rules import WILDCARDS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackupSources:
-    """What is backed up, and the key that it is encrypted with.
-
-    Attributes:
-        database_arn: The ARN of an RDS instance.
-        buckets: The buckets.
-        data_key: The key of all of them.
-    """
-
-    database_arn: str
-    buckets: Sequence[s3.IBucket]
-    data_key: kms.IKey
-
-    @property
-    def bucket_arns(self) -> list[str]:
-        """The ARNs of the buckets."""
-        return [bucket.bucket_arn for bucket in self.buckets]
-
-    @property
-    def object_arns(self) -> list[str]:
-        """The ARNs of everything in the buckets."""
-        return [bucket.arn_for_objects("*") for bucket in self.buckets]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopyDestination:
-    """Where backups are copied to.
-
-    Attributes:
-        region: Another region.
-        vault_arn: The ARN of a vault there.
-        key_alias: The alias of that vault's key, without the leading ``alias/``. A key's own ARN is known only where
-            it was made, and an alias is as good: KMS compares it (``kms:ResourceAliases``).
-    """
-
-    region: str
-    vault_arn: str
-    key_alias: str
 
 
 class BackupRole(Construct):
@@ -97,7 +55,21 @@ class BackupRole(Construct):
             *_writes_to_vaults(cdk.Stack.of(self), [vault_arn, *([destination.vault_arn] if destination else [])]),
             *_uses_keys(cdk.Stack.of(self), [sources.data_key, key], destination),
         ]
-        _attach(self, self.role, statements)
+        _attach(
+            self,
+            self.role,
+            statements,
+            reason="Snapshots, recovery points, objects and AWS Backup's own rules get their names when they are made; "
+            "what is allowed on everything looks things up; the key of the second region is known by its alias",
+            wildcards=[
+                "Resource::[*]",
+                "Resource::<*.Arn>/[*]",
+                "Resource::arn:*:kms:*:key/[*]",
+                "Resource::arn:*:recovery-point:[*]",
+                "Resource::arn:*:rule/AwsBackupManagedRule[*]",
+                "Resource::arn:*:snapshot:awsbackup:[*]",
+            ],
+        )
 
 
 class RestoreRole(Construct):
@@ -165,7 +137,19 @@ class RestoreRole(Construct):
             statements.append(
                 allow(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], *_key_of(stack, destination))
             )
-        _attach(self, self.role, statements)
+        _attach(
+            self,
+            self.role,
+            statements,
+            reason="It restores any object, or into a bucket that is made for it; the key of the second region is "
+            "known by its alias",
+            wildcards=[
+                "Resource::<*.Arn>/[*]",
+                "Resource::arn:*:kms:*:key/[*]",
+                f"Resource::arn:*:s3:::{new_buckets}[*]",
+                f"Resource::arn:*:s3:::{new_buckets}[*]/[*]",
+            ],
+        )
 
 
 def _role(scope: Construct, description: str, name: str | None = None) -> iam.Role:
@@ -178,15 +162,16 @@ def _role(scope: Construct, description: str, name: str | None = None) -> iam.Ro
     )
 
 
-def _attach(scope: Construct, role: iam.Role, statements: Sequence[iam.PolicyStatement]) -> None:
+def _attach(
+    scope: Construct,
+    role: iam.Role,
+    statements: Sequence[iam.PolicyStatement],
+    *,
+    reason: str,
+    wildcards: Sequence[str],
+) -> None:
     policy = iam.ManagedPolicy(scope, "Policy", roles=[role], statements=list(statements))
-    acknowledge(
-        policy,
-        WILDCARDS,
-        reason="Snapshots, recovery points, objects and AWS Backup's own rules get their names when they are made, and "
-        "what is allowed on everything looks things up",
-        findings=["Resource::*"],
-    )
+    acknowledge(policy, WILDCARDS, reason=reason, findings=wildcards)
 
 
 def _snapshots(stack: cdk.Stack) -> str:

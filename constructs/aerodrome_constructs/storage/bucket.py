@@ -85,8 +85,8 @@ class PrivateBucket(Construct):
         acknowledge(
             self.bucket,
             BUCKET_REPLICATION,
-            reason="S3 keeps objects in three zones, and versions bring back what is overwritten or deleted; nothing is "
-            "promised here to outlive the region",
+            reason="S3 keeps objects in three zones, and versions bring back what is overwritten or deleted; what must "
+            "outlive the region is copied to another by AWS Backup, into a vault that can be locked",
         )
         refuse_other_encryption(self.bucket, props.key)
         _send_events(self.bucket)
