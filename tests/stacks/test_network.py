@@ -1,11 +1,15 @@
+import json
 from collections.abc import Mapping
+from copy import deepcopy
 from ipaddress import IPv4Network
 
 import pytest
 
+from aerodrome_constructs.database.postgres_instance import PORT
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.addresses import zone_subnets
-from tests.templates import TemplateJson, only, properties, resources, text, with_id
+from tests.stacks.exposure import subnets_with_a_way_in
+from tests.templates import TemplateJson, only, plain, properties, resources, text, with_id
 
 
 @pytest.fixture
@@ -56,7 +60,7 @@ def test_what_reaches_the_database_reaches_nothing_else_but_aws(network: Templat
     assert "SecurityGroupIngress" not in group
     ways_out = {(text(rule["CidrIp"]), rule["FromPort"], rule["ToPort"]) for rule in group["SecurityGroupEgress"]}
     (vpc,) = resources(network, "AWS::EC2::VPC")
-    assert ways_out == {(f"${{{vpc}.CidrBlock}}", 5432, 5432), ("0.0.0.0/0", 443, 443)}
+    assert ways_out == {(f"${{{vpc}.CidrBlock}}", PORT, PORT), ("0.0.0.0/0", 443, 443)}
 
 
 def test_flow_logs_are_encrypted_with_the_key_for_logs(network: TemplateJson) -> None:
@@ -66,3 +70,50 @@ def test_flow_logs_are_encrypted_with_the_key_for_logs(network: TemplateJson) ->
 def test_flow_logs_are_kept_as_long_as_decided(network: TemplateJson, environment: Environment) -> None:
     kept = with_id(network, "AWS::Logs::LogGroup", "FlowLogs")["RetentionInDays"]
     assert kept >= environment.retention.logs.days
+
+
+# What may name a public subnet: the gateways that stand there, and what makes the subnet public.
+IN_PUBLIC_SUBNETS = {"AWS::EC2::NatGateway", "AWS::EC2::SubnetRouteTableAssociation"}
+
+
+def uses_of_public_subnets(stacks: Mapping[str, TemplateJson]) -> set[str]:
+    """Every resource that names a public subnet, in its own stack or through an export, and every export of one."""
+    public = subnets_with_a_way_in(stacks["Network"])
+    exports = {
+        f"${{{text(output['Export']['Name'])}}}": text(output["Value"])
+        for output in stacks["Network"].get("Outputs", {}).values()
+        if "Export" in output
+    }
+    names = public | {export for export, value in exports.items() if value in public}
+    return {
+        f"{stack}/{key}: {resource['Type']}"
+        for stack, template in stacks.items()
+        for key, resource in template["Resources"].items()
+        # In another stack, ${Name} of a subnet would be a resource of that stack.
+        if any(name in json.dumps(plain(resource)) for name in (names if stack == "Network" else names - public))
+    }
+
+
+def test_no_workload_is_in_a_public_subnet(stacks: Mapping[str, TemplateJson]) -> None:
+    assert len(subnets_with_a_way_in(stacks["Network"])) == 3
+    uses = uses_of_public_subnets(stacks)
+    assert {use.partition(": ")[2] for use in uses} == IN_PUBLIC_SUBNETS
+
+
+@pytest.mark.cdk_variants("dev")
+def test_a_workload_in_a_public_subnet_would_be_found(stacks: Mapping[str, TemplateJson]) -> None:
+    subnet = min(subnets_with_a_way_in(stacks["Network"])).strip("${}")
+    batch = deepcopy(dict(stacks["Batch"]))
+    network = deepcopy(dict(stacks["Network"]))
+    network["Resources"]["Endpoint"] = {
+        "Type": "AWS::EC2::VPCEndpoint",
+        "Properties": {"SubnetIds": [{"Ref": subnet}]},
+    }
+    network["Outputs"]["Public"] = {"Value": {"Ref": subnet}, "Export": {"Name": "network:Public"}}
+    fargate = next(one for key, one in batch["Resources"].items() if one["Type"] == "AWS::Batch::ComputeEnvironment")
+    fargate["Properties"]["ComputeResources"]["Subnets"] = [{"Fn::ImportValue": "network:Public"}]
+    uses = uses_of_public_subnets({**stacks, "Network": network, "Batch": batch})
+    assert {use.partition(": ")[2] for use in uses} - IN_PUBLIC_SUBNETS == {
+        "AWS::Batch::ComputeEnvironment",
+        "AWS::EC2::VPCEndpoint",
+    }
