@@ -15,6 +15,13 @@ from constructs import Construct
 
 from aerodrome_constructs.database import lambda_asset
 from aerodrome_constructs.identity.statements import allow
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import (
+    INLINE_POLICY,
+    LAMBDA_CONCURRENCY,
+    LAMBDA_DEAD_LETTERS,
+    WILDCARDS,
+)
 
 # Where Lambda puts a function's code (Lambda developer guide, "Defined runtime environment variables").
 _TASK_ROOT = "/var/task"
@@ -81,7 +88,8 @@ def database_function(
         "Log",
         retention=surroundings.log_retention,
         encryption_key=surroundings.log_key,
-        removal_policy=cdk.RemovalPolicy.DESTROY,
+        # Who got a new password, and when, is asked long after the function is gone.
+        removal_policy=cdk.RemovalPolicy.RETAIN,
     )
     # In place of AWSLambdaVPCAccessExecutionRole, which may write to every log group.
     role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -96,11 +104,20 @@ def database_function(
     # Lambda checks these rights without naming an interface when the function is made (Lambda developer guide, "Giving
     # Lambda functions access to resources in an Amazon VPC", required permissions).
     role.add_to_policy(allow(_NETWORK_INTERFACES))
-    return lambda_.Function(
+    acknowledge(
+        role,
+        WILDCARDS,
+        reason="a function's network interfaces have no name before it has them, and Lambda asks for the rights on all",
+        findings=["Resource::[*]"],
+    )
+    acknowledge(
+        role, INLINE_POLICY, reason="the policy names the secrets of this function, is its role's alone and goes with it"
+    )
+    function = lambda_.Function(
         scope,
         "Function",
         description=description,
-        runtime=lambda_.Runtime.PYTHON_3_13,
+        runtime=lambda_.Runtime.PYTHON_3_14,
         architecture=lambda_.Architecture.ARM_64,
         handler=handler,
         code=lambda_.Code.from_asset(str(lambda_asset.build(surroundings.ca_bundle))),
@@ -113,3 +130,16 @@ def database_function(
         vpc_subnets=surroundings.subnets,
         security_groups=[surroundings.security_group],
     )
+    acknowledge(
+        function,
+        LAMBDA_CONCURRENCY,
+        reason="it runs once a deploy, or once a rotation of a secret; a reservation would take from what the account has "
+        "left, which in a new account is too little to reserve any",
+    )
+    acknowledge(
+        function,
+        LAMBDA_DEAD_LETTERS,
+        reason="who invokes it hears of its failure and tries again: CloudFormation in the deploy, Secrets Manager at the "
+        "next turn; an event in a queue would be one that nobody waits for any more",
+    )
+    return function

@@ -178,6 +178,12 @@ class PostgresInstance(Construct):
             cloudwatch_logs_exports=list(_LOG_EXPORTS),
         )
         self._keep_logs(props)
+        if not props.multi_az:
+            acknowledge(
+                self.instance,
+                DATABASE_MULTI_AZ,
+                reason="who makes it does without a standby, and waits for a restore when the zone fails",
+            )
         secret = self.instance.secret
         if secret is None:
             raise TypeError("the CDK made a database instance without the secret that it was given")
@@ -233,6 +239,13 @@ class PostgresInstance(Construct):
                 [f"{group}:log-stream:*"],
             )
         )
+        acknowledge(
+            role,
+            WILDCARDS,
+            reason="RDS names a log stream after the instance's own ID, which is not known before the instance is made",
+            findings=["Resource::*:log-group:RDSOSMetrics:log-stream:[*]"],
+        )
+        acknowledge(role, INLINE_POLICY, reason="the policy serves this instance, is the role's alone and goes with it")
         return role
 
     def _master_secret(self, props: PostgresInstanceProps) -> secretsmanager.ISecret:

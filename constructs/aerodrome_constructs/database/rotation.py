@@ -72,6 +72,10 @@ class PasswordRotation(Construct):
             principal="secretsmanager.amazonaws.com",
             source_account=cdk.Stack.of(self).account,
         )
+        days = props.period.days
+        rules = secretsmanager.CfnRotationSchedule.RotationRulesProperty(
+            schedule_expression=f"rate({days} {'day' if days == 1 else 'days'})", duration=_WINDOW
+        )
         for client, secret in props.secrets.items():
             schedule = secretsmanager.CfnRotationSchedule(
                 self,
@@ -79,9 +83,7 @@ class PasswordRotation(Construct):
                 secret_id=secret.secret_arn,
                 rotation_lambda_arn=function.function_arn,
                 rotate_immediately_on_update=False,
-                rotation_rules=secretsmanager.CfnRotationSchedule.RotationRulesProperty(
-                    schedule_expression=f"rate({props.period.days} days)", duration=_WINDOW
-                ),
+                rotation_rules=rules,
             )
             # Secrets Manager tries the function when it gets the schedule: all that it needs must be there.
             schedule.node.add_dependency(permission, props.users)

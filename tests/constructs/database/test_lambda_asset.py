@@ -7,16 +7,25 @@ from pathlib import Path
 import pytest
 
 from aerodrome_constructs.database import lambda_asset
-from aerodrome_constructs.database.provisioner_handler.connection import CA_BUNDLE
+
+HANDLERS = {"provisioner_handler", "rotation_handler"}
 
 
 @pytest.fixture(scope="module")
-def asset() -> Path:
-    return lambda_asset.build()
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("authorities") / "region.pem"
+    path.write_text("certificates")
+    return path
 
 
-def test_the_function_is_importable_with_what_the_asset_holds(asset: Path) -> None:
-    module, function = lambda_asset.HANDLER.rsplit(".", 1)
+@pytest.fixture(scope="module")
+def asset(bundle: Path) -> Path:
+    return lambda_asset.build(bundle)
+
+
+@pytest.mark.parametrize("handler", [lambda_asset.PROVISIONER, lambda_asset.ROTATION])
+def test_a_function_is_importable_with_what_the_asset_holds(asset: Path, handler: str) -> None:
+    module, function = handler.rsplit(".", 1)
     # -I and -S: neither this project nor its site-packages can help. boto3 and botocore are Lambda's own.
     program = f"""
 import importlib, sys, types
@@ -56,20 +65,16 @@ def test_it_holds_each_librarys_licence(asset: Path) -> None:
 def test_it_holds_source_and_nothing_of_the_installation(asset: Path) -> None:
     files = [file.relative_to(asset) for file in asset.rglob("*") if file.is_file()]
     assert Path("pg8000/native.py") in files
-    code = [file for file in files if ".dist-info" not in file.parts[0]]
+    code = [file for file in files if ".dist-info" not in file.parts[0] and file.name != lambda_asset.CA_BUNDLE]
     assert {file.suffix for file in code} == {".py"}
     assert not [file for file in files if file.name in {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}]
     assert not [file for file in files if "__pycache__" in file.parts]
-    assert not [
-        file for file in files if file.parts[0] == "aerodrome_constructs" and "provisioner_handler" not in file.parts
-    ]
+    ours = [file for file in files if file.parts[0] == "aerodrome_constructs"]
+    assert {file.parts[2] for file in ours} == HANDLERS
 
 
-def test_a_ca_bundle_goes_where_the_function_looks_for_it(tmp_path: Path) -> None:
-    bundle = tmp_path / "authorities.pem"
-    bundle.write_text("certificates")
-    placed = lambda_asset.build(bundle) / "aerodrome_constructs/database/provisioner_handler" / CA_BUNDLE.name
-    assert placed.read_text() == "certificates"
+def test_the_bundle_is_where_the_functions_variable_says(asset: Path) -> None:
+    assert (asset / lambda_asset.CA_BUNDLE).read_text() == "certificates"
 
 
 def test_a_library_that_is_no_longer_pure_python_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -90,6 +95,4 @@ def test_two_builds_have_the_same_files_with_the_same_contents(asset: Path, tmp_
         {file.relative_to(root): file.read_bytes() for file in root.rglob("*") if file.is_file()}
         for root in (asset, again)
     )
-    (extra,) = second.keys() - first.keys()
-    assert extra.name == CA_BUNDLE.name
-    assert {**first, extra: b"certificates"} == second
+    assert first == second

@@ -6,8 +6,22 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 
 from aerodrome_constructs.database import PostgresInstance, PostgresInstanceProps
+from aerodrome_constructs.database.postgres_instance import PORT
 from tests.constructs.surroundings import NODE_SUBNETS, vpc_in
-from tests.templates import TemplateJson, new_stack, only, properties, resources, synthesized, text, with_id
+from tests.templates import (
+    ACCOUNT,
+    REGION,
+    TemplateJson,
+    new_stack,
+    only,
+    properties,
+    resources,
+    statements,
+    synthesized,
+    text,
+    trust,
+    with_id,
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +40,7 @@ def template() -> TemplateJson:
             storage_gib=50,
             max_storage_gib=400,
             multi_az=True,
+            max_connections=1600,
             backup_retention=timedelta(days=14),
             data_key=data,
             secrets_key=secrets,
@@ -33,7 +48,8 @@ def template() -> TemplateJson:
             log_retention=logs.RetentionDays.THREE_MONTHS,
         ),
     )
-    postgres.allow_from(ec2.Peer.ipv4("10.1.0.0/18"), "Nodes")
+    clients = ec2.SecurityGroup(stack, "Clients", vpc=vpc, allow_all_outbound=False)
+    postgres.allow_from(clients, "Clients")
     return synthesized(stack)
 
 
@@ -58,18 +74,69 @@ def test_it_is_postgresql_16_and_takes_minor_upgrades(template: TemplateJson) ->
     assert only(template, "AWS::RDS::DBParameterGroup")["Family"] == "postgres16"
 
 
+def test_what_rds_does_by_itself_it_does_at_night_one_after_the_other(template: TemplateJson) -> None:
+    instance = only(template, "AWS::RDS::DBInstance")
+    # RDS refuses windows that overlap.
+    assert (instance["PreferredBackupWindow"], instance["PreferredMaintenanceWindow"]) == (
+        "02:00-03:00",
+        "sun:04:00-sun:05:00",
+    )
+
+
+def test_it_is_sized_by_its_class(template: TemplateJson) -> None:
+    parameters = only(template, "AWS::RDS::DBParameterGroup")["Parameters"]
+    assert parameters["max_connections"] == "1600"
+    # RDS works out what stands in {} for the class that the instance has.
+    assert all("{DBInstanceClassMemory" in parameters[name] for name in ("work_mem", "effective_cache_size"))
+
+
+def test_no_transaction_is_left_open_and_no_value_is_logged(template: TemplateJson) -> None:
+    parameters = only(template, "AWS::RDS::DBParameterGroup")["Parameters"]
+    assert 0 < int(parameters["idle_in_transaction_session_timeout"]) <= 15 * 60 * 1000
+    assert parameters["log_parameter_max_length"] == "0"
+    assert {parameters[name] for name in ("log_connections", "log_disconnections", "log_lock_waits")} == {"1"}
+    assert parameters["log_statement"] == "ddl"
+
+
+def test_a_password_is_checked_with_scram_only(template: TemplateJson) -> None:
+    parameters = only(template, "AWS::RDS::DBParameterGroup")["Parameters"]
+    assert parameters["rds.accepted_password_auth_method"] == "scram"
+    assert parameters["password_encryption"] == "scram-sha-256"
+
+
+def test_its_operating_system_is_watched_by_a_role_of_its_own(template: TemplateJson) -> None:
+    instance = only(template, "AWS::RDS::DBInstance")
+    (name,) = (name for name in resources(template, "AWS::IAM::Role") if "Monitoring" in name)
+    assert instance["MonitoringInterval"] == 60
+    assert text(instance["MonitoringRoleArn"]) == f"${{{name}.Arn}}"
+    role = with_id(template, "AWS::IAM::Role", "Monitoring")
+    assert "ManagedPolicyArns" not in role
+    (who,) = trust(role)
+    assert who.principals == ["monitoring.rds.amazonaws.com"]
+    assert who.conditions == {
+        "StringEquals": {"aws:SourceAccount": ACCOUNT},
+        "ArnEquals": {"aws:SourceArn": f"arn:aws:rds:{REGION}:{ACCOUNT}:db:test-database"},
+    }
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:RDSOSMetrics"
+    rights = {resource for statement in statements(template, "MonitoringRole") for resource in statement.resources}
+    assert rights == {group, f"{group}:log-stream:*"}
+
+
 def test_it_is_retained_and_protected_with_all_that_it_is_in(template: TemplateJson) -> None:
     assert only(template, "AWS::RDS::DBInstance")["DeletionProtection"] is True
     assert only(template, "AWS::RDS::DBInstance")["DeleteAutomatedBackups"] is False
-    for kind in (
-        "AWS::RDS::DBInstance",
-        "AWS::RDS::DBParameterGroup",
-        "AWS::RDS::DBSubnetGroup",
-        "AWS::EC2::SecurityGroup",
-        "AWS::SecretsManager::Secret",
-    ):
+    for kind, part in {
+        "AWS::RDS::DBInstance": "",
+        "AWS::RDS::DBParameterGroup": "",
+        "AWS::RDS::DBSubnetGroup": "",
+        "AWS::EC2::SecurityGroup": "Postgres",
+        "AWS::SecretsManager::Secret": "",
+    }.items():
         for name, resource in resources(template, kind).items():
-            assert resource.get("DeletionPolicy") == "Retain", name
+            if part in name:
+                assert (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) == ("Retain", "Retain"), (
+                    name
+                )
 
 
 def test_a_connection_without_tls_is_refused(template: TemplateJson) -> None:
@@ -112,8 +179,12 @@ def test_nobody_can_reach_it_but_who_was_let_in(template: TemplateJson) -> None:
     assert len(subnets) == 3
     assert all("Nodes" in subnet for subnet in subnets)
     group = with_id(template, "AWS::EC2::SecurityGroup", "Postgres")
-    (rule,) = group["SecurityGroupIngress"]
-    assert (rule["CidrIp"], rule["FromPort"], rule["ToPort"]) == ("10.1.0.0/18", 5432, 5432)
+    assert "SecurityGroupIngress" not in group
+    rule = only(template, "AWS::EC2::SecurityGroupIngress")
+    assert "Clients" in text(rule["SourceSecurityGroupId"])
+    assert (rule["FromPort"], rule["ToPort"]) == (PORT, PORT)
+    # A rule of the other group would make its stack need this one.
+    assert "AWS::EC2::SecurityGroupEgress" not in {each["Type"] for each in template["Resources"].values()}
     (egress,) = group["SecurityGroupEgress"]
     assert egress["CidrIp"] == "255.255.255.255/32"  # the CDK's way to write: none
 

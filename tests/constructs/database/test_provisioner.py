@@ -1,69 +1,20 @@
 import json
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 
-from aerodrome_constructs.database import (
-    DatabaseProvisioner,
-    DatabaseProvisionerProps,
-    DatabaseUser,
-    PostgresInstance,
-    PostgresInstanceProps,
-)
-from tests.constructs.surroundings import NODE_SUBNETS, vpc_in
+from aerodrome_constructs.database import DatabaseUser
+from aerodrome_constructs.database.lambda_asset import CA_BUNDLE
+from tests.constructs.database.databases import USERS, databases_in
 from tests.templates import REGION, TemplateJson, new_stack, only, resources, statements, synthesized, text, with_id
-
-USERS = {
-    "flyteadmin": DatabaseUser(database="flyteadmin", username="flyteadmin"),
-    "mlflow": DatabaseUser(database="mlflow_records", username="mlflow_server"),
-}
-
-
-def provisioner_in(stack: cdk.Stack, users: Mapping[str, DatabaseUser], keys: cdk.Stack | None = None) -> None:
-    """An instance and a provisioner. Their keys belong to another stack, as the platform's do."""
-    vpc = vpc_in(stack)
-    secrets, log = (kms.Key(keys or stack, name) for name in ("Secrets", "Log"))
-    retention = logs.RetentionDays.ONE_MONTH
-    instance = PostgresInstance(
-        stack,
-        "Postgres",
-        PostgresInstanceProps(
-            identifier="test-database",
-            vpc=vpc,
-            subnets=NODE_SUBNETS,
-            instance_type=ec2.InstanceType("t4g.medium"),
-            storage_gib=20,
-            max_storage_gib=40,
-            multi_az=False,
-            backup_retention=timedelta(days=7),
-            data_key=log,
-            secrets_key=secrets,
-            log_key=log,
-            log_retention=retention,
-        ),
-    )
-    props = DatabaseProvisionerProps(
-        instance=instance,
-        users=users,
-        vpc=vpc,
-        subnets=NODE_SUBNETS,
-        secrets_key=secrets,
-        log_key=log,
-        log_retention=retention,
-    )
-    DatabaseProvisioner(stack, "Databases", props)
 
 
 @pytest.fixture(scope="module")
 def template() -> TemplateJson:
     stack = new_stack()
-    provisioner_in(stack, USERS)
+    databases_in(stack, USERS)
     return synthesized(stack)
 
 
@@ -118,7 +69,7 @@ def test_the_custom_resource_names_the_instance_and_every_client(template: Templ
 
 def test_another_client_changes_the_custom_resource_so_that_a_deploy_runs_it(template: TemplateJson) -> None:
     stack = new_stack()
-    provisioner_in(stack, {**USERS, "datacatalog": DatabaseUser(database="datacatalog", username="datacatalog")})
+    databases_in(stack, {**USERS, "datacatalog": DatabaseUser(database="datacatalog", username="datacatalog")})
     assert custom_resource(synthesized(stack))["Clients"] != custom_resource(template)["Clients"]
 
 
@@ -126,7 +77,6 @@ def test_the_rules_and_the_rights_are_there_before_the_function_runs(template: T
     (resource,) = resources(template, "Custom::AerodromeDatabases").values()
     first = set(resource["DependsOn"])
     assert set(resources(template, "AWS::EC2::SecurityGroupIngress")) <= first
-    assert set(resources(template, "AWS::EC2::SecurityGroupEgress")) <= first
     assert set(resources(template, "AWS::SecretsManager::SecretTargetAttachment")) <= first
     function_name = text(custom_resource(template)["ServiceToken"]).removeprefix("${").removesuffix(".Arn}")
     function = resources(template, "AWS::Lambda::Function")[function_name]
@@ -150,17 +100,18 @@ def test_the_function_may_read_these_secrets_and_nothing_else(template: Template
     assert "ManagedPolicyArns" not in role
 
 
-def test_the_function_reaches_the_database_and_https_only(template: TemplateJson) -> None:
-    group = with_id(template, "AWS::EC2::SecurityGroup", "DatabasesSecurityGroup")
-    assert [(rule["CidrIp"], rule["FromPort"]) for rule in group["SecurityGroupEgress"]] == [("0.0.0.0/0", 443)]
-    egress = only(template, "AWS::EC2::SecurityGroupEgress")
-    ingress = only(template, "AWS::EC2::SecurityGroupIngress")
-    assert (egress["FromPort"], ingress["FromPort"]) == (5432, 5432)
-    assert egress["DestinationSecurityGroupId"] == ingress["GroupId"]
+def test_the_function_carries_the_group_that_the_instance_lets_in(template: TemplateJson) -> None:
     function = with_id(template, "AWS::Lambda::Function", "DatabasesFunction")
+    (group,) = function["VpcConfig"]["SecurityGroupIds"]
+    assert group == only(template, "AWS::EC2::SecurityGroupIngress")["SourceSecurityGroupId"]
     subnets = [text(subnet) for subnet in function["VpcConfig"]["SubnetIds"]]
     assert subnets
     assert all("Nodes" in subnet for subnet in subnets)
+
+
+def test_the_function_is_told_whom_to_trust(template: TemplateJson) -> None:
+    function = with_id(template, "AWS::Lambda::Function", "DatabasesFunction")
+    assert function["Environment"]["Variables"] == {"PGSSLROOTCERT": f"/var/task/{CA_BUNDLE}"}
 
 
 def test_the_functions_log_is_encrypted_and_ends(template: TemplateJson) -> None:
@@ -175,7 +126,7 @@ def test_keys_of_another_stack_do_not_come_to_need_this_one() -> None:
     app = new_stack().node.root
     assert isinstance(app, cdk.App)
     keys, stack = (cdk.Stack(app, name) for name in ("KeysStack", "DatabaseStack"))
-    provisioner_in(stack, USERS, keys)
+    databases_in(stack, USERS, keys)
     app.synth()  # fails where two stacks need each other
     assert [dependency.node.id for dependency in stack.dependencies] == ["KeysStack"]
     assert keys.dependencies == []
