@@ -48,9 +48,4 @@ def judge(changes: Sequence[ResourceChange], entries: Sequence[AllowedReplacemen
 
 def names(change: ResourceChange) -> tuple[str, ...]:
     """What a file may call a resource: as a plan prints it, as the CDK does, or by its logical ID."""
-    return (
-        change.name,
-        f"{change.name}/Resource",
-        f"{change.stack}/{change.logical_id}",
-        f"{change.stack_name}/{change.logical_id}",
-    )
+    return change.name, f"{change.name}/Resource", f"{change.stack}/{change.logical_id}"

@@ -35,7 +35,7 @@ def synthesize(project: Project, tree: Path, environment: str, label: str) -> li
     Raises:
         PlanError: It cannot be synthesized; with what the synth said.
     """
-    settings = _settings(tree, label)
+    settings = json.loads((tree / "cdk.json").read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory(prefix="aerodrome-plan-") as output:
         context = {
             **settings.get("context", {}),
@@ -71,14 +71,14 @@ def synthesize(project: Project, tree: Path, environment: str, label: str) -> li
 
 
 def resolve_commit(root: Path, ref: str) -> str:
-    """The commit that a ref names.
+    """The commit that a ref names, which has the app.
 
     Args:
         root: A folder in the repository.
         ref: A branch, tag or commit, as git takes it.
 
     Raises:
-        PlanError: There is no git, no repository, or no such ref.
+        PlanError: There is no git, no repository, no such ref, or no app at that commit.
     """
     if shutil.which("git") is None:
         raise PlanError("comparing with a commit needs git, which is not installed; or compare with AWS: --live")
@@ -90,7 +90,11 @@ def resolve_commit(root: Path, ref: str) -> str:
             f"--against {ref}: git knows no such commit; name a branch, a tag or a commit that `git log` shows here "
             "(`git fetch` brings those of others)"
         )
-    return found.stdout.decode().strip()
+    commit = found.stdout.decode().strip()
+    # "./" is this folder, which need not be the top of the repository.
+    if _git(root, "cat-file", "-e", f"{commit}:./app.py").returncode != 0:
+        raise PlanError(f"--against {ref}: there is no app.py at {commit[:7]}: the project was not there yet")
+    return commit
 
 
 @contextmanager
@@ -121,14 +125,6 @@ def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         capture_output=True,
         check=False,
     )
-
-
-def _settings(tree: Path, label: str) -> dict[str, dict[str, object]]:
-    try:
-        settings: dict[str, dict[str, object]] = json.loads((tree / "cdk.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise PlanError(f"there is no cdk.json at {label}: Aerodrome was not there yet") from None
-    return settings
 
 
 def _source_roots(tree: Path) -> list[Path]:

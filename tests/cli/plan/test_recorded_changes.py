@@ -29,9 +29,7 @@ def stack(resource_type: str, properties: dict[str, Any]) -> StackTemplate:
 
 @pytest.mark.parametrize("recorded", RECORDED, ids=[one["change"] for one in RECORDED])
 def test_the_verdict_is_the_one_that_aws_documents(recorded: dict[str, Any]) -> None:
-    changes = compare_stacks(
-        stack(recorded["type"], recorded["before"]), stack(recorded["type"], recorded["after"])
-    )
+    changes = compare_stacks(stack(recorded["type"], recorded["before"]), stack(recorded["type"], recorded["after"]))
 
     assert [change.verdict for change in changes] == [recorded["verdict"]]
 

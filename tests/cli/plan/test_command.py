@@ -1,0 +1,300 @@
+"""``aerodrome plan``, as a person and a program meet it. The app is one of a few lines."""
+
+import json
+from typing import Any
+
+import pytest
+
+from aerodrome.plan.model import Verdict
+from tests.cli.plan.projects import PlanProject, Stacks, resource, stacks
+
+LIFECYCLE = {"Rules": [{"Status": "Enabled", "ExpirationInDays": 30}]}
+QUEUE = resource("AWS::Batch::JobQueue", "Storage/Queue/Resource", Priority=1)
+
+
+def bucket(**properties: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    policies = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+    return resource("AWS::S3::Bucket", "Storage/RawData/Resource", **policies, **properties)
+
+
+def test_nothing_would_change(project: PlanProject) -> None:
+    project.commit(stacks(Bucket=bucket()))
+
+    result = project.plan()
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    header, said = result.stdout.splitlines()
+    assert header.startswith("dev: this work tree against HEAD (")
+    assert said == "Nothing would change."
+
+
+def test_a_change_in_place_ends_with_status_0(project: PlanProject) -> None:
+    project.commit(stacks(Bucket=bucket()))
+    project.write(stacks(Bucket=bucket(LifecycleConfiguration=LIFECYCLE)))
+
+    result = project.plan()
+
+    assert result.exit_code == 0
+    assert "LifecycleConfiguration: added" in result.stdout
+    assert result.stdout.splitlines()[-1] == "1 resource: 1 in place."
+
+
+def test_replacing_data_ends_with_status_3_and_says_how_to_allow_it(project: PlanProject) -> None:
+    project.commit(stacks(Bucket=bucket()))
+    project.write(stacks(Bucket=bucket(BucketName="raw")))
+
+    result = project.plan()
+
+    assert result.exit_code == 3
+    assert (
+        "  Storage/RawData (AWS::S3::Bucket) would be replaced: it holds the objects; the old one is kept, no longer "
+        "managed" in result.stdout
+    )
+    assert "allowed_replacements:\n  - resource: Storage/RawData\n    reason: " in result.stdout
+
+
+def test_deleting_data_ends_with_status_3(project: PlanProject) -> None:
+    project.commit(stacks(Bucket=bucket(), Queue=QUEUE))
+    project.write(stacks(Queue=QUEUE))
+
+    result = project.plan()
+
+    assert result.exit_code == 3
+    assert "Storage/RawData (AWS::S3::Bucket) would be deleted" in result.stdout
+
+
+def test_replacing_what_holds_no_data_ends_with_status_0(project: PlanProject) -> None:
+    named = {**QUEUE, "Properties": {"Priority": 1, "JobQueueName": "queue"}}
+    project.commit(stacks(Queue=QUEUE))
+    project.write(stacks(Queue=named))
+
+    result = project.plan()
+
+    assert result.exit_code == 0
+    assert "JobQueueName: queue" in result.stdout
+    assert "Stopped" not in result.stdout
+
+
+@pytest.mark.parametrize("name", ["Storage/RawData", "Storage/RawData/Resource", "Storage/Bucket"])
+def test_a_loss_that_the_environment_names_with_a_reason_is_allowed(project: PlanProject, name: str) -> None:
+    project.commit(stacks(Bucket=bucket()))
+    project.write(stacks(Bucket=bucket(BucketName="raw")))
+    project.allow(name)
+
+    result = project.plan()
+
+    assert result.exit_code == 0
+    assert "allowed: Storage/RawData may be replaced: the data was copied to the new one before" in result.stdout
+    assert "warning" not in result.stdout
+
+
+def test_an_entry_for_another_resource_allows_nothing_and_is_called_stale(project: PlanProject) -> None:
+    project.commit(stacks(Bucket=bucket()))
+    project.write(stacks(Bucket=bucket(BucketName="raw")))
+    project.allow("Storage/Metadata")
+
+    result = project.plan()
+
+    assert result.exit_code == 3
+    assert (
+        "warning: environments/dev.yaml: allowed_replacements names Storage/Metadata, which this plan" in result.stdout
+    )
+
+
+def test_a_stale_entry_alone_is_no_error(project: PlanProject) -> None:
+    project.commit(stacks(Bucket=bucket()))
+    project.allow("Storage/RawData")
+
+    result = project.plan()
+
+    assert result.exit_code == 0
+    assert "warning: environments/dev.yaml: allowed_replacements names Storage/RawData" in result.stdout
+
+
+def test_the_table_has_the_worst_first_and_fits_80_columns(project: PlanProject) -> None:
+    role = resource("AWS::IAM::Role", "Storage/AVeryLongNameOfAConstructThatFitsNoColumn/Resource", Path="/")
+    project.commit(stacks(Bucket=bucket(), Queue=QUEUE))
+    project.write(stacks(Bucket=bucket(BucketName="raw"), Role=role, Queue={**QUEUE, "Properties": {"Priority": 2}}))
+
+    lines = project.plan().stdout.splitlines()
+
+    table = [line for line in lines if line[0:1] in tuple("╭│├╰")]
+    assert len(table) > 10
+    assert {len(line) for line in table} <= set(range(60, 81))
+    verdicts = [verdict for line in table if (verdict := line.split("│")[1:2] and line.split("│")[1].strip())]
+    assert verdicts == ["verdict", "replaced", "in place", "added"]
+    assert "3 resources: 1 replaced, 1 in place, 1 added." in lines
+
+
+def test_json_has_everything_that_the_table_has(project: PlanProject) -> None:
+    project.commit(stacks(Bucket=bucket(BucketName="old")))
+    project.write(stacks(Bucket=bucket(BucketName="raw")))
+
+    result = project.plan("--json")
+
+    assert (result.exit_code, result.stderr) == (3, "")
+    document = json.loads(result.stdout)
+    assert document.pop("against")["ref"] == "HEAD"
+    assert document == {
+        "format": 1,
+        "environment": "dev",
+        "account": "111122223333",
+        "region": "us-east-1",
+        "counts": {verdict.value: int(verdict is Verdict.REPLACED) for verdict in Verdict},
+        "stopped": ["Storage/RawData"],
+        "warnings": [],
+        "changes": [
+            {
+                "resource": "Storage/RawData",
+                "stack": "Storage",
+                "stack_name": "aerodrome-dev-storage",
+                "logical_id": "Bucket",
+                "type": "AWS::S3::Bucket",
+                "verdict": "replaced",
+                "old": "kept, no longer managed",
+                "data": "the objects",
+                "allowed": None,
+                "notes": [],
+                "properties": [
+                    {
+                        "path": "BucketName",
+                        "verdict": "replaced",
+                        "before": "old",
+                        "after": "raw",
+                        "follows": None,
+                        "why": None,
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def test_another_commit_than_head(project: PlanProject) -> None:
+    project.commit(stacks(Bucket=bucket()))
+    project.git("tag", "released")
+    project.commit(stacks(Bucket=bucket(LifecycleConfiguration=LIFECYCLE)))
+
+    against_head, against_tag = project.plan(), project.plan("--against", "released")
+
+    assert "Nothing would change." in against_head.stdout
+    assert against_tag.stdout.startswith("dev: this work tree against released (")
+    assert "1 in place" in against_tag.stdout
+
+
+def test_planning_leaves_the_repository_as_it_was(project: PlanProject) -> None:
+    project.commit(stacks(Bucket=bucket()))
+    before = sorted(project.root.rglob("*"))
+
+    project.plan()
+
+    assert sorted(project.root.rglob("*")) == before
+
+
+def test_a_stack_that_goes_takes_its_resources_along(project: PlanProject) -> None:
+    gone: Stacks = {"Old": {"template": {"Resources": {"Bucket": bucket()}}, "protected": True}}
+    project.commit({**stacks(Queue=QUEUE), **gone})
+    project.write(stacks(Queue=QUEUE))
+
+    result = project.plan()
+
+    assert result.exit_code == 3
+    assert (
+        "warning: stack aerodrome-dev-old is no longer in the app. `cdk deploy` leaves it alone; whoever deletes it "
+        "deletes its 1 resources, and it has termination protection: nobody can delete it until a person switches that "
+        "off" in result.stdout
+    )
+
+
+def test_a_new_stack_is_added(project: PlanProject) -> None:
+    project.commit(stacks(Queue=QUEUE))
+    project.write({**stacks(Queue=QUEUE), "New": {"template": {"Resources": {"Bucket": bucket()}}}})
+
+    result = project.plan()
+
+    assert result.exit_code == 0
+    assert "1 resource: 1 added." in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--against", "no-such-branch"], "--against no-such-branch: git knows no such commit; name a branch"),
+        (["--against", "--output=file"], "--against --output=file: git knows no such commit"),
+        (["--against", "HEAD", "--live"], "compare with what is deployed, or with a commit; not with both"),
+    ],
+)
+def test_what_cannot_be_compared_ends_with_status_2(project: PlanProject, arguments: list[str], said: str) -> None:
+    project.commit(stacks(Queue=QUEUE))
+
+    result = project.plan(*arguments)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("aerodrome plan: ")
+    assert said in result.stderr
+
+
+def test_an_unknown_environment_ends_with_status_2(project: PlanProject) -> None:
+    result = project.plan("-e", "prd")
+
+    assert result.exit_code == 2
+    assert "prd" in result.stderr
+
+
+def test_a_repository_without_a_commit_ends_with_status_2(project: PlanProject) -> None:
+    project.write(stacks(Queue=QUEUE))
+
+    result = project.plan()
+
+    assert result.exit_code == 2
+    assert "git knows no such commit" in result.stderr
+
+
+def test_no_repository_ends_with_status_2(folder: PlanProject) -> None:
+    folder.write(stacks(Queue=QUEUE))
+
+    result = folder.plan()
+
+    assert result.exit_code == 2
+    assert "is in no git repository" in result.stderr
+
+
+def test_no_git_ends_with_status_2(project: PlanProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.commit(stacks(Queue=QUEUE))
+    monkeypatch.setenv("PATH", str(project.root))
+
+    result = project.plan()
+
+    assert result.exit_code == 2
+    assert "needs git, which is not installed" in result.stderr
+
+
+def test_a_commit_that_cannot_be_synthesized_ends_with_status_2_and_its_own_words(project: PlanProject) -> None:
+    project.commit("broken")
+    project.write(stacks(Queue=QUEUE))
+
+    result = project.plan()
+
+    assert result.exit_code == 2
+    assert "dev cannot be synthesized at HEAD (" in result.stderr
+    assert "\n  NoSuchStackError: nothing to synthesize" in result.stderr
+
+
+def test_a_work_tree_that_cannot_be_synthesized_ends_with_status_2_and_its_own_words(project: PlanProject) -> None:
+    project.commit(stacks(Queue=QUEUE))
+    project.write("broken")
+
+    result = project.plan()
+
+    assert result.exit_code == 2
+    assert "dev cannot be synthesized at this work tree; what the synth said:\n  NoSuchStackError" in result.stderr
+
+
+def test_a_commit_before_the_project_ends_with_status_2(project: PlanProject) -> None:
+    project.write(stacks(Queue=QUEUE))
+    project.git("commit", "--message", "nothing yet", "--allow-empty")
+
+    result = project.plan()
+
+    assert result.exit_code == 2
+    assert "--against HEAD: there is no app.py at" in result.stderr
