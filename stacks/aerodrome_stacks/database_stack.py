@@ -19,6 +19,8 @@ from aerodrome_constructs.database import (
     PostgresInstanceProps,
 )
 from aerodrome_constructs.database.postgres_instance import PORT
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import DATABASE_BACKUP_PLAN, SECRET_ROTATION
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.certificate_authorities import ca_bundle
 from aerodrome_stacks.environment import Environment
@@ -112,6 +114,18 @@ class DatabaseStack(AerodromeStack):
                     users=provisioner.resource,
                 ),
             )
+        else:
+            for passwords in (postgres, provisioner):
+                acknowledge(
+                    passwords,
+                    SECRET_ROTATION,
+                    reason="the environment leaves out database.password_rotation, without which prod is refused",
+                )
+        acknowledge(
+            postgres.instance,
+            DATABASE_BACKUP_PLAN,
+            reason="the plan in the stack Backup names the instance; the rule looks no further than this stack",
+        )
         self.ports = DatabasePorts(
             host=postgres.host,
             port=PORT,

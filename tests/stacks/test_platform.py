@@ -62,7 +62,6 @@ LOGS_WITHOUT_KEY = {
 # Stateful resources that go with their stack, and why nothing is lost.
 DISPENSABLE = {
     "GrafanaAdmin": "the password of Grafana's first user, which can be made anew: nothing is encrypted with it",
-    "DatabasesLog": "what was done to make the databases, which the databases themselves show",
 }
 
 

@@ -111,7 +111,9 @@ def database_function(
         findings=["Resource::[*]"],
     )
     acknowledge(
-        role, INLINE_POLICY, reason="the policy names the secrets of this function, is its role's alone and goes with it"
+        role,
+        INLINE_POLICY,
+        reason="the policy names the secrets of this function, is its role's alone and goes with it",
     )
     function = lambda_.Function(
         scope,
@@ -133,13 +135,13 @@ def database_function(
     acknowledge(
         function,
         LAMBDA_CONCURRENCY,
-        reason="it runs once a deploy, or once a rotation of a secret; a reservation would take from what the account has "
-        "left, which in a new account is too little to reserve any",
+        reason="it runs once in a deploy, or in a rotation; a reservation would take from what the account has left, "
+        "which in a new account is too little to reserve any",
     )
     acknowledge(
         function,
         LAMBDA_DEAD_LETTERS,
-        reason="who invokes it hears of its failure and tries again: CloudFormation in the deploy, Secrets Manager at the "
-        "next turn; an event in a queue would be one that nobody waits for any more",
+        reason="who invokes it hears of its failure: CloudFormation, which rolls back, or Secrets Manager, which tries "
+        "again; in a queue the event would be one that nobody waits for any more",
     )
     return function

@@ -15,6 +15,8 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from aerodrome_constructs.identity.statements import allow
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import DATABASE_MULTI_AZ, INLINE_POLICY, WILDCARDS
 
 PORT = 5433
 """The port that clients connect to. Not PostgreSQL's own, 5432, which is what a scan of a network tries first."""

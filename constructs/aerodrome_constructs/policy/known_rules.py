@@ -63,9 +63,6 @@ INTERNET_ROUTE: Final = _in_packs(
     "VPCNoUnrestrictedRouteToIGW", "No route table sends 0.0.0.0/0 to an internet gateway.", pci=True
 )
 DATABASE_MULTI_AZ: Final = _in_packs("RDSMultiAZSupport", "Databases have a standby in another zone.", own="RDS3")
-DATABASE_PORT: Final = KnownRule(
-    name="RDSNonDefaultPort", ids=("AwsSolutions-RDS11",), asks="Databases listen on another port than the usual one."
-)
 DATABASE_BACKUP_PLAN: Final = _in_packs("RDSInBackupPlan", "Databases are in a plan of AWS Backup of their own stack.")
 
 STATEFUL_RETAINED: Final = KnownRule(
