@@ -16,6 +16,7 @@ from aerodrome_constructs.cluster.scheduling import (
     SYSTEM_LABEL,
     NodeTaint,
 )
+from aerodrome_constructs.escape_hatch import resource_of
 from aerodrome_constructs.instances import hardened_launch_template, has_nvidia_gpus
 from aerodrome_constructs.policy import acknowledge
 from aerodrome_constructs.policy.known_rules import MANAGED_POLICIES
@@ -126,7 +127,7 @@ class NodeGroups(Construct):
         labels: dict[str, str],
         taints: Sequence[NodeTaint] = (),
     ) -> eks.Nodegroup:
-        return eks.Nodegroup(
+        group = eks.Nodegroup(
             scope,
             construct_id,
             cluster=self._props.cluster,
@@ -152,6 +153,10 @@ class NodeGroups(Construct):
             force_update=False,
             enable_node_auto_repair=True,
         )
+        # EKS holds a release against the group's own version, which without this would still be the old one in the
+        # update that moves both. eks_v2.NodegroupProps has no such property in 2.275.0.
+        resource_of(group, eks.CfnNodegroup).version = ".".join(self._props.image_release.split(".")[:2])
+        return group
 
 
 def _ami_type(instance_type: str) -> eks.NodegroupAmiType:

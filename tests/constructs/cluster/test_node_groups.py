@@ -126,6 +126,11 @@ def test_the_image_is_the_given_one_and_not_the_newest_of_the_day(template: Temp
     assert {one["ReleaseVersion"] for one in properties(template, "AWS::EKS::Nodegroup").values()} == {RELEASE}
 
 
+def test_a_groups_version_moves_together_with_its_image(template: TemplateJson) -> None:
+    # EKS refuses an image of another version than the group's.
+    assert {one["Version"] for one in properties(template, "AWS::EKS::Nodegroup").values()} == {"1.36"}
+
+
 def test_an_update_takes_a_third_of_a_group_at_a_time_and_kills_no_pod_that_must_stay(template: TemplateJson) -> None:
     for one in properties(template, "AWS::EKS::Nodegroup").values():
         assert one["UpdateConfig"] == {"MaxUnavailablePercentage": 33}
