@@ -16,6 +16,8 @@ EXTENSIONS = (
     "resources.eks",
     "resources.lambda_functions",
     "resources.budgets",
+    "resources.cost_explorer",
+    "resources.data_exports",
     "resources.cdk",
     "kubernetes",
     "resources.batch",

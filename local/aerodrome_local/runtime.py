@@ -195,6 +195,17 @@ class Runtime:
             )
         ministack.SERVICE_HANDLERS[service] = handler
 
+    def add_service(self, service: str, handler: ServiceHandler) -> None:
+        """Answer the API of a service that MiniStack does not have at all.
+
+        Args:
+            service: The name that its requests are signed with, for example ``"ce"``.
+            handler: As in :meth:`route`.
+        """
+        if service in ministack.SERVICE_HANDLERS:
+            raise ValueError(f"add_service: MiniStack has {service!r}: use route() to answer in its place")
+        ministack.SERVICE_HANDLERS[service] = handler
+
     def view(self, name: str, function: Callable[[], object]) -> None:
         """Answer ``GET /_aerodrome/NAME`` with the function's result as JSON. It runs on the event loop: be quick."""
         self.views[name] = function
