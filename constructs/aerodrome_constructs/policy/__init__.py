@@ -5,6 +5,10 @@ from typing import Final
 from aerodrome_constructs.policy import (
     batch_limits,
     eks_limits,
+    iam_no_wildcard_actions,
+    iam_no_wildcard_resources,
+    iam_pass_role_bounded,
+    iam_web_identity_exact,
     mandatory_tags,
     no_public_addresses,
     no_public_buckets,
@@ -35,6 +39,10 @@ HOUSE_RULES: Final = (
     no_public_ingress.RULE,
     no_public_load_balancers.RULE,
     no_public_principals.RULE,
+    iam_no_wildcard_actions.RULE,
+    iam_no_wildcard_resources.RULE,
+    iam_pass_role_bounded.RULE,
+    iam_web_identity_exact.RULE,
     batch_limits.RULE,
     eks_limits.RULE,
 )

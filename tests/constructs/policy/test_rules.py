@@ -9,7 +9,16 @@ import aerodrome_constructs.policy
 from aerodrome_constructs.policy import HOUSE_RULES, Rule
 
 # Files of the package that define no rule.
-NO_RULES = {"__init__", "acknowledgement", "known_rules", "plugin", "rule", "stateful_types", "template"}
+NO_RULES = {
+    "__init__",
+    "acknowledgement",
+    "iam_statements",
+    "known_rules",
+    "plugin",
+    "rule",
+    "stateful_types",
+    "template",
+}
 
 
 def names() -> list[str]:
