@@ -1,5 +1,6 @@
 """Saying beside a resource which rule it breaks, and why that is right."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -9,6 +10,9 @@ from fnmatch import fnmatchcase
 from constructs import IConstruct
 
 from aerodrome_constructs.policy.known_rules import KnownRule
+
+# What the CDK calls the export of an attribute: the stack's name, then the logical ID, the attribute and a hash.
+_EXPORT = re.compile(r"[\w-]+:ExportsOutputFnGetAtt(?P<name>\w+[0-9A-F]{8})(?P<attribute>[A-Z]\w*?)[0-9A-F]{8}(?!\w)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +33,12 @@ class Acknowledgement:
 
     def covers(self, finding: str) -> bool:
         """Whether a finding of the rule, such as ``Action::s3:*``, is meant."""
-        return not self.rule.by_finding or any(fnmatchcase(finding, pattern) for pattern in self.findings)
+        return not self.rule.by_finding or any(fnmatchcase(_by_name(finding), one) for one in self.findings)
+
+
+def _by_name(finding: str) -> str:
+    """A finding with what another stack exports named as if it stood in this one: ``<Bucket491E13A2.Arn>``."""
+    return _EXPORT.sub(lambda match: f"<{match['name']}.{match['attribute']}>", finding)
 
 
 _given: ContextVar[list[Acknowledgement] | None] = ContextVar("_given", default=None)
@@ -46,7 +55,8 @@ def acknowledge(construct: IConstruct, *rules: KnownRule, reason: str, findings:
         rules: The rules.
         reason: Why it is right here, as a sentence about this resource.
         findings: For rules that report their findings one by one, which of them: patterns in which ``*`` stands for
-            anything and ``[*]`` for a star, such as ``Resource::*/[*]``. Default: none, for rules that do not.
+            anything and ``[*]`` for a star, such as ``Resource::<*.Arn>/[*]``. What is another stack's has the name
+            that it has there. Default: none, for rules that do not.
 
     Raises:
         ValueError: If the rules report their findings one by one and none is named, or the other way round.

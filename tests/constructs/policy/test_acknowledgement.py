@@ -7,6 +7,8 @@ from aerodrome_constructs.policy import acknowledge, acknowledgements
 from aerodrome_constructs.policy.known_rules import BUCKET_REPLICATION, INLINE_POLICY, WILDCARDS
 from tests.templates import new_stack
 
+_EXPORTED = "aerodrome-dev-storage:ExportsOutputFnGetAttRawDataF8F8AE27Arn3C767EFC"
+
 
 def test_what_is_acknowledged_is_collected_with_its_reason() -> None:
     construct = Construct(new_stack(), "Data")
@@ -43,6 +45,11 @@ def test_a_collection_ends_with_its_block() -> None:
         ("Resource::*/[*]", "Resource::arn:aws:s3:::mine/*/theirs", False),
         ("Resource::*/[*]", "Action::s3:*", False),
         ("Action::s3:[*]", "Action::S3:*", False),
+        ("Resource::<RawData*.Arn>/[*]", "Resource::<RawDataF8F8AE27.Arn>/*", True),
+        ("Resource::<RawData*.Arn>/[*]", f"Resource::{_EXPORTED}/*", True),
+        ("Resource::<RawData*.Arn>/a/[*]", f"Resource::{_EXPORTED}/a/*", True),
+        ("Resource::<RawData*.Arn>/a/[*]", f"Resource::{_EXPORTED}/b/*", False),
+        ("Resource::<Metadata*.Arn>/[*]", f"Resource::{_EXPORTED}/*", False),
     ],
 )
 def test_a_finding_is_covered_by_a_pattern_that_it_matches(pattern: str, finding: str, covered: bool) -> None:  # noqa: FBT001 - a row of the table
