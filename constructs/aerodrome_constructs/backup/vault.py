@@ -28,8 +28,9 @@ class BackupVaultProps:
 
     Attributes:
         name: The vault's name. It is chosen, so that a plan in another region can name the vault before it is made.
-        key: The key that encrypts the backups. One of RDS is a snapshot, which keeps the database's own key; copied from
-            another region, it takes this one (https://docs.aws.amazon.com/aws-backup/latest/devguide/encryption.html).
+        key: The key that encrypts the backups. One of RDS is a snapshot, which keeps the database's own key; copied
+            from another region, it takes this one
+            (https://docs.aws.amazon.com/aws-backup/latest/devguide/encryption.html).
         keep: How long backups are kept, in whole days. A locked vault takes none that would be deleted sooner.
         lock: Who may delete a backup before its time.
     """
