@@ -7,7 +7,7 @@ from aerodrome_constructs.helm import HelmRelease, HelmReleaseProps, Value
 from aerodrome_stacks import service_accounts
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.chart_values import addons, release
-from aerodrome_stacks.chart_values.node_pools import NodeClassInputs, node_pools
+from aerodrome_stacks.chart_values.node_pools import NodeClassInputs, has_gpus, node_pools
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.identity_stack import IdentityPorts
@@ -71,6 +71,8 @@ class AddonsStack(AerodromeStack):
             self._release("MetricsServer", "metrics-server", {}),
             self._release("Reloader", "reloader", {}),
         )
+        if any(has_gpus(group) for group in environment.cluster.spot_nodes):
+            self._release("NvidiaDevicePlugin", "nvidia-device-plugin", addons.nvidia_device_plugin())
         for follower in followers:
             follower.node.add_dependency(foundation, load_balancers)
         pools = self._release("NodePools", "aerodrome-node-pools", node_pools(environment, self._node_class(network)))

@@ -1,5 +1,6 @@
 """Values of the releases that every other release stands on."""
 
+from aerodrome_constructs.cluster.scheduling import GPU_TAINT, INTERRUPTIBLE_TAINT
 from aerodrome_constructs.helm import Value
 from aerodrome_stacks.chart_values.service_account import role_annotation
 from aerodrome_stacks.environment import Environment
@@ -40,3 +41,8 @@ def karpenter(environment: Environment, *, cluster_name: str, role_arn: str, que
             "enableZonalShift": not private,
         },
     }
+
+
+def nvidia_device_plugin() -> dict[str, Value]:
+    """Values of ``charts/nvidia-device-plugin``."""
+    return {"tolerations": [dict(taint.toleration) for taint in (GPU_TAINT, INTERRUPTIBLE_TAINT)]}

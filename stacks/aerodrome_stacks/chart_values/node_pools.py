@@ -60,8 +60,14 @@ def node_pools(environment: Environment, inputs: NodeClassInputs) -> dict[str, V
     }
 
 
+def has_gpus(group: SpotNodes) -> bool:
+    """Whether the nodes of a group have NVIDIA GPUs."""
+    # None stands for a type of a GPU family whose number of GPUs is not known.
+    return instance_shape(group.instance_types[0]).gpus != 0
+
+
 def _spot(group: SpotNodes) -> Value:
-    gpus = _has_gpus(group)
+    gpus = has_gpus(group)
     return {
         "weight": _SPOT,
         "labels": {**INTERRUPTIBLE_LABEL.selector, **(GPU_LABEL.selector if gpus else {})},
@@ -85,8 +91,8 @@ def _system(group: SystemNodes) -> Value:
 
 
 def _on_demand(groups: Sequence[SpotNodes], vcpus: int) -> dict[str, Value]:
-    plain = [group for group in groups if not _has_gpus(group)]
-    with_gpus = [group for group in groups if _has_gpus(group)]
+    plain = [group for group in groups if not has_gpus(group)]
+    with_gpus = [group for group in groups if has_gpus(group)]
     # One ceiling for both kinds, which Karpenter knows for one pool only: each kind has its share of it.
     share = vcpus * sum(group.max_vcpus for group in plain) // sum(group.max_vcpus for group in groups)
     pools: dict[str, Value] = {}
@@ -114,11 +120,6 @@ def _on_demand(groups: Sequence[SpotNodes], vcpus: int) -> dict[str, Value]:
             "consolidation": "WhenEmpty",
         }
     return pools
-
-
-def _has_gpus(group: SpotNodes) -> bool:
-    # None stands for a type of a GPU family whose number of GPUs is not known.
-    return instance_shape(group.instance_types[0]).gpus != 0
 
 
 def _types_of(groups: Iterable[SpotNodes]) -> list[str]:
