@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aerodrome.plan.change_sets import ChangeSet
 from aerodrome.plan.compare import compare_stacks
 from aerodrome.plan.model import Fate, PropertyChange, ResourceChange, Verdict, property_order, worst
+from aerodrome.plan.paths import written
 from aerodrome.plan.rules import CHANGING_ATTRIBUTES, rule_for
 from aerodrome.plan.templates import StackTemplate, resource_name
 
@@ -47,8 +48,8 @@ def live_changes(
     changes = [change for logical_id in change_set.changes if (change := reading.change(logical_id))]
     silent = sorted(reading.silent)
     return changes, (
-        f"CloudFormation's change set of {after.name} does not say what happens to {', '.join(silent)}: those verdicts "
-        "are from the schemas"
+        f"CloudFormation's change set of {after.name} leaves open what happens to {', '.join(silent)}: the verdicts of "
+        "what it leaves open are from the schemas"
         if silent
         else ""
     )
@@ -125,25 +126,25 @@ class _Reading:
             return [PropertyChange(path=path, verdict=Verdict.IN_PLACE)]
         if self._keeps_its_value(detail):
             return []
-        path = target.get("Path", "").removeprefix("/Properties/").replace("/", ".") or target.get("Name", "")
-        follows = detail.get("CausingEntity", "").partition(".")[0]
+        path = _path(target.get("Path", "")) or target.get("Name", "")
         schema = self._by_schema.get(logical_id)
-        inner = [
+        inside = [
             one
             for one in (schema.properties if schema else ())
             if one.path == path or one.path.startswith((f"{path}.", f"{path}["))
         ]
-        if not inner:
-            inner = [
-                PropertyChange(
-                    path=path,
-                    verdict=Verdict.IN_PLACE,
-                    before=target.get("BeforeValue"),
-                    after=target.get("AfterValue"),
-                    follows=follows,
-                )
-            ]
-        return [self._judged(logical_id, one, detail) for one in inner]
+        if schema and inside and "Path" not in target and _is_open(detail):
+            # It names the property alone, and what changes inside may be what replaces the resource, or not.
+            self.silent.add(schema.name)
+            return inside
+        alone = PropertyChange(
+            path=path,
+            verdict=Verdict.IN_PLACE,
+            before=target.get("BeforeValue"),
+            after=target.get("AfterValue"),
+            follows=detail.get("CausingEntity", "").partition(".")[0],
+        )
+        return [self._judged(logical_id, one, detail) for one in inside or [alone]]
 
     def _judged(self, logical_id: str, change: PropertyChange, detail: "ResourceChangeDetailTypeDef") -> PropertyChange:
         """A property with the verdict of the change set, and of a rule where the change set leaves it open."""
@@ -210,6 +211,18 @@ def _fate(said: "ResourceChangeTypeDef", schema: ResourceChange | None) -> Fate:
         return Fate.SNAPSHOT
     # A conditional replacement has no policy action: the template's own policy holds then.
     return Fate.DELETED if action or not schema or schema.fate is None else schema.fate
+
+
+def _is_open(detail: "ResourceChangeDetailTypeDef") -> bool:
+    """Whether a detail says that its property may replace the resource, and that this needs no other to be known."""
+    recreation = detail.get("Target", {}).get("RequiresRecreation", "")
+    return recreation not in {"Always", "Never"} and detail.get("Evaluation") != "Dynamic"
+
+
+def _path(pointer: str) -> str:
+    """A pointer such as ``/Properties/Tags/0/Value`` as a plan writes it."""
+    keys = pointer.removeprefix("/Properties").split("/")[1:]
+    return written(tuple(int(key) if key.isdecimal() else key for key in keys))
 
 
 def _names(path: str) -> str:
