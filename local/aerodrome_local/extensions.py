@@ -15,6 +15,8 @@ EXTENSIONS = (
     "resources.secretsmanager",
     "resources.eks",
     "resources.lambda_functions",
+    "resources.sts",
+    "resources.sns",
     "resources.budgets",
     "resources.cost_explorer",
     "resources.data_exports",
