@@ -1,5 +1,6 @@
 """Private means private: nothing of a private environment reaches the internet, or is reached from it."""
 
+import json
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -81,6 +82,15 @@ def test_every_load_balancer_is_asked_to_be_internal(private: Templates) -> None
     asking = [one for one in values if "alb.ingress.kubernetes.io/group.name" in one]
     assert len(asking) == 3, "Flyte, MLflow and Grafana"
     assert [one for one in asking if '"alb.ingress.kubernetes.io/scheme":"internal"' not in one] == []
+
+
+def test_controllers_leave_alone_what_has_no_endpoint(private: Templates) -> None:
+    values = {
+        one["Properties"]["Release"]: json.loads(text(one["Properties"]["Values"])) for one in of_type(private, HELM)
+    }
+    balancers = values["aws-load-balancer-controller"]
+    assert [balancers[f"enable{api}"] for api in ("Shield", "Waf", "Wafv2")] == [False, False, False]
+    assert values["karpenter"]["settings"]["isolatedVPC"] is True
 
 
 def test_lambdas_in_the_vpc_answer_cloudformation_through_an_endpoint(private: Templates) -> None:

@@ -14,13 +14,18 @@ def load_balancer_controller(
     Region and VPC are given because the controller otherwise asks the instance metadata service, which answers node
     processes only: our nodes set a hop limit of 1.
     """
-    return {
+    values: dict[str, Value] = {
         "clusterName": cluster_name,
         "region": environment.region,
         "vpcId": vpc_id,
         "defaultTags": {"aerodrome:environment": environment.name},
         "serviceAccount": {"annotations": role_annotation(role_arn)},
     }
+    if environment.network.private:
+        # It asks them about every load balancer, used or not, and the VPC has no endpoint of theirs: no load balancer
+        # would ever be ready (EKS User Guide, "Deploy private clusters with limited internet access").
+        values |= {"enableShield": False, "enableWaf": False, "enableWafv2": False}
+    return values
 
 
 def external_secrets(*, role_arn: str) -> dict[str, Value]:
