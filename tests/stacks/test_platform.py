@@ -110,7 +110,7 @@ class TestStacks:
         holding = {
             key.partition("/")[0] for key, one in every(stacks) if one["Type"] in data and name(key) not in DISPENSABLE
         }
-        assert holding == {"Cluster", "Database", "Keys", "Storage"}
+        assert holding == {"Cluster", "Costs", "Database", "Keys", "Storage"}
         assert {stack for stack, artifact in artifacts.items() if artifact.protected} == holding
 
     def test_each_says_what_it_makes(self, stacks: Mapping[str, TemplateJson]) -> None:
