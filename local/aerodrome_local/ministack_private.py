@@ -6,15 +6,17 @@ the pin: change it and ``PINNED_VERSION``, compile the lock, and run ``tests/loc
 """
 
 import asyncio
+import os
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ministack import app
+from ministack.core import lambda_runtime
 from ministack.core.persistence import save_state
 from ministack.core.responses import get_account_id, get_region, request_scope
-from ministack.services import eventbridge, lambda_svc
+from ministack.services import eventbridge, lambda_svc, secretsmanager
 from ministack.services.backup import _vaults as backup_vaults
 from ministack.services.cloudformation import _stacks as all_stacks
 from ministack.services.cloudformation import custom_resource, stacks
@@ -34,6 +36,8 @@ from ministack.services.eks import _pod_identity_associations as eks_pod_identit
 from ministack.services.iam import _oidc_providers as oidc_providers
 from ministack.services.s3 import DATA_DIR
 from ministack.services.s3 import _buckets as s3_buckets
+from ministack.services.secretsmanager import _find_stage_version as find_stage_version
+from ministack.services.secretsmanager import _remove_stage_everywhere as remove_stage_everywhere
 from ministack.services.secretsmanager import _resolve as resolve_secret
 
 __all__ = [
@@ -57,6 +61,7 @@ __all__ = [
     "eks_nodegroups",
     "eks_pod_identities",
     "fail_custom_resources_of_crashed_functions",
+    "find_stage_version",
     "get_account_id",
     "get_region",
     "main_loop",
@@ -64,11 +69,14 @@ __all__ = [
     "on_lambda_output",
     "physical_name",
     "put_aws_event",
+    "remove_stage_everywhere",
+    "replace_in_secrets_manager",
     "request_scope",
     "resolve_secret",
     "run_types_on_worker_thread",
     "s3_buckets",
     "save_state",
+    "set_for_every_function",
     "state_getters",
 ]
 
@@ -112,6 +120,17 @@ def on_lambda_output(listener: Callable[[str, str], None]) -> None:
         emit(function, request_id, text, *rest, **named)
 
     lambda_svc._emit_lambda_logs = emit_and_tell  # noqa: SLF001 - see the module docstring
+
+
+def set_for_every_function(name: str, value: str) -> None:
+    """Give every Lambda function that runs from now on an environment variable, whatever its own configuration says."""
+    os.environ[name] = value
+    lambda_runtime._RESERVED_RUNTIME_ENV_VARS.add(name)  # noqa: SLF001 - see the module docstring
+
+
+def replace_in_secrets_manager(name: str, make: Callable[[Any], Any]) -> None:
+    """Replace an action of MiniStack's Secrets Manager by what ``make`` returns for the built-in one."""
+    setattr(secretsmanager, name, make(getattr(secretsmanager, name)))
 
 
 def fail_custom_resources_of_crashed_functions() -> None:

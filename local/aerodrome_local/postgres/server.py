@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from aerodrome_local.postgres import unprivileged
+from aerodrome_local.postgres import last_password, unprivileged
 from aerodrome_local.postgres.binaries import LOG_PREFIX, Binaries, check, parameters
 from aerodrome_local.postgres.front import ADMINISTRATOR
 from aerodrome_local.postgres.sql import identifier, literal, scram_verifier
@@ -89,8 +89,8 @@ class Server:
         Args:
             settings: Its configuration parameters.
             username: The master user, made at the first start: may make databases and roles, is no superuser.
-            password: Set for the master user at every start, so that it is what the record says even when an earlier
-                run ended between the two.
+            password: Set for the master user if it is another than was set last: an earlier run may have ended between
+                the record and the server. A password that the user gave itself meanwhile stays, as on RDS.
             database: A database of the master user's, made at the first start; None for none.
 
         Raises:
@@ -110,7 +110,7 @@ class Server:
         if not complete.exists():
             self._make_master(username, password, database)
             complete.touch()
-        else:
+        elif not last_password.is_noted(self.directory, password):
             self.set_password(username, password)
 
     def stop(self) -> None:
@@ -125,6 +125,7 @@ class Server:
     def set_password(self, username: str, password: str) -> None:
         """Change a role's password."""
         self.execute(f"ALTER ROLE {identifier(username)} PASSWORD {literal(scram_verifier(password))};")
+        last_password.note(self.directory, password)
 
     def reconfigure(self, settings: Mapping[str, str]) -> list[str]:
         """Apply parameters to the running server.
@@ -231,6 +232,7 @@ class Server:
         )
         if database and database != "postgres":
             self.execute(f"CREATE DATABASE {identifier(database)} OWNER {master};")
+        last_password.note(self.directory, password)
 
     def _status(self) -> str | None:
         """The postmaster's own word for its state, on line 8 of its lock file (PostgreSQL's utils/pidfile.h)."""

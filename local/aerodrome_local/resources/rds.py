@@ -4,6 +4,7 @@ Both ways to an instance lead to the same server: the RDS API and CloudFormation
 MiniStack has them, records without a database.
 """
 
+from aerodrome_local.ministack_private import set_for_every_function
 from aerodrome_local.postgres.instances import Instances
 from aerodrome_local.resources import generated_secrets
 from aerodrome_local.resources.rds_api import Api
@@ -16,6 +17,9 @@ def install(runtime: Runtime) -> None:
     """Give RDS for PostgreSQL instances a database."""
     generated_secrets.install(runtime)
     instances = Instances(runtime.state_dir / "postgres", runtime.child_environment())
+    # A function that verifies a PostgreSQL server names those whom it trusts in libpq's own variable. On AWS they are
+    # the authorities of RDS, in the function's code; here the certificates are of the embedded AWS's.
+    set_for_every_function("PGSSLROOTCERT", str(instances.authority))
     databases = Databases(instances)
     Api(databases).install()
     CloudFormation(databases).install(runtime)

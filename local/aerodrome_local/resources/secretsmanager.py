@@ -1,4 +1,8 @@
-"""AWS Secrets Manager: resource policies and rotation schedules. A rotation is recorded and never run."""
+"""AWS Secrets Manager: resource policies and rotation schedules.
+
+A schedule is recorded; no time makes a rotation begin. It does when it is asked for, through the API or because the
+schedule says that it begins at once, and it runs: :mod:`aerodrome_local.resources.secret_rotation`.
+"""
 
 import json
 from typing import Any
@@ -6,12 +10,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from aerodrome_local.ministack_private import resolve_secret
+from aerodrome_local.resources import secret_rotation
 from aerodrome_local.resources.conversion import boolean, pick
 from aerodrome_local.runtime import Created, Properties, Runtime
 
 
 def install(runtime: Runtime) -> None:
     """Register the types."""
+    secret_rotation.install(runtime)
     secrets = _SecretsManager(runtime)
     runtime.resource(
         "AWS::SecretsManager::ResourcePolicy",
@@ -58,7 +64,10 @@ class _SecretsManager:
                 "not have: name a function with RotationLambdaARN"
             )
         fields = {"RotationEnabled": True, **pick(properties, "RotationLambdaARN", "RotationRules")}
-        return properties["SecretId"], {"Id": self._change(properties["SecretId"], fields)}
+        arn = self._change(properties["SecretId"], fields)
+        if boolean(properties.get("RotateImmediatelyOnUpdate", True)):
+            self._runtime.client("secretsmanager").rotate_secret(SecretId=arn)
+        return properties["SecretId"], {"Id": arn}
 
     def update_rotation(self, _physical_id: str, _old: Properties, new: Properties, stack_name: str) -> Created:
         return self.create_rotation("", new, stack_name)

@@ -146,9 +146,9 @@ def provisioner(
         "AWS_SECRET_ACCESS_KEY": "embedded",
         "AWS_DEFAULT_REGION": embedded_aws.region,
         "NO_PROXY": "127.0.0.1",
+        connections.CA_BUNDLE: str(databases_directory / "tls" / "rds-ca.pem"),
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(connections, "CA_BUNDLE", databases_directory / "tls" / "rds-ca.pem")
     monkeypatch.setattr(connections, "RETRY_SECONDS", 0.05)
     return Provisioner(shared, cloudformation, embedded_aws.client("secretsmanager"))
 

@@ -1,12 +1,10 @@
 """What the database provisioner makes, in a real PostgreSQL."""
 
 import threading
-from pathlib import Path
 
 import pg8000.native
 import pytest
 
-from aerodrome_constructs.database.provisioner_handler import connection as connections
 from tests.local.rds.instances import Connect, Instance
 from tests.local.rds.provisioning import Client, CloudFormation, Provisioner
 
@@ -125,12 +123,37 @@ def test_deleting_keeps_every_database_and_needs_no_instance(provisioner: Provis
     connection.close()
 
 
-def test_without_a_bundle_the_connection_is_encrypted_all_the_same(
-    provisioner: Provisioner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_client_gets_into_no_database_but_its_own(provisioner: Provisioner, sign_in: Connect) -> None:
+    client, other = provisioner.client("only_own"), provisioner.client("only_other")
+    assert provisioner.run(client, other)["Status"] == "SUCCESS"
+    connection = sign_in(client)
+    # `platform` is the test's own database, and template0 takes no connections. On RDS template1 is Amazon's.
+    reached = "has_database_privilege(datname, 'CONNECT') AND datname NOT IN ('platform', 'template0')"
+    names = connection.run(f"SELECT datname FROM pg_database WHERE {reached}")  # noqa: S608 - a constant
+    assert {name for (name,) in names or []} == {client.database, "template1"}
+    # Flyte would make a missing database from here (flyteadmin/pkg/repositories/database.go): it is never missing.
+    with pytest.raises(pg8000.native.DatabaseError, match='permission denied for database "postgres"'):
+        sign_in(client, "postgres")
+    connection.close()
+
+
+def test_a_client_owns_its_schemas_and_no_other(
+    provisioner: Provisioner, shared: Instance, connect: Connect, sign_in: Connect
 ) -> None:
-    monkeypatch.setattr(connections, "CA_BUNDLE", tmp_path / "none.pem")
-    # rds.force_ssl is on: without TLS the instance would refuse.
-    assert provisioner.run(provisioner.client("encrypted"))["Status"] == "SUCCESS"
+    client = provisioner.client("schemas")
+    assert provisioner.run(client)["Status"] == "SUCCESS"
+    connection = sign_in(client)
+    connection.run("CREATE TABLE public.records (id int)")
+    for schema in ("pg_catalog", "information_schema"):
+        assert refusal(connection, f"CREATE TABLE {schema}.records (id int)") == PERMISSION_DENIED
+    connection.close()
+    # Nobody else can look into it, or make anything in its schema.
+    public = (
+        "SELECT has_schema_privilege('public', 'public', 'CREATE'), has_database_privilege('public', :name, 'CONNECT')"
+    )
+    master = connect(shared, database="postgres")
+    assert master.run(public, name=client.database) == [[False, False]]
+    master.close()
 
 
 def test_an_answer_that_cloudformation_does_not_take_is_sent_again(

@@ -2,13 +2,14 @@
 
 import json
 import logging
-import ssl
+import socket
 from pathlib import Path
 
 import pytest
 
 from aerodrome_constructs.database.provisioner_handler import connection as connections
 from aerodrome_local.testing import EmbeddedAws
+from aerodrome_stacks.certificate_authorities import ca_bundle
 from tests.local.rds.instances import Connect, Instance
 from tests.local.rds.provisioning import Client, Provisioner
 
@@ -138,12 +139,33 @@ def test_two_clients_cannot_share_a_user(provisioner: Provisioner) -> None:
 
 
 def test_a_certificate_of_another_authority_is_refused(
-    provisioner: Provisioner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    provisioner: Provisioner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    foreign = ssl.create_default_context().get_ca_certs(binary_form=True)[0]
-    bundle = tmp_path / "bundle.pem"
-    bundle.write_text(ssl.DER_cert_to_PEM_cert(foreign))
-    monkeypatch.setattr(connections, "CA_BUNDLE", bundle)
+    # What the function would trust on AWS.
+    monkeypatch.setenv(connections.CA_BUNDLE, str(ca_bundle("us-east-1")))
     answer = provisioner.run(provisioner.client("unverified"))
     assert answer["Status"] == "FAILED"
     assert "CERTIFICATE_VERIFY_FAILED" in answer["Reason"]
+
+
+def test_a_certificate_of_another_server_is_refused(provisioner: Provisioner, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The right authority and the right address, under a name that the certificate does not have.
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *rest, **more: resolve("127.0.0.1", *rest, **more),  # noqa: ARG005 - any
+    )
+    answer = provisioner.run(provisioner.client("impostor"), changes={"Host": "database.example.com"})
+    assert answer["Status"] == "FAILED"
+    assert "CERTIFICATE_VERIFY_FAILED" in answer["Reason"]
+
+
+@pytest.mark.parametrize("bundle", ["", "no-such-file.pem"])
+def test_nothing_is_sent_to_a_server_that_cannot_be_verified(
+    provisioner: Provisioner, monkeypatch: pytest.MonkeyPatch, bundle: str
+) -> None:
+    monkeypatch.setenv(connections.CA_BUNDLE, bundle)
+    answer = provisioner.run(provisioner.client("blind"))
+    assert answer["Status"] == "FAILED"
+    assert "PGSSLROOTCERT" in answer["Reason"]

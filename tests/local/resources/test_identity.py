@@ -185,6 +185,7 @@ def test_secret_with_policy_and_rotation(embedded_aws: EmbeddedAws, stack: Stack
                     "SecretId": {"Ref": "Secret"},
                     "RotationLambdaARN": "arn:aws:lambda:us-east-1:111122223333:function:rotate",
                     "RotationRules": {"AutomaticallyAfterDays": days},
+                    "RotateImmediatelyOnUpdate": False,
                 },
             },
         }
