@@ -13,6 +13,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from aerodrome_constructs.batch import BatchCompute, BatchComputeProps, ContainerJob, ContainerJobProps
+from aerodrome_constructs.identity import WorkloadBoundary, WorkloadBoundaryProps, key_arn_of
 from aerodrome_stacks.base import AerodromeStack, resource_prefix
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.network_stack import NetworkPorts
@@ -120,6 +121,7 @@ class BatchStack(AerodromeStack):
                 # Another account's service cannot be talked into using the role (the confused deputy).
                 conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             ),
+            permissions_boundary=self._boundary(storage, log_group),
         )
         storage.batch_input.grant_read(role)
         storage.batch_output.grant_read_write(role)
@@ -150,3 +152,11 @@ class BatchStack(AerodromeStack):
                 log_group=log_group,
             ),
         )
+
+    def _boundary(self, storage: StoragePorts, log_group: logs.ILogGroup) -> iam.IManagedPolicy:
+        props = WorkloadBoundaryProps(
+            bucket_arns=[storage.batch_input.bucket_arn, storage.batch_output.bucket_arn],
+            data_key_arn=key_arn_of(storage.batch_input),
+            log_groups=[log_group.log_group_name],
+        )
+        return WorkloadBoundary(self, "WorkloadBoundary", props).policy

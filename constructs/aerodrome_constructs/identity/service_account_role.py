@@ -1,8 +1,8 @@
 """IAM roles for service accounts (IRSA)."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -22,12 +22,19 @@ class ServiceAccountRoleProps:
             OIDC provider of that name.
         role_name: The role's name, where another system works it out rather than being told. Default: generated.
         trusted_services: AWS services that may take the role as well, such as ``ecs-tasks.amazonaws.com``.
+        statements: What the role may do. It stands in the role itself: there is no moment in which one is without the
+            other. Default: nothing.
+        boundary: The most that the role may do, whatever it is given. Default: what it is given.
+        tags: Tags that policies may compare with those of a resource, as ``aws:PrincipalTag/<tag>``.
     """
 
     service_account: ServiceAccount
     oidc_issuer: str
     role_name: str | None = None
     trusted_services: Sequence[str] = ()
+    statements: Sequence[iam.PolicyStatement] = ()
+    boundary: iam.IManagedPolicy | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class ServiceAccountRole(Construct):
@@ -46,14 +53,19 @@ class ServiceAccountRole(Construct):
             description=f"{props.service_account.namespace}/{props.service_account.name}",
             # The L2 wants a principal; the document that counts is the one below.
             assumed_by=iam.FederatedPrincipal(self._provider_arn(props), {}, "sts:AssumeRoleWithWebIdentity"),
+            inline_policies={"Rights": iam.PolicyDocument(statements=props.statements)} if props.statements else None,
+            permissions_boundary=props.boundary,
         )
-        self._trust(props)
+        resource = resource_of(self.role, iam.CfnRole)
+        self._trust(resource, props)
+        for key, value in props.tags.items():
+            resource.tags.set_tag(key, value)
 
     def _provider_arn(self, props: ServiceAccountRoleProps) -> str:
         stack = cdk.Stack.of(self)
         return f"arn:{stack.partition}:iam::{stack.account}:oidc-provider/{props.oidc_issuer}"
 
-    def _trust(self, props: ServiceAccountRoleProps) -> None:
+    def _trust(self, resource: iam.CfnRole, props: ServiceAccountRoleProps) -> None:
         # The condition's keys hold the issuer, which is known only on deploy, and CloudFormation has no function for
         # keys. The CDK's way out (CfnJson) is a Lambda for each role; CloudFormation also takes the document as text.
         statements: list[dict[str, object]] = [
@@ -81,4 +93,4 @@ class ServiceAccountRole(Construct):
         ]
         document = json.dumps({"Version": "2012-10-17", "Statement": statements})
         # An override, as aws-cdk-lib 2.275.0 sees no reference to another stack in a text that is set on the property.
-        resource_of(self.role, iam.CfnRole).add_property_override("AssumeRolePolicyDocument", document)
+        resource.add_property_override("AssumeRolePolicyDocument", document)

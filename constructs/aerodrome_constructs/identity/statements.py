@@ -23,3 +23,18 @@ def allow(
         resources=list(resources),
         conditions={operator: dict(values) for operator, values in conditions.items()} if conditions else None,
     )
+
+
+def deny(
+    actions: Sequence[str], resources: Sequence[str] = ("*",), conditions: Conditions | None = None
+) -> iam.PolicyStatement:
+    """A statement that denies actions, whatever else allows them.
+
+    Args:
+        actions: The actions, such as ``iam:*``.
+        resources: The ARNs that they may not be done on. Default: any.
+        conditions: When. Default: always.
+    """
+    statement = allow(actions, resources, conditions)
+    statement.effect = iam.Effect.DENY
+    return statement

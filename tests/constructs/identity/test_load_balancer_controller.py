@@ -1,7 +1,7 @@
 import pytest
 
 from aerodrome_constructs.identity import load_balancer_controller_statements
-from tests.templates import Statement
+from tests.templates import ACCOUNT, REGION, Statement
 
 RESOURCE_IS_OURS = ("aws:ResourceTag/elbv2.k8s.aws/cluster", "ours")
 MARKED_OURS = ("aws:RequestTag/elbv2.k8s.aws/cluster", "ours")
@@ -9,7 +9,7 @@ MARKED_OURS = ("aws:RequestTag/elbv2.k8s.aws/cluster", "ours")
 
 @pytest.fixture(scope="module")
 def statements() -> list[Statement]:
-    made = load_balancer_controller_statements("aws", "ours")
+    made = load_balancer_controller_statements(partition="aws", region=REGION, account=ACCOUNT, cluster_name="ours")
     return [Statement("", statement.to_statement_json()) for statement in made]
 
 
@@ -73,3 +73,42 @@ def test_it_makes_no_service_linked_role_but_the_load_balancers(statements: list
 def test_no_other_right_in_iam_is_given(statements: list[Statement]) -> None:
     actions = {action for statement in statements for action in statement.actions if action.startswith("iam:")}
     assert actions == {"iam:CreateServiceLinkedRole"}
+
+
+def test_what_it_changes_is_of_its_account_and_region(statements: list[Statement]) -> None:
+    changing = [
+        (action, resource)
+        for statement in statements
+        for action in statement.actions
+        for resource in statement.resources
+        if not action.partition(":")[2].startswith(("Describe", "List"))
+    ]
+    assert len(changing) > 50
+    # The one action that changes something and has no resource level.
+    everywhere = {action for action, resource in changing if f":{ACCOUNT}:" not in resource}
+    assert everywhere == {"elasticloadbalancing:SetWebAcl"}
+    elsewhere = {action for action, resource in changing if f":{REGION}:{ACCOUNT}:" not in resource} - everywhere
+    assert elsewhere == {"iam:CreateServiceLinkedRole"}, "IAM has no regions"
+
+
+def test_each_action_names_resources_of_its_own_kind(statements: list[Statement]) -> None:
+    kinds = {
+        "elasticloadbalancing:CreateListener": {"loadbalancer"},
+        "elasticloadbalancing:CreateLoadBalancer": {"loadbalancer"},
+        "elasticloadbalancing:CreateRule": {"listener"},
+        "elasticloadbalancing:CreateTargetGroup": {"targetgroup"},
+        "elasticloadbalancing:DeleteListener": {"listener"},
+        "elasticloadbalancing:DeleteRule": {"listener-rule"},
+        "elasticloadbalancing:ModifyTargetGroup": {"targetgroup"},
+        "elasticloadbalancing:SetRulePriorities": {"listener-rule"},
+        "ec2:CreateSecurityGroup": {"security-group", "vpc"},
+        "ec2:GetSecurityGroupsForVpc": {"vpc"},
+    }
+    assert kinds == {
+        action: {
+            resource.split(":")[5].partition("/")[0]
+            for statement in that_allow(statements, action)
+            for resource in statement.resources
+        }
+        for action in kinds
+    }

@@ -3,8 +3,9 @@ from collections.abc import Sequence
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_iam as iam
 
-from aerodrome_constructs.identity import ServiceAccount, ServiceAccountRole, ServiceAccountRoleProps
+from aerodrome_constructs.identity import ServiceAccount, ServiceAccountRole, ServiceAccountRoleProps, allow
 from tests.templates import ACCOUNT, REGION, TemplateJson, new_stack, only, synthesized, text, trust
 
 ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
@@ -87,3 +88,30 @@ def test_the_issuer_may_come_from_another_stack_that_is_not_deployed_yet() -> No
     assert "OpenIdConnectIssuerUrl" in audience
     assert (subject.endswith(":sub"), who) == (True, account.subject)
     assert "Fn::ImportValue" in json.dumps(role), "a reference within the stack would not be there on deploy"
+
+
+def test_a_role_without_rights_has_no_policy_and_no_boundary(template: TemplateJson) -> None:
+    assert not {"Policies", "PermissionsBoundary", "Tags"} & set(only(template, "AWS::IAM::Role"))
+
+
+def test_rights_boundary_and_tags_stand_in_the_role_itself() -> None:
+    stack = new_stack()
+    boundary = iam.ManagedPolicy.from_managed_policy_arn(stack, "Boundary", f"arn:aws:iam::{ACCOUNT}:policy/boundary")
+    props = ServiceAccountRoleProps(
+        service_account=ServiceAccount("team-a", "trainer"),
+        oidc_issuer=ISSUER,
+        statements=[allow(["s3:GetObject"], ["arn:aws:s3:::mine/*"])],
+        boundary=boundary,
+        tags={"team": "a"},
+    )
+    ServiceAccountRole(stack, "Role", props)
+    template = synthesized(stack)
+
+    role = only(template, "AWS::IAM::Role")
+    (policy,) = role["Policies"]
+    assert policy["PolicyDocument"]["Statement"] == [
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::mine/*"}
+    ]
+    assert role["PermissionsBoundary"] == boundary.managed_policy_arn
+    assert role["Tags"] == [{"Key": "team", "Value": "a"}]
+    assert len(template["Resources"]) == 1, "a policy of its own would come after the role, and go before it"

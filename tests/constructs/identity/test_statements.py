@@ -1,4 +1,4 @@
-from aerodrome_constructs.identity import allow
+from aerodrome_constructs.identity import allow, deny
 
 
 def test_a_statement_allows_on_everything_unless_told_otherwise() -> None:
@@ -16,4 +16,15 @@ def test_a_statement_keeps_its_resources_and_conditions() -> None:
         "Action": "s3:GetObject",
         "Resource": "arn:aws:s3:::bucket/*",
         "Condition": when,
+    }
+
+
+def test_a_denial_says_no_to_everything_unless_told_otherwise() -> None:
+    assert deny(
+        ["iam:*"], conditions={"StringNotEquals": {"aws:RequestedRegion": "eu-west-1"}}
+    ).to_statement_json() == {
+        "Effect": "Deny",
+        "Action": "iam:*",
+        "Resource": "*",
+        "Condition": {"StringNotEquals": {"aws:RequestedRegion": "eu-west-1"}},
     }

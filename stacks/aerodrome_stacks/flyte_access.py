@@ -1,0 +1,114 @@
+"""Who of Flyte reads and writes what: in S3 down to the prefix, and in AWS Batch.
+
+The paths are those of Flyte v1.16.8, of which the sources were read; ``docs/explanation/identity.md`` says where.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from aws_cdk import aws_iam as iam
+
+from aerodrome_constructs.identity import EVERYTHING, BucketAccess, allow, deny
+from aerodrome_stacks.batch_stack import queue_name
+from aerodrome_stacks.chart_values.flyte_projects import own_prefix
+from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.storage_stack import StoragePorts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlyteBuckets:
+    """The buckets that Flyte's components and tasks share, by ARN.
+
+    Attributes:
+        metadata: Flyte's own records of executions.
+        raw_data: What tasks hand to each other.
+        batch_input: What arrives for jobs.
+        batch_output: What jobs leave.
+        prefixes: Where each project's own objects lie in each of its domains.
+    """
+
+    metadata: str
+    raw_data: str
+    batch_input: str
+    batch_output: str
+    prefixes: Sequence[str]
+
+    @classmethod
+    def of(cls, storage: StoragePorts, environment: Environment) -> Self:
+        """The buckets of an environment."""
+        return cls(
+            metadata=storage.metadata.bucket_arn,
+            raw_data=storage.raw_data.bucket_arn,
+            batch_input=storage.batch_input.bucket_arn,
+            batch_output=storage.batch_output.bucket_arn,
+            prefixes=[
+                own_prefix(project.name, domain) for project in environment.projects for domain in project.domains
+            ],
+        )
+
+    @property
+    def arns(self) -> list[str]:
+        """All of them."""
+        return [self.metadata, self.raw_data, self.batch_input, self.batch_output]
+
+    def flyteadmin(self) -> list[BucketAccess]:
+        """It keeps inputs and compiled workflows, takes code that users upload, and signs URLs for what they read."""
+        written = ["metadata/admin/*"]
+        written += [f"{folder}{prefix}/*" for prefix in self.prefixes for folder in ("metadata/", "")]
+        return [
+            BucketAccess(bucket_arn=self.metadata, read=(EVERYTHING,), write=written, list_all=True),
+            BucketAccess(bucket_arn=self.raw_data, read=(EVERYTHING,), list_all=True),
+        ]
+
+    def datacatalog(self) -> list[BucketAccess]:
+        """It keeps what tasks returned that are cached, and forgets it."""
+        own = ("metadata/datacatalog/*",)
+        return [BucketAccess(bucket_arn=self.metadata, read=own, write=own, delete=own, list_all=True)]
+
+    def flytepropeller(self) -> list[BucketAccess]:
+        """It keeps what nodes are given and return. Raw data it reads only, where a large value was put there."""
+        return [
+            BucketAccess(
+                bucket_arn=self.metadata, read=("metadata/*",), write=("metadata/propeller/*",), list_all=True
+            ),
+            BucketAccess(bucket_arn=self.raw_data, read=(EVERYTHING,), list_all=True),
+        ]
+
+    def project(self, project: str, domain: str) -> list[BucketAccess]:
+        """A project's pods and jobs reach what is the project's own in its domain."""
+        own = f"{own_prefix(project, domain)}/*"
+        # flytepropeller keeps an execution's inputs and outputs below <project>-<domain>-<execution>.
+        executions = f"metadata/propeller/{project}-{domain}-*"
+        return [
+            # The code that `pyflyte` uploads is below the project's own prefix.
+            BucketAccess(bucket_arn=self.metadata, read=(executions, own), write=(executions,)),
+            BucketAccess(bucket_arn=self.raw_data, read=(own,), write=(own,), delete=(own,)),
+            BucketAccess(bucket_arn=self.batch_input, read=(own,)),
+            BucketAccess(bucket_arn=self.batch_output, read=(own,), write=(own,), delete=(own,)),
+        ]
+
+
+def propeller_batch_statements(environment: Environment, partition: str) -> list[iam.PolicyStatement]:
+    """What flytepropeller's AWS Batch plugin calls.
+
+    It names its job definitions after images and tags none, and a job's ID is not known before: both are all of the
+    account's. The queue is the environment's own, and definitions that the platform made are not Flyte's.
+
+    Args:
+        environment: The environment.
+        partition: The AWS partition of the ARNs, such as ``aws``.
+    """
+    batch = f"arn:{partition}:batch:{environment.region}:{environment.account}"
+    definitions, jobs = f"{batch}:job-definition/*", f"{batch}:job/*"
+    return [
+        # Takes no resource.
+        allow(["batch:DescribeJobs"]),
+        allow(["batch:SubmitJob"], [f"{batch}:job-queue/{queue_name(environment)}", definitions]),
+        # A job of Flyte's is no root on the instance that it shares with others.
+        allow(["batch:RegisterJobDefinition"], [definitions], {"BoolIfExists": {"batch:Privileged": "false"}}),
+        # Who submits a job of the platform's chooses its command, and with it what its role does, without PassRole; who
+        # registers one under its name has the next that people submit.
+        deny(["batch:RegisterJobDefinition", "batch:SubmitJob"], [f"{batch}:job-definition/aerodrome-*"]),
+        allow(["batch:TagResource", "batch:TerminateJob"], [jobs]),
+    ]
