@@ -78,7 +78,17 @@ class BreakGlassRole(Construct):
         acknowledge(
             self,
             WILDCARDS,
-            reason="looks at everything that is no data, as nobody knows before what is broken; what acts is bound to "
-            "the environment's tag, stacks or log groups, and the stars that deny are meant to",
-            findings=["Action::*", "Resource::*"],
+            reason="who breaks the glass looks at everything that is no data, as nobody knows before what is broken; what "
+            "acts is bound to the environment's tag or to its stacks, database and log groups",
+            findings=[
+                "Action::*:Describe[*]",
+                "Action::*:Get*[*]",
+                "Action::*:List[*]",
+                "Resource::[*]",
+                "Resource::arn:*:batch:*:job/[*]",
+                f"Resource::arn:*:cloudformation:*:stack/{props.reach.prefix}-[*]",
+                "Resource::arn:*:logs:*:log-group:[*]",
+                f"Resource::arn:*:rds:*:db:{props.reach.prefix}-[*]",
+                f"Resource::arn:*:rds:*:snapshot:{props.reach.prefix}-[*]",
+            ],
         )
