@@ -78,8 +78,8 @@ class BreakGlassRole(Construct):
         acknowledge(
             self,
             WILDCARDS,
-            reason="who breaks the glass looks at everything that is no data, as nobody knows before what is broken; what "
-            "acts is bound to the environment's tag or to its stacks, database and log groups",
+            reason="who breaks the glass looks at everything that is no data, as nobody knows before what is broken; "
+            "what acts is bound to the environment's tag or to its stacks, database and log groups",
             findings=[
                 "Action::*:Describe[*]",
                 "Action::*:Get*[*]",
