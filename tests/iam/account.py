@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from tests.iam.evaluator import Document, Principal
+from tests.iam.evaluator import Document, Principal, Request, is_allowed
 from tests.templates import TemplateJson
 
 Json = Any
@@ -110,9 +110,35 @@ class Account:
         assert len(found) == 1, f"{part} in {stack}: {[one.logical_id for one in found]}"
         return found[0]
 
-    def principals(self) -> dict[str, Principal]:
+    @cached_property
+    def principals(self) -> Mapping[str, Principal]:
         """Every role by its ARN, with its policies, wherever they stand."""
         return {role.arn: self._principal(role) for role in self.of_type("AWS::IAM::Role")}
+
+    def role(self, stack: str, part: str) -> Principal:
+        """The one role of a stack whose logical ID contains a text."""
+        return self.principals[self.one(stack, "AWS::IAM::Role", part).arn]
+
+    def role_named(self, name: str) -> Principal:
+        """The role of a name."""
+        return self.principals[f"arn:aws:iam::{self.number}:role/{name}"]
+
+    def bucket(self, name: str) -> str:
+        """The ARN of a bucket of the Storage stack."""
+        return self.one("Storage", "AWS::S3::Bucket", name).arn
+
+    def can(self, role: Principal, action: str, arn: str, context: Mapping[str, str] | None = None) -> bool:
+        """Whether a role may do something here and now.
+
+        Args:
+            role: The role.
+            action: What it wants to do.
+            arn: To what. Its own policy, or that of the bucket that an object is in, is asked, too.
+            context: What the request says of itself besides the region, which is the account's.
+        """
+        owner = arn.partition("/")[0] if arn.startswith("arn:aws:s3:::") else arn
+        request = Request(action=action, resource=arn, context={"aws:RequestedRegion": self.region, **(context or {})})
+        return is_allowed(role, request, self.resource_policy(owner))
 
     def resource_policy(self, arn: str) -> list[Document]:
         """The statements of a bucket's, key's or secret's policy, by the ARN of the bucket, key or secret."""

@@ -90,16 +90,16 @@ MANAGED = {
     ids=["in the role", "beside the role", "attached to the role"],
 )
 def test_a_role_has_its_rights_wherever_they_stand(resources: dict[str, Any]) -> None:
-    (reader,) = account(**resources).principals().values()
+    (reader,) = account(**resources).principals.values()
     assert is_allowed(reader, Request(action="s3:GetObject", resource="arn:aws:s3:::storage-data"))
     assert not is_allowed(reader, Request(action="s3:PutObject", resource="arn:aws:s3:::storage-data"))
 
 
 def test_a_role_has_its_boundary_and_its_tags() -> None:
     tags = [{"Key": "project", "Value": "a"}]
-    (reader,) = (
-        account(Reader=role(PermissionsBoundary={"Ref": "Managed"}, Tags=tags), Managed=MANAGED).principals().values()
-    )
+    (reader,) = account(
+        Reader=role(PermissionsBoundary={"Ref": "Managed"}, Tags=tags), Managed=MANAGED
+    ).principals.values()
     assert [statement["Action"] for statement in reader.boundary or ()] == ["s3:GetObject"]
     assert reader.tags == {"project": "a"}
 

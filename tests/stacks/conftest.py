@@ -8,6 +8,7 @@ import pytest
 
 from aerodrome_stacks.environment import Environment, load_environment
 from pytest_cdk import AssemblyFactory
+from tests.iam.account import Account
 from tests.templates import ROOT, TemplateJson
 
 
@@ -36,6 +37,12 @@ def environment(cdk_variant: str) -> Environment:
 def stacks(cdk_variant: str, cdk_assembly: AssemblyFactory) -> Mapping[str, TemplateJson]:
     """The templates of all stacks, in each environment."""
     return cdk_assembly(cdk_variant).stacks
+
+
+@pytest.fixture
+def account(environment: Environment, stacks: Mapping[str, TemplateJson]) -> Account:
+    """The account that the templates make, in each environment."""
+    return Account(stacks, environment.account, environment.region)
 
 
 @pytest.fixture

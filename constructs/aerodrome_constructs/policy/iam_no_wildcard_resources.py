@@ -120,7 +120,6 @@ ON_EVERYTHING: Final = (
         reason="who breaks the glass looks for what is wrong, wherever in the account",
         although="nobody knows beforehand what breaks; none of them reads objects, secrets or keys, each use alarms",
         actions=(
-            "autoscaling:Describe*",
             "backup:Describe*",
             "backup:List*",
             "batch:Describe*",
@@ -165,8 +164,9 @@ ON_EVERYTHING: Final = (
         ),
     ),
     OnEverything(
-        reason="who breaks the glass looks through logs, trails and lists",
+        reason="who breaks the glass looks through logs, trails and lists of what there is",
         actions=(
+            "autoscaling:Describe*",
             "cloudtrail:LookupEvents",
             "elasticloadbalancing:Describe*",
             "logs:StopQuery",

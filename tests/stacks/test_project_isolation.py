@@ -1,0 +1,172 @@
+"""What is one project's is no other's: worked out from the synthesized policies as AWS works it out."""
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+import pytest
+
+from aerodrome_stacks.environment import Environment
+from tests.iam.account import Account
+from tests.iam.evaluator import Principal
+
+OBJECT_ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
+BUCKETS = ("Metadata", "RawData", "BatchInput", "BatchOutput", "MlflowArtifacts")
+
+Place = tuple[str, str]
+"""A project and a domain."""
+
+
+@pytest.fixture
+def places(environment: Environment) -> list[Place]:
+    """Every project in each of its domains, and what could be mistaken for it: another domain, a longer name."""
+    return [(project.name, domain) for project in environment.projects for domain in project.domains]
+
+
+def elsewhere(place: Place, places: Sequence[Place]) -> list[Place]:
+    """What is not a project's: what others have, its own in another domain, and names that begin like its own."""
+    project, domain = place
+    others = ["development", "staging", "production"]
+    near = [(project, other) for other in others if other != domain] + [
+        (f"{project}-2", domain),
+        (f"x{project}", domain),
+    ]
+    return [one for one in [*places, *near] if one != place]
+
+
+def keys_of(project: str, domain: str) -> Mapping[str, list[str]]:
+    """Keys of objects that are a project's in a domain, by bucket, as Flyte v1.16.8 and jobs make them."""
+    own = f"{project}/{domain}"
+    return {
+        "Metadata": [
+            f"metadata/propeller/{project}-{domain}-f3a9/n0/data/0/outputs.pb",
+            f"{own}/7QPZ3EZWQ2TZ4WYX=/script_mode.tar.gz",
+        ],
+        "RawData": [f"{own}/k7/f3a9-n0-0/0a1b2c/data.parquet"],
+        "BatchInput": [f"{own}/data.csv"],
+        "BatchOutput": [f"{own}/train/model.joblib"],
+    }
+
+
+def role_of(account: Account, environment: Environment, place: Place) -> Principal:
+    return account.role_named(f"aerodrome-{environment.name}-{place[0]}-{place[1]}")
+
+
+def test_no_project_reaches_anothers_objects_nor_its_own_of_another_domain(
+    account: Account, environment: Environment, places: list[Place]
+) -> None:
+    reached = [
+        (place, action, key)
+        for place in places
+        for role in [role_of(account, environment, place)]
+        for other in elsewhere(place, places)
+        for name, keys in keys_of(*other).items()
+        for key, action in product(keys, OBJECT_ACTIONS)
+        if account.can(role, action, f"{account.bucket(name)}/{key}")
+    ]
+    assert reached == []
+
+
+def test_no_project_lists_anothers_keys(account: Account, environment: Environment, places: list[Place]) -> None:
+    listed_keys = [
+        (place, name, prefix)
+        for place in places
+        for role in [role_of(account, environment, place)]
+        for other in elsewhere(place, places)
+        for name, keys in keys_of(*other).items()
+        for key in keys
+        for prefix in ("", "metadata/", "metadata/propeller/", f"{place[0]}/", key[: key.rindex("/") + 1], key)
+        if account.can(role, "s3:ListBucket", account.bucket(name), {"s3:prefix": prefix})
+    ]
+    assert listed_keys == []
+
+
+def test_no_project_lists_a_bucket_without_saying_what(
+    account: Account, environment: Environment, places: list[Place]
+) -> None:
+    for place, name in product(places, BUCKETS):
+        role = role_of(account, environment, place)
+        assert not account.can(role, "s3:ListBucket", account.bucket(name))
+        assert not account.can(role, "s3:ListBucketVersions", account.bucket(name), {"s3:prefix": f"{place[0]}/"})
+
+
+def test_a_project_reaches_what_is_its_own(account: Account, environment: Environment, places: list[Place]) -> None:
+    for place in places:
+        role = role_of(account, environment, place)
+        for name, keys in keys_of(*place).items():
+            arn = account.bucket(name)
+            for key in keys:
+                assert account.can(role, "s3:GetObject", f"{arn}/{key}"), (place, key)
+                assert account.can(role, "s3:ListBucket", arn, {"s3:prefix": key}), (place, key)
+
+
+@pytest.mark.parametrize(
+    ("action", "path"),
+    [
+        ("s3:PutObject", "Metadata:metadata/propeller/{0}-{1}-f3a9/n0/data/0/outputs.pb"),
+        ("s3:PutObject", "RawData:{0}/{1}/k7/f3a9-n0-0/0a1b2c/data.parquet"),
+        ("s3:DeleteObject", "RawData:{0}/{1}/k7/f3a9-n0-0/0a1b2c/data.parquet"),
+        ("s3:PutObject", "BatchOutput:{0}/{1}/train/model.joblib"),
+    ],
+)
+def test_a_project_writes_where_its_tasks_write(
+    account: Account, environment: Environment, places: list[Place], action: str, path: str
+) -> None:
+    name, _, key = path.partition(":")
+    for place in places:
+        role = role_of(account, environment, place)
+        assert account.can(role, action, f"{account.bucket(name)}/{key.format(*place)}")
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("Metadata", "{0}/{1}/7QPZ3EZWQ2TZ4WYX=/script_mode.tar.gz"), ("BatchInput", "{0}/{1}/data.csv")]
+)
+def test_a_project_changes_neither_its_code_nor_what_was_delivered(
+    account: Account, environment: Environment, places: list[Place], name: str, key: str
+) -> None:
+    for place, action in product(places, ("s3:PutObject", "s3:DeleteObject")):
+        role = role_of(account, environment, place)
+        assert not account.can(role, action, f"{account.bucket(name)}/{key.format(*place)}")
+
+
+def test_a_project_decrypts_through_s3_and_for_buckets_that_projects_share(
+    account: Account, environment: Environment, places: list[Place]
+) -> None:
+    key = account.one("Keys", "AWS::KMS::Key", "Data").arn
+    via_s3 = f"s3.{environment.region}.amazonaws.com"
+    for place, name in product(places, BUCKETS):
+        role = role_of(account, environment, place)
+        via, of_bucket = {"kms:ViaService": via_s3}, {"kms:EncryptionContext:aws:s3:arn": account.bucket(name)}
+        shared = name != "MlflowArtifacts"
+        assert account.can(role, "kms:Decrypt", key, {**via, **of_bucket}) is shared
+        assert not account.can(role, "kms:Decrypt", key, of_bucket)
+        assert not account.can(role, "kms:Decrypt", key, via)
+
+
+def test_every_role_that_peoples_code_runs_with_has_a_boundary(account: Account, places: list[Place]) -> None:
+    # The containers' own role is used by the agent, before and beside the container.
+    workloads = {
+        role.arn: account.principals[role.arn].boundary
+        for role in account.of_type("AWS::IAM::Role")
+        if "ecs-tasks.amazonaws.com" in json.dumps(role.properties["AssumeRolePolicyDocument"])
+        and "ExecutionRole" not in role.logical_id
+    }
+    assert len(workloads) == len(places) + 1, "the projects', and that of the platform's own job"
+    assert [arn for arn, boundary in workloads.items() if boundary is None] == []
+
+
+def test_a_boundary_holds_whatever_a_projects_role_is_given(
+    account: Account, environment: Environment, places: list[Place]
+) -> None:
+    for place in places:
+        role = role_of(account, environment, place)
+        everything = Principal(
+            arn=role.arn,
+            policies=[{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+            boundary=role.boundary,
+            tags=role.tags,
+        )
+        assert account.can(everything, "s3:GetObject", f"{account.bucket('RawData')}/a")
+        assert not account.can(everything, "s3:GetObject", f"{account.bucket('MlflowArtifacts')}/a")
+        assert not account.can(everything, "iam:DeleteRolePermissionsBoundary", role.arn)
+        assert not account.can(everything, "sts:AssumeRole", account.role("Identity", "Flytepropeller").arn)
