@@ -42,8 +42,8 @@ PRIVATE_ENDPOINTS: Mapping[str, str] = MappingProxyType(
         # Passwords and their rotation, with the keys that they are encrypted with.
         "Kms": "kms",
         "Rds": "rds",
-        # Session Manager, the only way onto a node, and the parameters that name AMIs to Karpenter (Systems Manager
-        # User Guide, "Improve the security of EC2 instances by using VPC endpoints").
+        # The parameters that name AMIs to Karpenter, and Session Manager, for nodes whose role has it (Systems Manager
+        # User Guide, "Improve the security of EC2 instances by using VPC endpoints for Systems Manager").
         "Ssm": "ssm",
         "SsmMessages": "ssmmessages",
         "Ec2Messages": "ec2messages",
