@@ -2,7 +2,7 @@
 
 import pytest
 
-from aerodrome_constructs.cluster.scheduling import GPU_TAINT, INTERRUPTIBLE_LABEL, INTERRUPTIBLE_TAINT
+from aerodrome_constructs.cluster.scheduling import GPU_TAINT, INTERRUPTIBLE_LABEL, INTERRUPTIBLE_TAINT, TASK_TAINT
 from tests.charts.deployed import DeployedRelease, mebibytes
 
 COMPONENTS = ("flyteadmin", "flytescheduler", "datacatalog", "flyteconsole", "flytepropeller", "webhook")
@@ -59,6 +59,10 @@ def test_interruptible_tasks_go_to_their_nodes_and_others_stay_away(flyte: Deplo
     assert pods["interruptible-tolerations"] == [INTERRUPTIBLE_TAINT.toleration]
     assert pods["interruptible-node-selector-requirement"] == {**nodes, "operator": "In"}
     assert pods["non-interruptible-node-selector-requirement"] == {**nodes, "operator": "NotIn"}
+
+
+def test_every_task_tolerates_the_nodes_that_are_for_tasks_only(flyte: DeployedRelease) -> None:
+    assert flyte.value("configmap", "k8s", "plugins", "k8s", "default-tolerations") == [TASK_TAINT.toleration]
 
 
 def test_tasks_with_gpus_tolerate_the_nodes_that_have_some(flyte: DeployedRelease) -> None:

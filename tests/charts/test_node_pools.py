@@ -13,6 +13,7 @@ from aerodrome_constructs.cluster import (
     KUBERNETES_RELEASES,
     ON_DEMAND_LABEL,
     SYSTEM_LABEL,
+    TASK_TAINT,
 )
 from aerodrome_stacks.chart_values.node_pools import NodeClassInputs, node_pools
 from aerodrome_stacks.environment import Environment
@@ -144,6 +145,12 @@ def test_the_image_is_the_one_of_the_version(node_class: Mapping[str, Any], envi
     assert node_class["amiSelectorTerms"] == [{"alias": row.node_image_alias}]
 
 
+def test_what_a_node_costs_is_found_where_the_managed_ones_are(
+    node_class: Mapping[str, Any], environment: Environment
+) -> None:
+    assert node_class["tags"] == {"aerodrome:environment": environment.name, "aerodrome:stack": "Cluster"}
+
+
 def test_karpenter_makes_no_instance_profile(node_class: Mapping[str, Any]) -> None:
     # It has no right to, and with `role` it would try.
     assert "InstanceProfile" in node_class["instanceProfile"]
@@ -183,17 +190,46 @@ def test_every_pool_has_an_end(rendered: Sequence[Manifest]) -> None:
     assert [name for name, pool in pools(rendered).items() if not int(pool["limits"]["cpu"])] == []
 
 
+def capacities(pool: Mapping[str, Any]) -> list[str]:
+    """The values that the label of our own may have on a pool's nodes."""
+    key = INTERRUPTIBLE_LABEL.key
+    return choices(pool).get(key) or [labels(pool)[key]]
+
+
 def test_interruptible_work_lands_on_spot_first_and_then_on_demand(rendered: Sequence[Manifest]) -> None:
     interruptible = {
-        name: pool
-        for name, pool in pools(rendered).items()
-        if INTERRUPTIBLE_LABEL.selector.items() <= labels(pool).items()
+        name: pool["weight"] for name, pool in pools(rendered).items() if INTERRUPTIBLE_LABEL.value in capacities(pool)
     }
-    spot = {pool["weight"] for name, pool in interruptible.items() if name.startswith("spot-")}
+    spot = {name for name in interruptible if name.startswith("spot-")}
 
-    assert min(spot) > interruptible["on-demand"]["weight"]
-    for pool in interruptible.values():
-        assert INTERRUPTIBLE_TAINT.manifest in taints(pool)
+    assert interruptible.keys() - spot == {"on-demand"}
+    assert min(interruptible[name] for name in spot) > interruptible["on-demand"]
+
+
+def test_only_interruptible_work_lands_on_spot(rendered: Sequence[Manifest]) -> None:
+    for pool in pools(rendered).values():
+        if choices(pool)["karpenter.sh/capacity-type"] == ["spot"]:
+            assert INTERRUPTIBLE_TAINT.manifest in taints(pool)
+            assert capacities(pool) == [INTERRUPTIBLE_LABEL.value]
+
+
+def test_only_tasks_land_on_the_on_demand_nodes_of_tasks_whether_they_bear_an_interruption_or_not(
+    rendered: Sequence[Manifest],
+) -> None:
+    # Flyte's last attempt is not interruptible: it selects nodes by what their label is not.
+    pool = pools(rendered)["on-demand"]
+
+    assert capacities(pool) == [INTERRUPTIBLE_LABEL.value, ON_DEMAND_LABEL.value]
+    assert taints(pool) == [TASK_TAINT.manifest]
+
+
+def test_a_task_has_a_place_of_its_size_when_it_must_not_be_interrupted(
+    rendered: Sequence[Manifest], environment: Environment
+) -> None:
+    # A system node is too small for most: in dev it has 2 vCPUs.
+    types = {each for group in environment.cluster.spot_nodes for each in group.instance_types}
+
+    assert set(choices(pools(rendered)["on-demand"])["node.kubernetes.io/instance-type"]) == types
 
 
 def test_the_platforms_own_work_stays_off_spot(rendered: Sequence[Manifest]) -> None:
@@ -207,7 +243,7 @@ def test_no_node_is_taken_away_that_a_task_runs_on(rendered: Sequence[Manifest])
     # A termination grace period would end pods that say karpenter.sh/do-not-disrupt.
     for pool in pools(rendered).values():
         assert "terminationGracePeriod" not in pool["template"]["spec"]
-        if INTERRUPTIBLE_LABEL.selector.items() <= labels(pool).items():
+        if capacities(pool) != [SYSTEM_LABEL.value]:
             assert pool["disruption"]["consolidationPolicy"] == "WhenEmpty"
 
 

@@ -11,6 +11,7 @@ from aerodrome_constructs.cluster.scheduling import (
     INTERRUPTIBLE_TAINT,
     ON_DEMAND_LABEL,
     SYSTEM_LABEL,
+    TASK_TAINT,
     NodeLabel,
     NodeTaint,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "KUBERNETES_RELEASES",
     "ON_DEMAND_LABEL",
     "SYSTEM_LABEL",
+    "TASK_TAINT",
     "AddOns",
     "AddOnsProps",
     "KubernetesCluster",

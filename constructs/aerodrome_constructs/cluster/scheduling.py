@@ -59,18 +59,20 @@ class NodeTaint:
 
 
 SYSTEM_LABEL = NodeLabel("aerodrome.io/capacity", "system")
-"""The on-demand nodes of the platform's own components, and of tasks that cannot bear an interruption. They carry no
-taint: whatever names no place lands there."""
+"""The on-demand nodes of the platform's own components. They carry no taint: whatever names no place lands there."""
 
 INTERRUPTIBLE_LABEL = NodeLabel("aerodrome.io/capacity", "interruptible")
 """The nodes of interruptible work: spot ones, which EC2 may take back with two minutes' notice, and the on-demand ones
 that stand in for them where spot has nothing to give."""
 
 INTERRUPTIBLE_TAINT = NodeTaint("aerodrome.io/capacity", "interruptible", "NO_SCHEDULE")
-"""Keeps pods off those nodes unless they say that they can bear an interruption."""
+"""Keeps pods off spot nodes unless they say that they can bear an interruption."""
 
 ON_DEMAND_LABEL = NodeLabel("aerodrome.io/capacity", "on-demand")
-"""On-demand nodes with GPUs: tasks that need GPUs and cannot bear an interruption run there, and nowhere else."""
+"""The on-demand nodes of tasks that cannot bear an interruption."""
+
+TASK_TAINT = NodeTaint("aerodrome.io/tasks", "only", "NO_SCHEDULE")
+"""Keeps everything that is no task of Flyte's off the on-demand nodes for tasks, which are to go when no task runs."""
 
 GPU_LABEL = NodeLabel("nvidia.com/gpu.present", "true")
 """The nodes with NVIDIA GPUs. NVIDIA's device plugin runs where it finds this label (its chart's default affinity)."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from aerodrome_constructs.cluster.scheduling import GPU_TAINT, INTERRUPTIBLE_LABEL, INTERRUPTIBLE_TAINT
+from aerodrome_constructs.cluster.scheduling import GPU_TAINT, INTERRUPTIBLE_LABEL, INTERRUPTIBLE_TAINT, TASK_TAINT
 from aerodrome_constructs.helm import Value
 from aerodrome_stacks.chart_values import flyte_projects
 from aerodrome_stacks.chart_values.front_door import host, load_balancer_annotations
@@ -212,6 +212,7 @@ def _oidc_client_secret(environment: Environment) -> dict[str, Value]:
 
 def _scheduling() -> dict[str, Value]:
     return {
+        "default-tolerations": [dict(TASK_TAINT.toleration)],
         "interruptible-tolerations": [dict(INTERRUPTIBLE_TAINT.toleration)],
         "interruptible-node-selector-requirement": _requirement("In"),
         "non-interruptible-node-selector-requirement": _requirement("NotIn"),

@@ -4,7 +4,7 @@ Managed node groups keep ``min_size`` nodes running; a pool holds what lies betw
 together never have more than the environment says, whoever of them starts a node.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aerodrome_constructs.cluster.scheduling import (
@@ -14,6 +14,7 @@ from aerodrome_constructs.cluster.scheduling import (
     INTERRUPTIBLE_TAINT,
     ON_DEMAND_LABEL,
     SYSTEM_LABEL,
+    TASK_TAINT,
     NodeTaint,
 )
 from aerodrome_constructs.helm import Value
@@ -54,7 +55,8 @@ def node_pools(environment: Environment, inputs: NodeClassInputs) -> dict[str, V
             "instanceProfile": inputs.instance_profile,
             "subnets": list(inputs.subnet_ids),
             "securityGroups": [inputs.security_group_id],
-            "tags": {"aerodrome:environment": environment.name},
+            # As the managed groups' nodes have them, so that what nodes cost is found in one place.
+            "tags": {"aerodrome:environment": environment.name, "aerodrome:stack": "Cluster"},
         },
         "pools": {**pools, **_on_demand(cluster.spot_nodes, cluster.on_demand_vcpus)},
     }
@@ -97,29 +99,26 @@ def _on_demand(groups: Sequence[SpotNodes], vcpus: int) -> dict[str, Value]:
     share = vcpus * sum(group.max_vcpus for group in plain) // sum(group.max_vcpus for group in groups)
     pools: dict[str, Value] = {}
     if plain:
-        pools["on-demand"] = {
-            "weight": _FALLBACK,
-            "labels": dict(INTERRUPTIBLE_LABEL.selector),
-            "taints": _manifests([INTERRUPTIBLE_TAINT]),
-            "requirements": _requirements("on-demand", _types_of(plain)),
-            "limits": {"cpu": str(share)},
-            "consolidation": "WhenEmpty",
-        }
+        pools["on-demand"] = _tasks_on_demand(plain, share, labels={}, taint=TASK_TAINT)
     if with_gpus:
-        pools["on-demand-gpu"] = {
-            "weight": _FALLBACK,
-            "labels": dict(GPU_LABEL.selector),
-            # Not the interruptible taint: GPU tasks that cannot bear an interruption have no other place than this.
-            "taints": _manifests([GPU_TAINT]),
-            "requirements": [
-                *_requirements("on-demand", _types_of(with_gpus)),
-                # A node gets the value that its first pod selects.
-                _requirement(INTERRUPTIBLE_LABEL.key, INTERRUPTIBLE_LABEL.value, ON_DEMAND_LABEL.value),
-            ],
-            "limits": {"cpu": str(vcpus - share)},
-            "consolidation": "WhenEmpty",
-        }
+        pools["on-demand-gpu"] = _tasks_on_demand(with_gpus, vcpus - share, labels=GPU_LABEL.selector, taint=GPU_TAINT)
     return pools
+
+
+def _tasks_on_demand(groups: Sequence[SpotNodes], vcpus: int, *, labels: Mapping[str, str], taint: NodeTaint) -> Value:
+    return {
+        "weight": _FALLBACK,
+        "labels": dict(labels),
+        "taints": _manifests([taint]),
+        "requirements": [
+            *_requirements("on-demand", _types_of(groups)),
+            # A node gets the value that its first pod selects. Not the interruptible taint, so that tasks that cannot
+            # bear an interruption, each task's last attempt among them, have a place of every size.
+            _requirement(INTERRUPTIBLE_LABEL.key, INTERRUPTIBLE_LABEL.value, ON_DEMAND_LABEL.value),
+        ],
+        "limits": {"cpu": str(vcpus)},
+        "consolidation": "WhenEmpty",
+    }
 
 
 def _types_of(groups: Iterable[SpotNodes]) -> list[str]:

@@ -6,6 +6,7 @@ from aerodrome_constructs.cluster import (
     INTERRUPTIBLE_TAINT,
     ON_DEMAND_LABEL,
     SYSTEM_LABEL,
+    TASK_TAINT,
     NodeLabel,
     NodeTaint,
 )
@@ -31,6 +32,6 @@ def test_a_pod_tolerates_a_taint_in_kubernetes_spelling(on_the_node_group: str, 
     assert taint.manifest == {"key": "team", "value": "ml", "effect": on_the_pod}
 
 
-@pytest.mark.parametrize("taint", [INTERRUPTIBLE_TAINT, GPU_TAINT], ids=lambda taint: taint.key)
+@pytest.mark.parametrize("taint", [INTERRUPTIBLE_TAINT, GPU_TAINT, TASK_TAINT], ids=lambda taint: taint.key)
 def test_our_taints_keep_pods_away_rather_than_asking_them(taint: NodeTaint) -> None:
     assert taint.effect == "NO_SCHEDULE"
