@@ -35,6 +35,9 @@ _NOUNS = {
     "AWS::Batch::ComputeEnvironment": ("compute environment", "compute environments"),
     "AWS::Batch::JobQueue": ("job queue", "job queues"),
     "AWS::Batch::JobDefinition": ("job definition", "job definitions"),
+    "AWS::SNS::Topic": ("topic", "topics"),
+    "AWS::Budgets::Budget": ("budget", "budgets"),
+    "AWS::CloudWatch::Alarm": ("alarm", "alarms"),
 }
 _ROLES = ("IAM role", "IAM roles")
 
