@@ -25,7 +25,7 @@ _PASSWORD_LENGTH = 40
 _CHARACTERS = string.ascii_letters + string.digits
 
 
-def create_secret(versions: Versions, _deadline: Deadline) -> None:
+def make_password(versions: Versions, _deadline: Deadline) -> None:
     """Make a password, unless an earlier try has made it."""
     current = versions.current()
     if versions.pending() is None:
@@ -33,7 +33,7 @@ def create_secret(versions: Versions, _deadline: Deadline) -> None:
         versions.put_pending({**current, "password": password})
 
 
-def set_secret(versions: Versions, deadline: Deadline) -> None:
+def set_password(versions: Versions, deadline: Deadline) -> None:
     """Give the user the new password, as the user itself, unless an earlier try has done it."""
     pending, current = _pending(versions), versions.current()
     if any(str(pending[field]) != str(current[field]) for field in ("host", "port", "username")):
@@ -47,7 +47,7 @@ def set_secret(versions: Versions, deadline: Deadline) -> None:
         _change(versions, current, pending, deadline)
 
 
-def test_secret(versions: Versions, deadline: Deadline) -> None:
+def try_password(versions: Versions, deadline: Deadline) -> None:
     """Log in with the new password."""
     pending = _pending(versions)
     connection = _sign_in(pending, deadline)
@@ -59,21 +59,21 @@ def test_secret(versions: Versions, deadline: Deadline) -> None:
         raise DatabaseTaskError(f"the new password lets in {user!r}, not {pending['username']!r}")
 
 
-def finish_secret(versions: Versions, deadline: Deadline) -> None:
+def hand_over(versions: Versions, deadline: Deadline) -> None:
     """Hand the new password to the clients, if it is still the user's.
 
     A deploy sets the password that is current: one that ran meanwhile has taken the new one back, and this fails for
     the first step to begin again.
     """
-    test_secret(versions, deadline)
+    try_password(versions, deadline)
     versions.promote()
 
 
 STEPS: Mapping[str, Callable[[Versions, Deadline], None]] = {
-    "createSecret": create_secret,
-    "setSecret": set_secret,
-    "testSecret": test_secret,
-    "finishSecret": finish_secret,
+    "createSecret": make_password,
+    "setSecret": set_password,
+    "testSecret": try_password,
+    "finishSecret": hand_over,
 }
 """The steps by the names that Secrets Manager calls them by."""
 
