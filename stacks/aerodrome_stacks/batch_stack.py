@@ -13,7 +13,17 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from aerodrome_constructs.batch import BatchCompute, BatchComputeProps, ContainerJob, ContainerJobProps
-from aerodrome_constructs.identity import WorkloadBoundary, WorkloadBoundaryProps, key_arn_of
+from aerodrome_constructs.identity import (
+    EVERYTHING,
+    BucketAccess,
+    WorkloadBoundary,
+    WorkloadBoundaryProps,
+    bucket_statements,
+    key_arn_of,
+    object_wildcards,
+)
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import INLINE_POLICY, WILDCARDS
 from aerodrome_stacks.base import AerodromeStack, resource_prefix
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.network_stack import NetworkPorts
@@ -123,8 +133,23 @@ class BatchStack(AerodromeStack):
             ),
             permissions_boundary=self._boundary(storage, log_group),
         )
-        storage.batch_input.grant_read(role)
-        storage.batch_output.grant_read_write(role)
+        access = [
+            BucketAccess(bucket_arn=storage.batch_input.bucket_arn, read=(EVERYTHING,), list_all=True),
+            BucketAccess(
+                bucket_arn=storage.batch_output.bucket_arn, read=(EVERYTHING,), write=(EVERYTHING,), list_all=True
+            ),
+        ]
+        for statement in bucket_statements(access, key_arn=key_arn_of(storage.batch_input), region=self.region):
+            role.add_to_policy(statement)
+        acknowledge(
+            role,
+            WILDCARDS,
+            reason="whoever submits the job names the objects that it reads and writes; no action has a wildcard",
+            findings=object_wildcards(access),
+        )
+        acknowledge(
+            role, INLINE_POLICY, reason="the policy, for two buckets, is this job's role's alone and goes with it"
+        )
         ContainerJob(
             self,
             "TrainClassifier",

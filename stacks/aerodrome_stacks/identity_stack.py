@@ -21,7 +21,10 @@ from aerodrome_constructs.identity import (
     karpenter_statements,
     key_arn_of,
     load_balancer_controller_statements,
+    object_wildcards,
 )
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import WILDCARDS
 from aerodrome_stacks import service_accounts
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.cluster_stack import ClusterPorts
@@ -31,6 +34,9 @@ from aerodrome_stacks.storage_stack import StoragePorts
 
 # IAM's limit. A longer name fails the deploy half-way; here it fails the synth.
 _LONGEST_ROLE_NAME = 64
+
+# Why the policies of those who reach objects have wildcards.
+_OBJECTS = "the names of objects are made when they are written: rights end at a prefix, and no action has a wildcard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,20 +86,65 @@ class IdentityStack(AerodromeStack):
             for domain in project.domains
         }
         roles = (
-            self._role("Flyteadmin", service_accounts.FLYTEADMIN, self._in_buckets(*self._buckets.flyteadmin())),
-            self._role("Datacatalog", service_accounts.DATACATALOG, self._in_buckets(*self._buckets.datacatalog())),
+            self._bucket_role("Flyteadmin", service_accounts.FLYTEADMIN, self._buckets.flyteadmin()),
+            self._bucket_role("Datacatalog", service_accounts.DATACATALOG, self._buckets.datacatalog()),
             self._role(
-                "Flytepropeller", service_accounts.FLYTEPROPELLER, self._propeller(environment, projects.values())
+                "Flytepropeller",
+                service_accounts.FLYTEPROPELLER,
+                self._propeller(environment, projects.values()),
+                because="it makes up the names of its job definitions, and neither a job's ID nor an object's name is "
+                "known before; what is allowed on everything takes no resource",
+                wildcards=[
+                    *object_wildcards(self._buckets.flytepropeller()),
+                    "Resource::[*]",
+                    "Resource::arn:*:batch:*:job-definition/[*]",
+                    "Resource::arn:*:batch:*:job/[*]",
+                ],
+            ),
+            self._bucket_role("Mlflow", service_accounts.MLFLOW, [_whole(storage.mlflow_artifacts.bucket_arn)]),
+            self._role(
+                "Grafana",
+                service_accounts.GRAFANA,
+                _grafana(),
+                because="it reads metrics, alarms, regions and tags, and none of these actions takes a resource",
+                wildcards=["Resource::[*]"],
             ),
             self._role(
-                "Mlflow", service_accounts.MLFLOW, self._in_buckets(_whole(storage.mlflow_artifacts.bucket_arn))
+                "LoadBalancerController",
+                service_accounts.LOAD_BALANCER_CONTROLLER,
+                self._load_balancer_controller(),
+                because="it makes load balancers, whose ARNs end in what AWS makes up; conditions on tags keep it to "
+                "its own cluster's where AWS has such, and what is allowed on everything takes no resource",
+                wildcards=[
+                    "Resource::[*]",
+                    "Resource::arn:*:acm:*:certificate/[*]",
+                    "Resource::arn:*:ec2:*:security-group/[*]",
+                    "Resource::arn:*:ec2:*:vpc/[*]",
+                    "Resource::arn:*:elasticloadbalancing:*/[*]",
+                    "Resource::arn:*:iam::*:role/aws-service-role/elasticloadbalancing.amazonaws.com/[*]",
+                    "Resource::arn:*:wafv2:*:regional/webacl/[*]/[*]",
+                ],
             ),
-            self._role("Grafana", service_accounts.GRAFANA, _grafana()),
             self._role(
-                "LoadBalancerController", service_accounts.LOAD_BALANCER_CONTROLLER, self._load_balancer_controller()
+                "ExternalSecrets",
+                service_accounts.EXTERNAL_SECRETS,
+                self._external_secrets(environment),
+                because="teams add secrets without a deploy; the tag of the environment says which it may read",
+                wildcards=["Resource::arn:*:secretsmanager:*:secret:[*]"],
             ),
-            self._role("ExternalSecrets", service_accounts.EXTERNAL_SECRETS, self._external_secrets(environment)),
-            self._role("Karpenter", service_accounts.KARPENTER, self._karpenter()),
+            self._role(
+                "Karpenter",
+                service_accounts.KARPENTER,
+                self._karpenter(),
+                because="it starts instances, which have no ID before; conditions on tags keep it to its own "
+                "cluster's, and what is allowed on everything takes no resource",
+                wildcards=[
+                    "Resource::[*]",
+                    "Resource::arn:*:ec2:*/[*]",
+                    "Resource::arn:*:iam::*:instance-profile/[*]",
+                    "Resource::arn:*:ssm:*:parameter/aws/service/[*]",
+                ],
+            ),
         )
         self.ports = IdentityPorts(
             service_accounts=dict(roles),
@@ -102,12 +153,31 @@ class IdentityStack(AerodromeStack):
         )
 
     def _role(
-        self, construct_id: str, service_account: ServiceAccount, statements: Sequence[iam.PolicyStatement]
+        self,
+        construct_id: str,
+        service_account: ServiceAccount,
+        statements: Sequence[iam.PolicyStatement],
+        *,
+        because: str,
+        wildcards: Sequence[str],
     ) -> tuple[ServiceAccount, str]:
         props = ServiceAccountRoleProps(
             service_account=service_account, oidc_issuer=self._cluster.oidc_issuer, statements=statements
         )
-        return service_account, ServiceAccountRole(self, construct_id, props).role.role_arn
+        role = ServiceAccountRole(self, construct_id, props).role
+        acknowledge(role, WILDCARDS, reason=because, findings=wildcards)
+        return service_account, role.role_arn
+
+    def _bucket_role(
+        self, construct_id: str, service_account: ServiceAccount, access: Sequence[BucketAccess]
+    ) -> tuple[ServiceAccount, str]:
+        return self._role(
+            construct_id,
+            service_account,
+            self._in_buckets(*access),
+            because=_OBJECTS,
+            wildcards=object_wildcards(access),
+        )
 
     def _in_buckets(self, *access: BucketAccess) -> list[iam.PolicyStatement]:
         return bucket_statements(access, key_arn=self._data_key_arn, region=self.region)
@@ -176,7 +246,9 @@ class IdentityStack(AerodromeStack):
             boundary=self._boundary,
             tags={PROJECT_TAG: project, "aerodrome:domain": domain},
         )
-        return ServiceAccountRole(self._projects, namespace, props).role.role_arn
+        role = ServiceAccountRole(self._projects, namespace, props).role
+        acknowledge(role, WILDCARDS, reason=_OBJECTS, findings=object_wildcards(self._buckets.project(project, domain)))
+        return role.role_arn
 
     def _project_role_name(self, project: str, domain: str) -> str:
         name = f"{self.prefix}-{project}-{domain}"

@@ -1,6 +1,12 @@
 """IAM roles for Kubernetes service accounts and for AWS Batch jobs, and what their holders may do."""
 
-from aerodrome_constructs.identity.bucket_access import EVERYTHING, BucketAccess, bucket_statements, key_arn_of
+from aerodrome_constructs.identity.bucket_access import (
+    EVERYTHING,
+    BucketAccess,
+    bucket_statements,
+    key_arn_of,
+    object_wildcards,
+)
 from aerodrome_constructs.identity.karpenter import karpenter_statements
 from aerodrome_constructs.identity.load_balancer_controller import load_balancer_controller_statements
 from aerodrome_constructs.identity.service_account import ServiceAccount
@@ -24,4 +30,5 @@ __all__ = [
     "karpenter_statements",
     "key_arn_of",
     "load_balancer_controller_statements",
+    "object_wildcards",
 ]

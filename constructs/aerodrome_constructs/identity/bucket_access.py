@@ -62,6 +62,16 @@ def bucket_statements(access: Sequence[BucketAccess], *, key_arn: str, region: s
     return [*statements, key_statement(key_actions, key_arn, region, [one.bucket_arn for one in access])]
 
 
+def object_wildcards(access: Sequence[BucketAccess]) -> list[str]:
+    """What the security packs find in :func:`bucket_statements`: the patterns of objects, which they call wildcards.
+
+    Args:
+        access: What may be reached.
+    """
+    patterns = {pattern for one in access for pattern in (*one.read, *one.write, *one.delete)}
+    return [f"Resource::<*.Arn>/{pattern.replace('*', '[*]')}" for pattern in sorted(patterns)]
+
+
 def key_statement(actions: Sequence[str], key_arn: str, region: str, bucket_arns: Sequence[str]) -> iam.PolicyStatement:
     """The right to use a key through S3, for certain buckets.
 

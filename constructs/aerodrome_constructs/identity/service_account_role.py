@@ -10,6 +10,8 @@ from constructs import Construct
 
 from aerodrome_constructs.escape_hatch import resource_of
 from aerodrome_constructs.identity.service_account import ServiceAccount
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import INLINE_POLICY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,13 @@ class ServiceAccountRole(Construct):
             inline_policies={"Rights": iam.PolicyDocument(statements=props.statements)} if props.statements else None,
             permissions_boundary=props.boundary,
         )
+        if props.statements:
+            acknowledge(
+                self.role,
+                INLINE_POLICY,
+                reason="what one service account may do stands in its role: nobody attaches it elsewhere, and there is "
+                "no moment in which one is without the other",
+            )
         resource = resource_of(self.role, iam.CfnRole)
         self._trust(resource, props)
         for key, value in props.tags.items():

@@ -9,6 +9,8 @@ from constructs import Construct
 
 from aerodrome_constructs.identity.bucket_access import key_statement
 from aerodrome_constructs.identity.statements import allow, deny
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import WILDCARDS
 
 PROJECT_TAG = "aerodrome:project"
 """The tag of a role and of a secret that says whose they are."""
@@ -56,6 +58,19 @@ class WorkloadBoundary(Construct):
             managed_policy_name=props.policy_name,
             description="The most that a workload's role may do, whatever it is given",
             document=iam.PolicyDocument(statements=[*self._allowed(props), *self._denied()]),
+        )
+        acknowledge(
+            self.policy,
+            WILDCARDS,
+            reason="a boundary gives nothing: it says how far the policies of roles may go, which name the prefix, the "
+            "log and the image",
+            findings=[
+                "Resource::[*]",
+                "Resource::<*.Arn>/[*]",
+                "Resource::arn:*:ecr:*:repository/[*]",
+                "Resource::arn:*:logs:*:log-group:*:[*]",
+                *(["Resource::arn:*:secretsmanager:*:secret:[*]"] if props.secrets_key_arn else []),
+            ],
         )
 
     def _allowed(self, props: WorkloadBoundaryProps) -> list[iam.PolicyStatement]:
