@@ -11,6 +11,7 @@ from constructs import Construct
 
 from aerodrome_constructs.storage import AccessLogBucket, AccessLogBucketProps, PrivateBucket, PrivateBucketProps
 from aerodrome_stacks.base import AerodromeStack
+from aerodrome_stacks.chart_values.flyte_projects import own_prefix
 from aerodrome_stacks.environment import Environment
 
 
@@ -101,7 +102,7 @@ def raw_data_periods(environment: Environment) -> Mapping[str, timedelta]:
         environment: What the team decided.
     """
     return {
-        f"{project.name}/{domain}/": environment.retention.raw_data[domain]
+        f"{own_prefix(project.name, domain)}/": environment.retention.raw_data[domain]
         for project in environment.projects
         for domain in project.domains
     }
