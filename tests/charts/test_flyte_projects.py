@@ -1,12 +1,18 @@
 """What projects and their tasks get, and where they run: traps of flyte-core v1.16.8 that bite on EKS."""
 
+import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from aerodrome_stacks.chart_values.flyte import AUTH_SECRET
+from aerodrome_stacks.chart_values.raw_output_handler import program
 from aerodrome_stacks.environment import Environment
 from pytest_cdk import AssemblyFactory
 from tests.charts.deployed import DeployedRelease, resources_of
+from tests.charts.helm import Helm
 
 
 def test_a_task_may_ask_for_what_a_project_may_have(flyte: DeployedRelease, environment: Environment) -> None:
@@ -100,6 +106,46 @@ def test_the_project_role_is_one_that_exists(
             arn = account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"]
 
             assert arn.rpartition("/")[2] in roles
+
+
+def test_each_project_writes_below_a_prefix_of_its_own_at_which_its_role_ends(
+    releases: Mapping[str, DeployedRelease], flyte: DeployedRelease, environment: Environment
+) -> None:
+    raw_data = flyte.value("configmap", "core", "propeller", "rawoutput-prefix")
+    entries = releases["aerodrome-projects"].value("rawOutput", "prefixes")
+
+    assert [(entry["project"], entry["domain"], entry["prefix"]) for entry in entries] == [
+        (project.name, domain, f"{raw_data}{project.name}/{domain}")
+        for project in environment.projects
+        for domain in project.domains
+    ]
+
+
+def test_the_job_that_sets_the_prefixes_runs_the_program_and_reads_what_it_is_given(
+    releases: Mapping[str, DeployedRelease], helm: Helm, environment: Environment
+) -> None:
+    release = releases["aerodrome-projects"]
+    manifests = {
+        manifest["kind"]: manifest
+        for manifest in helm.template(
+            release.folder, release=release.name, namespace=release.namespace, values=release.values
+        )
+    }
+    data, job = manifests["ConfigMap"]["data"], manifests["CronJob"]
+    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+
+    assert data["program.py"] == Path(program.__file__).read_text(encoding="utf-8")
+    assert container["command"][-2:] == [f"{mounts['program']}/{name}" for name in ("program.py", "settings.json")]
+    settings = json.loads(data["settings.json"])
+    assert settings["prefixes"] == release.value("rawOutput", "prefixes")
+    assert settings["admin"] == f"http://flyteadmin.{releases['flyte'].namespace}.svc.cluster.local"
+    oidc = environment.access.oidc
+    assert settings.get("client_id") == (oidc and oidc.client_id)
+    assert ("oidc" in mounts) is (oidc is not None)
+    if oidc is not None:
+        key = settings["client_secret_file"].removeprefix(f"{mounts['oidc']}/")
+        assert key in releases["flyte-secrets"].value("secrets", AUTH_SECRET)
 
 
 def test_every_plugin_of_the_chart_is_restated_beside_that_of_batch(flyte: DeployedRelease) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 import yaml
 
-from aerodrome_stacks.chart_values.flyte_projects import team_namespaces
+from aerodrome_stacks.chart_values.flyte_projects import raw_output, team_namespaces
 from aerodrome_stacks.environment import Environment
 from tests.charts.deployed import CHARTS, DeployedRelease
 from tests.charts.helm import KUBERNETES_VERSIONS, Helm, Manifest, problems
@@ -209,7 +209,10 @@ def test_no_pod_gets_into_a_domain_that_a_project_does_not_have(helm: Helm, envi
         CHARTS / "aerodrome-projects",
         release="aerodrome-projects",
         namespace="flyte",
-        values=team_namespaces(changed),
+        values={
+            **team_namespaces(changed),
+            **raw_output(changed, raw_data_bucket="raw-data", client_secret=("flyte-secret-auth", "client_secret")),
+        },
     )
 
     closed = {
