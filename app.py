@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
+from aerodrome_constructs.policy import acknowledgements
 from aerodrome_stacks.environment import InvalidEnvironmentError, environment_names, load_environment
 from aerodrome_stacks.platform import build_platform
 
@@ -33,9 +34,13 @@ def main() -> None:
         known = ", ".join(environment_names(ENVIRONMENTS))
         sys.exit(f"aerodrome: which environment? Add -c env=NAME to the cdk command; there are: {known}")
     try:
-        build(app, str(name))
+        with acknowledgements() as given:
+            build(app, str(name))
     except InvalidEnvironmentError as error:
         sys.exit("\n".join(error.problems))
+    from aerodrome_stacks.guardrails import guard  # noqa: PLC0415 - who imports this module for `build` needs no packs
+
+    guard(app, given)
     app.synth()
 
 
