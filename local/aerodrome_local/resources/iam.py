@@ -1,4 +1,6 @@
-"""AWS IAM: OpenID Connect providers; and instance profiles, of which MiniStack's Ref gives the ARN, not the name."""
+"""AWS IAM: OpenID Connect providers, and what MiniStack does otherwise of instance profiles and drops of roles."""
+
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -25,6 +27,7 @@ def install(runtime: Runtime) -> None:
         delete=iam.delete_profile,
         replaces=("InstanceProfileName", "Path"),
     )
+    runtime.on_create("AWS::IAM::Role", iam.bound)
 
 
 class _Iam:
@@ -56,6 +59,15 @@ class _Iam:
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("NoSuchEntity", "NoSuchEntityException"):
                 raise
+
+    def bound(self, physical_id: str, properties: Properties, _attributes: dict[str, Any]) -> None:
+        """Give a role the boundary that its template says, or take away the one that it no longer says."""
+        client = self._runtime.client("iam")
+        boundary = properties.get("PermissionsBoundary")
+        if boundary:
+            client.put_role_permissions_boundary(RoleName=physical_id, PermissionsBoundary=boundary)
+        elif "PermissionsBoundary" in client.get_role(RoleName=physical_id)["Role"]:
+            client.delete_role_permissions_boundary(RoleName=physical_id)
 
     def create_profile(self, logical_id: str, properties: Properties, stack_name: str) -> Created:
         name = properties.get("InstanceProfileName") or self._runtime.physical_name(stack_name, logical_id)
