@@ -123,6 +123,9 @@ def test_node_group(embedded_aws: EmbeddedAws, stack: Stack, cluster_name: str) 
                 "Taints": [{"Key": "spot", "Value": "true", "Effect": "NO_SCHEDULE"}],
                 "LaunchTemplate": {"Id": "lt-1", "Version": "1"},
                 "NodeRepairConfig": {"Enabled": True},
+                "Version": "1.35",
+                "ReleaseVersion": "1.35.8-20260923",
+                "UpdateConfig": {"MaxUnavailablePercentage": 33},
                 **changes,
             },
         }
@@ -143,10 +146,14 @@ def test_node_group(embedded_aws: EmbeddedAws, stack: Stack, cluster_name: str) 
     assert found()["taints"] == [{"key": "spot", "value": "true", "effect": "NO_SCHEDULE"}]
     assert found()["launchTemplate"] == {"id": "lt-1", "version": "1"}
     assert found()["nodeRepairConfig"] == {"enabled": True}
+    assert (found()["version"], found()["releaseVersion"]) == ("1.35", "1.35.8-20260923")
+    assert found()["updateConfig"] == {"maxUnavailablePercentage": 33}
     assert found()["scalingConfig"] == {"minSize": 0, "maxSize": 5, "desiredSize": 0}
     assert "diskSize" not in found()
 
-    stack.deploy({"Group": node_group(9, Labels={"lifecycle": "spot", "team": "ml"})})
+    newer = {"Version": "1.36", "ReleaseVersion": "1.36.4-20260923"}
+    stack.deploy({"Group": node_group(9, Labels={"lifecycle": "spot", "team": "ml"}, **newer)})
+    assert (found()["version"], found()["releaseVersion"]) == ("1.36", "1.36.4-20260923")
     assert found()["scalingConfig"]["maxSize"] == 9
     assert found()["labels"]["team"] == "ml"
     assert found()["capacityType"] == "SPOT"
@@ -219,6 +226,19 @@ def test_access_entry(embedded_aws: EmbeddedAws, stack: Stack, cluster_name: str
     assert changed["kubernetesGroups"] == ["viewers"]
     stack.delete()
     assert ROLE not in eks.list_access_entries(clusterName=cluster_name)["accessEntries"]
+
+
+def test_access_entry_of_nodes(embedded_aws: EmbeddedAws, stack: Stack, cluster_name: str) -> None:
+    eks = embedded_aws.client("eks")
+    nodes = "arn:aws:iam::111122223333:role/nodes"
+    properties = {"ClusterName": cluster_name, "PrincipalArn": nodes, "Type": "EC2_LINUX", "AccessPolicies": []}
+    stack.deploy({"Entry": {"Type": "AWS::EKS::AccessEntry", "Properties": properties}})
+    found = eks.describe_access_entry(clusterName=cluster_name, principalArn=nodes)["accessEntry"]
+    assert found["type"] == "EC2_LINUX"
+    listed = eks.list_associated_access_policies(clusterName=cluster_name, principalArn=nodes)
+    assert listed["associatedAccessPolicies"] == []
+    stack.delete()
+    assert nodes not in eks.list_access_entries(clusterName=cluster_name)["accessEntries"]
 
 
 def test_pod_identity_association(embedded_aws: EmbeddedAws, stack: Stack, cluster_name: str) -> None:
