@@ -18,6 +18,7 @@ from aerodrome_local.deploy import deploy_assembly
 from aerodrome_local.testing import EmbeddedAws, run_command
 from pytest_cdk.settings import Settings
 from pytest_cdk.synth import load_app_function, synthesize
+from tests.iam.evaluator import Principal, Request, is_allowed
 
 HERE = Path(__file__).parent
 ENVIRONMENT = "dev"
@@ -109,6 +110,51 @@ def test_every_client_of_the_database_can_log_in(embedded_aws: EmbeddedAws, plat
                 current[login["username"]] = connection.run("SELECT current_database()")[0][0]
     assert {"flyteadmin", "datacatalog", "mlflow"} <= set(current)
     assert current["mlflow"] == "mlflow"
+
+
+@pytest.mark.parametrize(
+    ("project", "other"), [("fraud-detection", "demand-forecast"), ("demand-forecast", "fraud-detection")]
+)
+def test_a_projects_role_is_for_its_pods_and_ends_at_its_prefix(
+    embedded_aws: EmbeddedAws, platform: dict[str, StackResult], project: str, other: str
+) -> None:
+    assert "aerodrome-dev-identity" in platform
+    iam = embedded_aws.client("iam")
+    name = f"aerodrome-dev-{project}-development"
+    role = iam.get_role(RoleName=name)["Role"]
+    issuers = [
+        provider["Arn"].partition(":oidc-provider/")[2]
+        for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    ]
+    (pods, _) = role["AssumeRolePolicyDocument"]["Statement"]
+    (issuer,) = [one for one in issuers if pods["Principal"]["Federated"].endswith(f":oidc-provider/{one}")]
+    assert pods["Condition"] == {
+        "StringEquals": {
+            f"{issuer}:aud": "sts.amazonaws.com",
+            f"{issuer}:sub": f"system:serviceaccount:{project}-development:default",
+        }
+    }
+    boundary = role["PermissionsBoundary"]["PermissionsBoundaryArn"]
+    assert boundary == "arn:aws:iam::111122223333:policy/aerodrome-dev-workload-boundary"
+    version = iam.get_policy(PolicyArn=boundary)["Policy"]["DefaultVersionId"]
+    principal = Principal(
+        arn=role["Arn"],
+        policies=iam.get_role_policy(RoleName=name, PolicyName="Rights")["PolicyDocument"]["Statement"],
+        boundary=iam.get_policy_version(PolicyArn=boundary, VersionId=version)["PolicyVersion"]["Document"][
+            "Statement"
+        ],
+    )
+    buckets = [bucket["Name"] for bucket in embedded_aws.client("s3").list_buckets()["Buckets"]]
+    (raw_data,) = [bucket for bucket in buckets if bucket.startswith("aerodrome-dev-storage-rawdata")]
+
+    def may(action: str, key: str) -> bool:
+        context = {"aws:RequestedRegion": "us-east-1"}
+        request = Request(action=action, resource=f"arn:aws:s3:::{raw_data}/{key}", context=context)
+        return is_allowed(principal, request)
+
+    for action in ("s3:GetObject", "s3:PutObject", "s3:DeleteObject"):
+        assert may(action, f"{project}/development/k7/f3a9-n0-0/data.parquet")
+        assert not may(action, f"{other}/development/k7/f3a9-n0-0/data.parquet")
 
 
 @pytest.mark.usefixtures("platform")
