@@ -1,6 +1,8 @@
 """What tells of costs: monitors of anomalies, who is told, and exports."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -8,7 +10,27 @@ from botocore.exceptions import ClientError
 from aerodrome_local.cloudformation import DeployError
 from aerodrome_local.testing import EmbeddedAws, Stack, Template
 
+# An account that no other test uses: it can have one monitor, and the platform's would be it.
+ACCOUNT = "123456789012"
 THRESHOLD = {"Key": "ANOMALY_TOTAL_IMPACT_ABSOLUTE", "MatchOptions": ["GREATER_THAN_OR_EQUAL"]}
+
+
+@pytest.fixture
+def stack(embedded_aws: EmbeddedAws, request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """A stack named after the test, deleted after it."""
+    of_test = embedded_aws.stack(request.node.name, account=ACCOUNT)
+    yield of_test
+    of_test.delete()
+
+
+@pytest.fixture
+def explorer(embedded_aws: EmbeddedAws) -> Any:  # noqa: ANN401 - boto3 makes the class at run time
+    return embedded_aws.client("ce", ACCOUNT)
+
+
+@pytest.fixture
+def exports(embedded_aws: EmbeddedAws) -> Any:  # noqa: ANN401 - boto3 makes the class at run time
+    return embedded_aws.client("bcm-data-exports", ACCOUNT)
 
 
 def anomalies(name: str, usd: int) -> Template:
@@ -31,8 +53,10 @@ def anomalies(name: str, usd: int) -> Template:
     }
 
 
-def test_anomaly_monitor_and_subscription(embedded_aws: EmbeddedAws, stack: Stack) -> None:
-    explorer = embedded_aws.client("ce")
+def test_anomaly_monitor_and_subscription(
+    explorer: Any,  # noqa: ANN401 - boto3 makes the class at run time
+    stack: Stack,
+) -> None:
     outputs = stack.deploy(
         anomalies("first", 100),
         {"Monitor": {"Ref": "Monitor"}, "Subscription": {"Ref": "Subscription"}, "Topic": {"Ref": "Topic"}},
@@ -61,7 +85,7 @@ def test_anomaly_monitor_and_subscription(embedded_aws: EmbeddedAws, stack: Stac
 
 def test_an_account_has_one_monitor_of_services(embedded_aws: EmbeddedAws, stack: Stack) -> None:
     stack.deploy(anomalies("first", 100))
-    second = embedded_aws.stack("a second monitor of services")
+    second = embedded_aws.stack("a second monitor of services", account=ACCOUNT)
     with pytest.raises(DeployError, match="Limit exceeded on dimensional spend monitor creation"):
         second.deploy(anomalies("second", 100))
     second.delete()
@@ -113,8 +137,7 @@ def export(query: str, principal: str = "bcm-data-exports.amazonaws.com") -> Tem
     }
 
 
-def test_data_export(embedded_aws: EmbeddedAws, stack: Stack) -> None:
-    exports = embedded_aws.client("bcm-data-exports")
+def test_data_export(exports: Any, stack: Stack) -> None:  # noqa: ANN401 - boto3 makes the class at run time
     outputs = stack.deploy(export("SELECT a FROM b"), {"Arn": {"Ref": "Export"}, "Bucket": {"Ref": "Bucket"}})
     found = exports.get_export(ExportArn=outputs["Arn"])
     assert found["Export"]["DataQuery"]["QueryStatement"] == "SELECT a FROM b"
@@ -138,8 +161,8 @@ def test_an_export_to_a_bucket_that_does_not_let_it_in_fails(stack: Stack) -> No
         stack.deploy(export("SELECT a FROM b", principal="logging.s3.amazonaws.com"))
 
 
-def test_an_operation_that_is_not_there_says_so(embedded_aws: EmbeddedAws) -> None:
+def test_an_operation_that_is_not_there_says_so(explorer: Any) -> None:  # noqa: ANN401 - boto3 makes the class
     with pytest.raises(ClientError, match="the embedded AWS does not know ce:GetCostAndUsage"):
-        embedded_aws.client("ce").get_cost_and_usage(
+        explorer.get_cost_and_usage(
             TimePeriod={"Start": "2026-01-01", "End": "2026-02-01"}, Granularity="MONTHLY", Metrics=["UnblendedCost"]
         )
