@@ -8,7 +8,7 @@ import pytest
 from aerodrome_constructs.database.postgres_instance import PORT
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.addresses import zone_subnets
-from tests.stacks.exposure import subnets_with_a_way_in
+from tests.stacks.exposure import kubernetes, subnets_with_a_way_in
 from tests.templates import TemplateJson, only, plain, properties, resources, text, with_id
 
 
@@ -98,6 +98,18 @@ def test_no_workload_is_in_a_public_subnet(stacks: Mapping[str, TemplateJson]) -
     assert len(subnets_with_a_way_in(stacks["Network"])) == 3
     uses = uses_of_public_subnets(stacks)
     assert {use.partition(": ")[2] for use in uses} == IN_PUBLIC_SUBNETS
+
+
+def test_no_load_balancer_asks_for_a_public_subnet(stacks: Mapping[str, TemplateJson]) -> None:
+    charts = {
+        f"{stack}/{key}": resource
+        for stack, template in stacks.items()
+        for key, resource in template["Resources"].items()
+        if resource["Type"] == "Custom::AWSCDK-EKS-HelmChart"
+    }
+    assert len(charts) > 5
+    findings = {key: list(kubernetes(one["Type"], one["Properties"])) for key, one in charts.items()}
+    assert {key: found for key, found in findings.items() if found} == {}
 
 
 @pytest.mark.cdk_variants("dev")
