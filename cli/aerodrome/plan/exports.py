@@ -28,7 +28,7 @@ def export_warnings(
     for stack in before:
         changed, gone = _affected(stack, later.get(stack.key, {}), changes)
         for names, happens in ((changed, "would change"), (gone, "would go away")):
-            used = {name: others for name in names if (others := users.get((stack.region, name), set()) - {stack.name})}
+            used = {name: others for name in names if (others := users.get((stack.region, name)))}
             if used:
                 by = sorted(set().union(*used.values()))
                 warnings.append(

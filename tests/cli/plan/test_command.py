@@ -126,6 +126,24 @@ def test_the_table_has_the_worst_first_and_fits_80_columns(project: PlanProject)
     assert "3 resources: 1 replaced, 1 in place, 1 added." in lines
 
 
+def test_causes_come_before_what_follows_them_and_data_before_both(project: PlanProject) -> None:
+    def network(cidr: str) -> Stacks:
+        vpc = resource("AWS::EC2::VPC", "Storage/Vpc/Resource", CidrBlock=cidr)
+        # Before the network in the alphabet.
+        subnet = resource("AWS::EC2::Subnet", "Storage/Apart/Subnet", VpcId={"Ref": "Vpc"})
+        return stacks(Vpc=vpc, Subnet=subnet, Bucket=bucket(BucketName=cidr))
+
+    project.commit(network("10.16.0.0/16"))
+    project.write(network("10.17.0.0/16"))
+
+    document = json.loads(project.plan("--json").stdout)
+    table = project.plan().stdout
+
+    names = [change["resource"] for change in document["changes"]]
+    assert names == ["Storage/RawData", "Storage/Vpc", "Storage/Apart/Subnet"]
+    assert "VpcId: follows Storage/Vpc" in table
+
+
 def test_json_has_everything_that_the_table_has(project: PlanProject) -> None:
     project.commit(stacks(Bucket=bucket(BucketName="old")))
     project.write(stacks(Bucket=bucket(BucketName="raw")))

@@ -79,7 +79,7 @@ class TestReferences:
         assert verdicts(before, after) == {"Key": "replaced", "Database": "replaced"}
 
     def test_a_variable_of_sub_is_no_resource_of_that_name(self) -> None:
-        user = one("AWS::RDS::DBInstance", {"KmsKeyId": {"Fn::Sub": ["${Bucket}", {"Bucket": "key-1"}]}})
+        user = one("AWS::RDS::DBInstance", {"KmsKeyId": {"Fn::Sub": ["${Bucket}", {"Bucket": {"Ref": "Given"}}]}})
 
         assert verdicts({"Bucket": BUCKET, "It": user}, {"Bucket": OTHER_BUCKET, "It": user}) == {"Bucket": "replaced"}
 
@@ -199,6 +199,15 @@ class TestWholeResources:
             return {"It": one("AWS::EKS::Nodegroup", {"NodegroupName": "system", "CapacityType": kind})}
 
         assert "choose another NodegroupName" in changes(nodes("SPOT"), nodes("ON_DEMAND"))["It"].notes[0]
+
+    def test_a_name_that_follows_another_resource_is_not_kept(self) -> None:
+        profile = one("AWS::IAM::InstanceProfile", {"InstanceProfileName": {"Ref": "Role"}, "Roles": []})
+        before = {"Role": one("AWS::IAM::Role", {"Path": "/a/"}), "It": profile}
+        after = {"Role": one("AWS::IAM::Role", {"Path": "/b/"}), "It": profile}
+
+        change = changes(before, after)["It"]
+
+        assert (change.verdict, change.notes) == (Verdict.REPLACED, ())
 
     @pytest.mark.parametrize(
         ("attributes", "fate"),
