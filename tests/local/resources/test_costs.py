@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -166,3 +167,16 @@ def test_an_operation_that_is_not_there_says_so(explorer: Any) -> None:  # noqa:
         explorer.get_cost_and_usage(
             TimePeriod={"Start": "2026-01-01", "End": "2026-02-01"}, Granularity="MONTHLY", Metrics=["UnblendedCost"]
         )
+
+
+def test_what_was_made_is_there_after_a_restart(tmp_path: Path) -> None:
+    aws = EmbeddedAws.start(tmp_path / "aws")
+    try:
+        monitor = {"MonitorName": "kept", "MonitorType": "DIMENSIONAL", "MonitorDimension": "SERVICE"}
+        arn = aws.client("ce").create_anomaly_monitor(AnomalyMonitor=monitor)["MonitorArn"]
+        aws.stop()
+        aws = EmbeddedAws.start(tmp_path / "aws")
+        (found,) = aws.client("ce").get_anomaly_monitors()["AnomalyMonitors"]
+    finally:
+        aws.stop()
+    assert found == {**monitor, "MonitorArn": arn}
