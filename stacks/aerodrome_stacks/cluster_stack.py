@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import aws_cdk as cdk
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -94,6 +95,13 @@ class ClusterStack(AerodromeStack):
                 viewers=decisions.viewers,
             ),
         )
+        if environment.network.private:
+            cdk.Validations.of(kubernetes).acknowledge(
+                cdk.Acknowledgment(
+                    id="Annotation::@aws-cdk/aws-eks:isolatedSubnetsForKubectlPrivateSubnets",
+                    reason="a private network has an endpoint for each of the services that kubectl and helm need",
+                )
+            )
         self.tag_by_hand(kubernetes.node.find_child("Resource"), "KubectlReadyBarrier")
         self._oidc_issuer = kubernetes.oidc_issuer
         security_group_id = kubernetes.cluster.cluster_security_group_id

@@ -15,6 +15,8 @@ from aerodrome_constructs.policy import KnownRule, acknowledge, acknowledgements
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment, environment_names
 from aerodrome_stacks.guardrails import guard, pack_findings, packs
+from aerodrome_stacks.platform import build_platform
+from tests.stacks.test_private import private_environment
 from tests.templates import ROOT, new_app
 
 NAMES = environment_names(ROOT / "environments")
@@ -51,12 +53,21 @@ class TestPlatform:
         self, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         app = new_app({"env": name})
-        monkeypatch.setattr(cdk, "App", lambda: app)
+        monkeypatch.setattr(cdk, "App", lambda **_: app)
         # Python raises what the CDK finds, with the report as its text.
         runpy.run_path(str(ROOT / "app.py"), run_name="__main__")
         assert len(app.node.children) > 10
         failed = [plugin["pluginName"] for plugin in report(app) if plugin["conclusion"] != "success"]
         assert failed == []
+
+    def test_a_private_environment_passes_them_without_a_warning(self) -> None:
+        app = new_app()
+        with acknowledgements() as given:
+            build_platform(app, private_environment())
+        guard(app, given)
+        app.synth()
+        said = [violation for plugin in report(app) for violation in plugin["violations"]]
+        assert [violation["ruleName"] for violation in said if violation["severity"] != "info"] == []
 
     def test_no_more_than_15_rules_are_known(self) -> None:
         assert 0 < len(RULES) <= 15
