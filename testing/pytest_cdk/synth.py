@@ -55,8 +55,10 @@ def synthesize(function: AppFunction, variant: str, *, cdk_json: Path, outdir: P
     context = dict(read_context(cdk_json))
     if not stage_assets:
         context["aws:cdk:disable-asset-staging"] = True
+    # Traces show where in jsii's own program a construct was made: the CDK sees no Python.
+    context["aws:cdk:disable-creation-stack-traces"] = True
     # Analytics would add a resource that changes with every module used; the tree is for graphical tools only.
-    app = App(outdir=str(outdir), context=context, analytics_reporting=False, tree_metadata=False)
+    app = App(outdir=str(outdir), context=context, stack_traces=False, analytics_reporting=False, tree_metadata=False)
     function(app, variant)
     app.synth()
     return Assembly(variant=variant, directory=outdir)
