@@ -62,10 +62,11 @@ IAM and the price list are not among them. IAM has an endpoint in us-east-1 alon
 what calls them does without: Karpenter takes an instance profile that stands already, and prices that it brings along.
 """
 
-# Where data could be carried off with somebody else's credentials. The guides of these services have policies for
-# their endpoints; not every service has. STS takes tokens of service accounts from callers that are nobody yet.
-_GUARDED = frozenset(
-    {"ecr.api", "ecr.dkr", "events", "kms", "lambda", "logs", "monitoring", "secretsmanager", "sns", "sqs", "ssm"}
+# Where data could be carried off, and whose guides have policies for their endpoints: not every service has. Images and
+# parameters may be AWS's own, in accounts of AWS.
+_OWN_IDENTITIES = frozenset({"ecr.api", "ecr.dkr", "ssm"})
+_OWN_IDENTITIES_AND_RESOURCES = frozenset(
+    {"events", "kms", "lambda", "logs", "monitoring", "secretsmanager", "sns", "sqs"}
 )
 
 
@@ -92,21 +93,21 @@ def add_interface_endpoint(
 
 
 def keep_to_own_account(endpoint: ec2.InterfaceVpcEndpoint, service: str) -> None:
-    """Let only the account's own identities through, where data could leave with those of another account.
+    """Let only the account's own identities through to its own resources, where data could leave otherwise.
 
-    Without it a workload with foreign credentials could write what it read to a foreign queue, log group or registry,
-    without a way to the internet.
+    Without it a workload could write what it read to a foreign queue or log group, with credentials of that account,
+    although there is no way to the internet. After aws-samples/data-perimeter-policy-examples, `vpc_endpoint_policies`.
     """
-    if service in _GUARDED:
-        endpoint.add_to_policy(
-            iam.PolicyStatement(
-                sid="OwnIdentities",
-                principals=[iam.AnyPrincipal()],
-                actions=["*"],
-                resources=["*"],
-                conditions={"StringEquals": {"aws:PrincipalAccount": cdk.Stack.of(endpoint).account}},
-            )
-        )
+    account = cdk.Stack.of(endpoint).account
+    own_identity, own_resource = {"aws:PrincipalAccount": account}, {"aws:ResourceAccount": account}
+    if service in _OWN_IDENTITIES:
+        endpoint.add_to_policy(_allow("OwnIdentities", own_identity))
+    elif service in _OWN_IDENTITIES_AND_RESOURCES:
+        endpoint.add_to_policy(_allow("OwnIdentitiesAndResources", own_identity | own_resource))
+    elif service == "sts":
+        endpoint.add_to_policy(_allow("OwnIdentities", own_identity))
+        # Who comes with the token of a service account is nobody yet: what counts is whose the role is.
+        endpoint.add_to_policy(_allow("OwnRoles", own_resource, "sts:AssumeRoleWithWebIdentity"))
 
 
 def keep_s3_to_own_account(endpoint: ec2.GatewayVpcEndpoint) -> None:
@@ -116,15 +117,8 @@ def keep_s3_to_own_account(endpoint: ec2.GatewayVpcEndpoint) -> None:
     images, not patched.
     """
     stack = cdk.Stack.of(endpoint)
-    endpoint.add_to_policy(
-        iam.PolicyStatement(
-            sid="OwnBuckets",
-            principals=[iam.AnyPrincipal()],
-            actions=["s3:*"],
-            resources=["*"],
-            conditions={"StringEquals": {"aws:ResourceAccount": stack.account, "aws:PrincipalAccount": stack.account}},
-        )
-    )
+    own = {"aws:PrincipalAccount": stack.account, "aws:ResourceAccount": stack.account}
+    endpoint.add_to_policy(_allow("OwnIdentitiesAndResources", own))
     # "Minimum Amazon S3 bucket permissions for Amazon ECR", Amazon ECR User Guide.
     endpoint.add_to_policy(
         iam.PolicyStatement(
@@ -144,4 +138,14 @@ def keep_s3_to_own_account(endpoint: ec2.GatewayVpcEndpoint) -> None:
             actions=["s3:PutObject"],
             resources=[f"arn:{stack.partition}:s3:::cloudformation-custom-resource-response-{region}/*"],
         )
+    )
+
+
+def _allow(sid: str, condition: Mapping[str, str], action: str = "*") -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        sid=sid,
+        principals=[iam.AnyPrincipal()],
+        actions=[action],
+        resources=["*"],
+        conditions={"StringEquals": dict(condition)},
     )

@@ -114,7 +114,7 @@ def endpoint_statements(template: TemplateJson, service: str) -> list[Statement]
 
 def test_without_a_way_out_s3_gives_the_own_buckets_images_and_answers_to_cloudformation(closed: TemplateJson) -> None:
     own, layers, answers = endpoint_statements(closed, "s3")
-    assert own.conditions == {"StringEquals": {"aws:ResourceAccount": ACCOUNT, "aws:PrincipalAccount": ACCOUNT}}
+    assert own.conditions == {"StringEquals": {"aws:PrincipalAccount": ACCOUNT, "aws:ResourceAccount": ACCOUNT}}
     assert (layers.actions, layers.resources) == (
         ["s3:GetObject"],
         [f"arn:aws:s3:::prod-{REGION}-starport-layer-bucket/*"],
@@ -125,15 +125,28 @@ def test_without_a_way_out_s3_gives_the_own_buckets_images_and_answers_to_cloudf
     )
 
 
-@pytest.mark.parametrize("service", ["ecr.dkr", "kms", "logs", "secretsmanager", "sns", "sqs"])
-def test_without_a_way_out_no_data_leaves_with_foreign_credentials(closed: TemplateJson, service: str) -> None:
+OWN_IDENTITIES = {"aws:PrincipalAccount": ACCOUNT}
+OWN_RESOURCES = {"aws:ResourceAccount": ACCOUNT}
+
+
+@pytest.mark.parametrize("service", ["events", "kms", "lambda", "logs", "monitoring", "secretsmanager", "sns", "sqs"])
+def test_without_a_way_out_no_data_leaves_to_another_account(closed: TemplateJson, service: str) -> None:
     (statement,) = endpoint_statements(closed, service)
-    assert statement.conditions == {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}
+    assert statement.conditions == {"StringEquals": OWN_IDENTITIES | OWN_RESOURCES}
 
 
-def test_service_accounts_get_their_roles_though_they_are_nobody_yet(closed: TemplateJson) -> None:
-    # AssumeRoleWithWebIdentity is not signed: a policy that asks for an account would refuse it.
-    assert endpoint_statements(closed, "sts") == []
+@pytest.mark.parametrize("service", ["ecr.api", "ecr.dkr", "ssm"])
+def test_images_and_parameters_may_be_awss_own(closed: TemplateJson, service: str) -> None:
+    (statement,) = endpoint_statements(closed, service)
+    assert statement.conditions == {"StringEquals": OWN_IDENTITIES}
+
+
+def test_service_accounts_get_roles_of_the_account_though_they_are_nobody_yet(closed: TemplateJson) -> None:
+    known, unknown = endpoint_statements(closed, "sts")
+    assert known.conditions == {"StringEquals": OWN_IDENTITIES}
+    # The call is not signed: a policy that asked for the caller's account would refuse every pod.
+    assert unknown.actions == ["sts:AssumeRoleWithWebIdentity"]
+    assert unknown.conditions == {"StringEquals": OWN_RESOURCES}
 
 
 def test_where_there_is_nat_public_images_in_s3_are_not_forbidden(wide: TemplateJson) -> None:

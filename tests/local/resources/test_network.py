@@ -128,7 +128,7 @@ def test_endpoints_of_a_vpc_without_a_way_out(closed: Network) -> None:
     }
     assert set(s3["RouteTableIds"]) == used
     assert [one["Sid"] for one in json.loads(s3["PolicyDocument"])["Statement"]] == [
-        "OwnBuckets",
+        "OwnIdentitiesAndResources",
         "LayersOfImages",
         "AnswersToCloudFormation",
     ]
@@ -136,7 +136,7 @@ def test_endpoints_of_a_vpc_without_a_way_out(closed: Network) -> None:
     assert {frozenset(one["SubnetIds"]) for one in endpoints.values()} == {frozenset(nodes)}
     assert {one["PrivateDnsEnabled"] for one in endpoints.values()} == {True}
     (condition,) = [one["Condition"] for one in json.loads(endpoints["logs"]["PolicyDocument"])["Statement"]]
-    assert list(condition["StringEquals"]) == ["aws:PrincipalAccount"]
+    assert set(condition["StringEquals"]) == {"aws:PrincipalAccount", "aws:ResourceAccount"}
 
 
 def test_endpoints_are_reached_from_both_ranges(closed: Network) -> None:
