@@ -67,12 +67,9 @@ class FlyteBuckets:
         return [BucketAccess(bucket_arn=self.metadata, read=own, write=own, delete=own, list_all=True)]
 
     def flytepropeller(self) -> list[BucketAccess]:
-        """It keeps what nodes are given and return. Raw data it reads only, where a large value was put there."""
+        """It keeps what nodes are given and return, large values too. Raw data it only names, and never touches."""
         return [
-            BucketAccess(
-                bucket_arn=self.metadata, read=("metadata/*",), write=("metadata/propeller/*",), list_all=True
-            ),
-            BucketAccess(bucket_arn=self.raw_data, read=(EVERYTHING,), list_all=True),
+            BucketAccess(bucket_arn=self.metadata, read=("metadata/*",), write=("metadata/propeller/*",), list_all=True)
         ]
 
     def project(self, project: str, domain: str) -> list[BucketAccess]:

@@ -151,7 +151,7 @@ def test_batch_jobs_of_this_account_can_take_projects_roles_and_no_others(
         ("Flytepropeller", "Metadata:metadata/propeller/a-b-f3a9/n0/data/0/outputs.pb", {READ, WRITE}),
         ("Flytepropeller", "Metadata:metadata/admin/a/b/closure.pb", {READ}),
         ("Flytepropeller", "Metadata:{project}/{domain}/7QPZ3EZWQ2TZ4WYX=/script_mode.tar.gz", set()),
-        ("Flytepropeller", "RawData:a/b/k7/f3a9-n0-0/offloaded.pb", {READ}),
+        ("Flytepropeller", "RawData:a/b/k7/f3a9-n0-0/data.parquet", set()),
         ("Flytepropeller", "BatchOutput:a/b/model.joblib", set()),
         ("Mlflow", "MlflowArtifacts:1/0a1b/artifacts/model.pkl", {READ, WRITE, DELETE}),
         ("Mlflow", "RawData:a/b/k7/f3a9-n0-0/data.parquet", set()),
