@@ -16,37 +16,22 @@ INLINE_POLICIES = 10_240
 MANAGED_POLICY = 6_144
 TRUST_POLICY = 2_048
 
+# What AWSLambdaVPCAccessExecutionRole gives to a Lambda in a VPC: its network interfaces have no name before.
+_IN_A_VPC = {
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:UnassignPrivateIpAddresses",
+}
+
 # What may be done to every resource without a condition, by the resource that holds the policy, and why.
 # Actions that only look (Describe, Get, List) need no place here.
 ON_EVERYTHING: Mapping[str, tuple[set[str], str]] = {
-    "DatabasesRoleDefaultPolicy": (
-        {
-            "ec2:AssignPrivateIpAddresses",
-            "ec2:CreateNetworkInterface",
-            "ec2:DeleteNetworkInterface",
-            "ec2:UnassignPrivateIpAddresses",
-        },
-        "what AWSLambdaVPCAccessExecutionRole gives to a Lambda in a VPC: its network interfaces have no name before",
-    ),
-    "LoadBalancerControllerDefaultPolicy": (
-        {
-            "ec2:AuthorizeSecurityGroupIngress",
-            "ec2:CreateSecurityGroup",
-            "ec2:RevokeSecurityGroupIngress",
-            "elasticloadbalancing:AddListenerCertificates",
-            "elasticloadbalancing:CreateListener",
-            "elasticloadbalancing:CreateRule",
-            "elasticloadbalancing:DeleteListener",
-            "elasticloadbalancing:DeleteRule",
-            "elasticloadbalancing:ModifyListener",
-            "elasticloadbalancing:ModifyRule",
-            "elasticloadbalancing:RemoveListenerCertificates",
-            "elasticloadbalancing:SetRulePriorities",
-            "elasticloadbalancing:SetWebAcl",
-            "wafv2:AssociateWebACL",
-            "wafv2:DisassociateWebACL",
-        },
-        "as the controller's own policy has it: it tags neither listeners nor rules, nor the nodes' security groups",
+    "DatabasesRoleDefaultPolicy": (_IN_A_VPC, "the Lambda that makes the databases is in the VPC"),
+    "RotationRoleDefaultPolicy": (_IN_A_VPC, "the Lambda that changes passwords is in the VPC"),
+    "LoadBalancerController": (
+        {"elasticloadbalancing:SetWebAcl"},
+        "as the controller's own policy has it: the action knows no resource",
     ),
 }
 
@@ -91,22 +76,29 @@ class TestStacks:
         self, artifacts: Mapping[str, StackArtifact], environment: Environment
     ) -> None:
         assert {stack: artifact.name for stack, artifact in artifacts.items()} == {
-            stack: f"aerodrome-{environment.name}-{stack.lower()}" for stack in artifacts
+            stack: f"aerodrome-{environment.name}-{'backup-copy' if stack == 'BackupCopy' else stack.lower()}"
+            for stack in artifacts
         }
 
     def test_all_go_to_the_environments_account_and_region(
         self, artifacts: Mapping[str, StackArtifact], environment: Environment
     ) -> None:
-        assert {one.place for one in artifacts.values()} == {f"aws://{environment.account}/{environment.region}"}
+        regions = dict.fromkeys(artifacts, environment.region)
+        if environment.backup.copy_region:
+            regions["BackupCopy"] = environment.backup.copy_region
+        assert {stack: artifact.place for stack, artifact in artifacts.items()} == {
+            stack: f"aws://{environment.account}/{region}" for stack, region in regions.items()
+        }
 
     def test_those_that_hold_data_are_protected_from_being_destroyed(
-        self, artifacts: Mapping[str, StackArtifact], stacks: Mapping[str, TemplateJson]
+        self, artifacts: Mapping[str, StackArtifact], stacks: Mapping[str, TemplateJson], environment: Environment
     ) -> None:
         data = STATEFUL_TYPES - {"AWS::Logs::LogGroup"}
         holding = {
             key.partition("/")[0] for key, one in every(stacks) if one["Type"] in data and name(key) not in DISPENSABLE
         }
-        assert holding == {"Cluster", "Costs", "Database", "Keys", "Storage"}
+        copies = {"BackupCopy"} if environment.backup.copy_region else set()
+        assert holding == {"Backup", "Cluster", "Costs", "Database", "Keys", "Storage"} | copies
         assert {stack for stack, artifact in artifacts.items() if artifact.protected} == holding
 
     def test_each_says_what_it_makes(self, stacks: Mapping[str, TemplateJson]) -> None:
@@ -178,7 +170,9 @@ class TestPolicies:
         }
         assert wide == {(key, "kms:*") for key in keys}
 
-    def test_what_is_allowed_on_everything_was_reviewed(self, stacks: Mapping[str, TemplateJson]) -> None:
+    def test_what_is_allowed_on_everything_was_reviewed(
+        self, stacks: Mapping[str, TemplateJson], environment: Environment
+    ) -> None:
         keys = {key.partition("/")[2] for key in of_type(stacks, "AWS::KMS::Key")}
         found: dict[str, set[str]] = {}
         for one in allowed(stacks):
@@ -186,7 +180,9 @@ class TestPolicies:
                 changing = {action for action in one.actions if not _only_looks(action)}
                 found.setdefault(name(one.owner), set()).update(changing)
         assert {owner: actions for owner, actions in found.items() if actions} == {
-            owner: actions for owner, (actions, _) in ON_EVERYTHING.items()
+            owner: actions
+            for owner, (actions, _) in ON_EVERYTHING.items()
+            if environment.database.password_rotation or owner != "RotationRoleDefaultPolicy"
         }
 
     def test_nothing_is_allowed_to_everybody(self, stacks: Mapping[str, TemplateJson]) -> None:
@@ -201,7 +197,7 @@ class TestPolicies:
 
     def test_a_role_is_handed_on_only_by_name_and_to_one_service(self, stacks: Mapping[str, TemplateJson]) -> None:
         passing = [one for one in allowed(stacks) if "iam:PassRole" in one.actions]
-        assert {name(one.owner) for one in passing} == {"FlytepropellerDefaultPolicy", "KarpenterDefaultPolicy"}
+        assert {name(one.owner) for one in passing} == {"Flytepropeller", "Karpenter"}
         for one in passing:
             assert not any("*" in resource for resource in one.resources)
             assert one.conditions["StringEquals"]["iam:PassedToService"] in {
