@@ -13,7 +13,7 @@ from aerodrome.plan.compare import compare_stacks
 from aerodrome.plan.model import Fate, PropertyChange, ResourceChange, Verdict, property_order, worst
 from aerodrome.plan.paths import written
 from aerodrome.plan.rules import CHANGING_ATTRIBUTES, rule_for
-from aerodrome.plan.templates import StackTemplate, resource_name
+from aerodrome.plan.templates import CDK_METADATA, StackTemplate, resource_name
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation.type_defs import ResourceChangeDetailTypeDef, ResourceChangeTypeDef
@@ -45,7 +45,11 @@ def live_changes(
             f"{change_set.refusal}"
         )
     reading = _Reading(before, after, change_set.changes, by_schema)
-    changes = [change for logical_id in change_set.changes if (change := reading.change(logical_id))]
+    changes = [
+        change
+        for logical_id, said in change_set.changes.items()
+        if said.get("ResourceType") != CDK_METADATA and (change := reading.change(logical_id))
+    ]
     silent = sorted(reading.silent)
     return changes, (
         f"CloudFormation's change set of {after.name} leaves open what happens to {', '.join(silent)}: the verdicts of "

@@ -26,6 +26,7 @@ _MARKS = {
 }
 # Lines of a table that can be taken in; `--json` has them all.
 _MOST_PROPERTIES = 6
+_MOST_ADDED = 5
 _LONGEST_VALUE = 28
 
 
@@ -71,12 +72,18 @@ def _table(changes: Sequence[ResourceChange]) -> Table:
     table.add_column("resource", overflow="fold", ratio=2)
     table.add_column("what changes", overflow="fold", ratio=3)
     names = {(change.stack_name, change.logical_id): change.name for change in changes}
+    new = Counter(change.stack for change in changes if change.verdict is Verdict.ADDED)
     for change in changes:
+        if change.verdict is Verdict.ADDED and new[change.stack] > _MOST_ADDED:
+            continue
         table.add_row(
             Text(change.verdict, style=_STYLES[change.verdict]),
             Text.assemble(change.name, "\n", (change.type, "dim")),
             Text("\n").join(Text(line) for line in _lines(change, names)),
         )
+    for stack, count in sorted(new.items()):
+        if count > _MOST_ADDED:
+            table.add_row(Text(Verdict.ADDED, style=_STYLES[Verdict.ADDED]), Text(stack), Text(f"{count} resources"))
     return table
 
 

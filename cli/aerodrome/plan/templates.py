@@ -44,13 +44,13 @@ class StackTemplate:
     def resources(self) -> dict[str, Body]:
         """The resources that the template makes, by logical ID, with what it says itself worked out.
 
-        Left out are those whose condition does not hold, and the CDK's note about itself (``AWS::CDK::Metadata``).
+        Left out are those whose condition does not hold, and the CDK's note about itself.
         """
         evaluation = Evaluation(self.body, account=self.account, region=self.region, stack_name=self.name)
         return {
             logical_id: {**resource, "Properties": evaluation.resolve(resource.get("Properties", {}))}
             for logical_id, resource in self.body.get("Resources", {}).items()
-            if resource["Type"] != "AWS::CDK::Metadata" and evaluation.holds(resource.get("Condition")) is not False
+            if resource["Type"] != CDK_METADATA and evaluation.holds(resource.get("Condition")) is not False
         }
 
     def outputs(self) -> dict[str, Body]:
@@ -61,6 +61,10 @@ class StackTemplate:
             for name, output in self.body.get("Outputs", {}).items()
             if evaluation.holds(output.get("Condition")) is not False
         }
+
+
+CDK_METADATA = "AWS::CDK::Metadata"
+"""The CDK's note about itself, which makes nothing in AWS."""
 
 
 def resource_name(stack: str, logical_id: str, resource: Body) -> str:

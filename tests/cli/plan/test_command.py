@@ -126,6 +126,22 @@ def test_the_table_has_the_worst_first_and_fits_80_columns(project: PlanProject)
     assert "3 resources: 1 replaced, 1 in place, 1 added." in lines
 
 
+def test_a_stack_with_much_that_is_new_takes_one_row_and_all_of_it_is_in_the_json(project: PlanProject) -> None:
+    project.commit(stacks(Queue=QUEUE))
+    after = stacks(Queue=QUEUE)
+    for number in range(6):
+        role = resource("AWS::IAM::Role", f"Storage/New{number}/Resource")
+        after["Storage"]["template"]["Resources"][f"New{number}"] = role
+    project.write(after)
+
+    table, document = project.plan().stdout, json.loads(project.plan("--json").stdout)
+
+    assert "New0" not in table
+    (row,) = [line for line in table.splitlines() if "6 resources" in line and "│" in line]
+    assert [cell.strip() for cell in row.split("│")] == ["", "added", "Storage", "6 resources", ""]
+    assert len(document["changes"]) == 6
+
+
 def test_causes_come_before_what_follows_them_and_data_before_both(project: PlanProject) -> None:
     def network(cidr: str) -> Stacks:
         vpc = resource("AWS::EC2::VPC", "Storage/Vpc/Resource", CidrBlock=cidr)

@@ -209,6 +209,16 @@ def test_metadata_alone_is_no_change_and_a_policy_is_one_in_place() -> None:
     }
 
 
+def test_the_cdks_note_about_itself_is_nobodys_resource() -> None:
+    found, _ = read(
+        stack(),
+        stack(CDKMetadata=one("AWS::CDK::Metadata", Analytics="1")),
+        said("CDKMetadata", "AWS::CDK::Metadata", Action="Add"),
+    )
+
+    assert found == {}
+
+
 def test_a_replacement_for_a_reason_that_no_property_tells_is_still_one() -> None:
     found, _ = read(
         stack(It=one("AWS::S3::Bucket")),
