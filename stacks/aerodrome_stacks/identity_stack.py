@@ -75,6 +75,8 @@ class IdentityStack(AerodromeStack):
             description="IAM roles of the platform's service accounts, and of each project and domain",
         )
         self._cluster = cluster
+        # Asked for once: each question to the CDK goes to another process.
+        self._partition, self._region, self._account = self.partition, environment.region, environment.account
         self._data_key_arn = key_arn_of(storage.metadata)
         self._secrets_key_arn = secrets_key.key_arn
         self._buckets = FlyteBuckets.of(storage, environment)
@@ -180,12 +182,12 @@ class IdentityStack(AerodromeStack):
         )
 
     def _in_buckets(self, *access: BucketAccess) -> list[iam.PolicyStatement]:
-        return bucket_statements(access, key_arn=self._data_key_arn, region=self.region)
+        return bucket_statements(access, key_arn=self._data_key_arn, region=self._region)
 
     def _propeller(self, environment: Environment, project_roles: Iterable[str]) -> list[iam.PolicyStatement]:
         return [
             *self._in_buckets(*self._buckets.flytepropeller()),
-            *propeller_batch_statements(environment, self.partition),
+            *propeller_batch_statements(environment, self._partition),
             allow(
                 ["iam:PassRole"],
                 list(project_roles),
@@ -195,7 +197,7 @@ class IdentityStack(AerodromeStack):
 
     def _load_balancer_controller(self) -> list[iam.PolicyStatement]:
         return load_balancer_controller_statements(
-            partition=self.partition, region=self.region, account=self.account, cluster_name=self._cluster.name
+            partition=self._partition, region=self._region, account=self._account, cluster_name=self._cluster.name
         )
 
     def _external_secrets(self, environment: Environment) -> list[iam.PolicyStatement]:
@@ -203,21 +205,21 @@ class IdentityStack(AerodromeStack):
             # Every resource of the environment carries this tag (base.py), and so must a secret that is made by hand.
             allow(
                 ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
-                [f"arn:{self.partition}:secretsmanager:{self.region}:{self.account}:secret:*"],
+                [f"arn:{self._partition}:secretsmanager:{self._region}:{self._account}:secret:*"],
                 {"StringEquals": {"secretsmanager:ResourceTag/aerodrome:environment": environment.name}},
             ),
             allow(
                 ["kms:Decrypt"],
                 [self._secrets_key_arn],
-                {"StringEquals": {"kms:ViaService": f"secretsmanager.{self.region}.amazonaws.com"}},
+                {"StringEquals": {"kms:ViaService": f"secretsmanager.{self._region}.amazonaws.com"}},
             ),
         ]
 
     def _karpenter(self) -> list[iam.PolicyStatement]:
         return karpenter_statements(
-            partition=self.partition,
-            region=self.region,
-            account=self.account,
+            partition=self._partition,
+            region=self._region,
+            account=self._account,
             cluster_name=self._cluster.name,
             node_role_arn=self._cluster.node_role_arn,
             queue_arn=self._cluster.interruption_queue_arn,

@@ -48,13 +48,16 @@ class ServiceAccountRole(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, props: ServiceAccountRoleProps) -> None:
         super().__init__(scope, construct_id)
+        stack = cdk.Stack.of(self)
+        account = stack.account
+        provider_arn = f"arn:{stack.partition}:iam::{account}:oidc-provider/{props.oidc_issuer}"
         self.role = iam.Role(
             self,
             "Resource",
             role_name=props.role_name,
             description=f"{props.service_account.namespace}/{props.service_account.name}",
             # The L2 wants a principal; the document that counts is the one below.
-            assumed_by=iam.FederatedPrincipal(self._provider_arn(props), {}, "sts:AssumeRoleWithWebIdentity"),
+            assumed_by=iam.FederatedPrincipal(provider_arn, {}, "sts:AssumeRoleWithWebIdentity"),
             inline_policies={"Rights": iam.PolicyDocument(statements=props.statements)} if props.statements else None,
             permissions_boundary=props.boundary,
         )
@@ -66,40 +69,36 @@ class ServiceAccountRole(Construct):
                 "no moment in which one is without the other",
             )
         resource = resource_of(self.role, iam.CfnRole)
-        self._trust(resource, props)
+        # An override, as aws-cdk-lib 2.275.0 sees no reference to another stack in a text that is set on the property.
+        resource.add_property_override("AssumeRolePolicyDocument", _trust(props, provider_arn, account))
         for key, value in props.tags.items():
             resource.tags.set_tag(key, value)
 
-    def _provider_arn(self, props: ServiceAccountRoleProps) -> str:
-        stack = cdk.Stack.of(self)
-        return f"arn:{stack.partition}:iam::{stack.account}:oidc-provider/{props.oidc_issuer}"
 
-    def _trust(self, resource: iam.CfnRole, props: ServiceAccountRoleProps) -> None:
-        # The condition's keys hold the issuer, which is known only on deploy, and CloudFormation has no function for
-        # keys. The CDK's way out (CfnJson) is a Lambda for each role; CloudFormation also takes the document as text.
-        statements: list[dict[str, object]] = [
-            {
-                "Effect": "Allow",
-                "Action": "sts:AssumeRoleWithWebIdentity",
-                "Principal": {"Federated": self._provider_arn(props)},
-                "Condition": {
-                    "StringEquals": {
-                        f"{props.oidc_issuer}:aud": "sts.amazonaws.com",
-                        f"{props.oidc_issuer}:sub": props.service_account.subject,
-                    }
-                },
-            }
-        ]
-        statements += [
-            {
-                "Effect": "Allow",
-                "Action": "sts:AssumeRole",
-                "Principal": {"Service": service},
-                # Another account's service cannot be talked into using the role (the confused deputy).
-                "Condition": {"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}},
-            }
-            for service in props.trusted_services
-        ]
-        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-        # An override, as aws-cdk-lib 2.275.0 sees no reference to another stack in a text that is set on the property.
-        resource.add_property_override("AssumeRolePolicyDocument", document)
+def _trust(props: ServiceAccountRoleProps, provider_arn: str, account: str) -> str:
+    # The condition's keys hold the issuer, which is known only on deploy, and CloudFormation has no function for
+    # keys. The CDK's way out (CfnJson) is a Lambda for each role; CloudFormation also takes the document as text.
+    statements: list[dict[str, object]] = [
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Principal": {"Federated": provider_arn},
+            "Condition": {
+                "StringEquals": {
+                    f"{props.oidc_issuer}:aud": "sts.amazonaws.com",
+                    f"{props.oidc_issuer}:sub": props.service_account.subject,
+                }
+            },
+        }
+    ]
+    statements += [
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"Service": service},
+            # Another account's service cannot be talked into using the role (the confused deputy).
+            "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+        }
+        for service in props.trusted_services
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
