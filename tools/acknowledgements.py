@@ -87,10 +87,12 @@ class Audit:
     Attributes:
         uses: Every acknowledgement.
         open: What is found and not acknowledged, a line each.
+        found: The rules that are broken somewhere, as those call them that find it.
     """
 
     uses: tuple[Use, ...]
     open: tuple[str, ...]
+    found: frozenset[str]
 
 
 def audit() -> Audit:
@@ -99,8 +101,10 @@ def audit() -> Audit:
     os.environ.setdefault("CDK_VALIDATION", "false")
     uses: dict[tuple[str, str, str], Use] = {}
     unacknowledged: list[str] = []
+    broken: set[str] = set()
     for environment in environment_names(ENVIRONMENTS):
         given, found = _look(environment)
+        broken |= {finding.rule for finding in found}
         for one in given:
             key = one.rule.name, one.construct.node.path, one.reason
             uses[key] = _used(uses.get(key, Use(one.rule, key[1], one.reason, ())), one, found, environment)
@@ -109,7 +113,11 @@ def audit() -> Audit:
             for finding in found
             if not any(_covers(one, finding) for one in given)
         ]
-    return Audit(tuple(sorted(uses.values(), key=lambda use: (use.rule.name, use.path))), tuple(unacknowledged))
+    return Audit(
+        tuple(sorted(uses.values(), key=lambda use: (use.rule.name, use.path))),
+        tuple(unacknowledged),
+        frozenset(broken),
+    )
 
 
 def acknowledgements_page(looked: Audit) -> str:

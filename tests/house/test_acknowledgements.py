@@ -44,6 +44,11 @@ def test_every_acknowledgement_is_needed_somewhere(audit: Audit) -> None:
     assert parts == [], "nothing matches these patterns: take them away"
 
 
+def test_every_rule_is_called_what_those_call_it_that_find_it(audit: Audit) -> None:
+    called = {name for use in audit.uses for name in use.rule.ids}
+    assert called == audit.found
+
+
 def test_at_most_15_rules_are_acknowledged(audit: Audit) -> None:
     assert 0 < len({use.rule.name for use in audit.uses}) <= tool.AT_MOST == 15
 

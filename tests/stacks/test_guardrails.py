@@ -60,6 +60,15 @@ class TestPlatform:
         failed = [plugin["pluginName"] for plugin in report(app) if plugin["conclusion"] != "success"]
         assert failed == []
 
+    def test_without_its_acknowledgements_it_would_not_pass(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        app = new_app({"env": "dev"})
+        monkeypatch.setattr(cdk, "App", lambda **_: app)
+        monkeypatch.setattr(cdk.Validations, "acknowledge", lambda *_: None)
+        with pytest.raises(RuntimeError) as failure:
+            runpy.run_path(str(ROOT / "app.py"), run_name="__main__")
+        for rule in RULES:
+            assert any(name in str(failure.value) for name in rule.ids), rule.name
+
     def test_a_private_environment_passes_them_without_a_warning(self) -> None:
         app = new_app()
         with acknowledgements() as given:

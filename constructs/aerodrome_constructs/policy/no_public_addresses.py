@@ -18,6 +18,9 @@ def _in_resource(resource: Resource) -> Iterator[Finding]:
             if resource.properties.get("MapPublicIpOnLaunch", False) is not False:
                 problem = "MapPublicIpOnLaunch is true: whatever starts here is on the internet"
                 yield found(resource, problem, "MapPublicIpOnLaunch")
+        case "AWS::EC2::EIP" | "AWS::EC2::EIPAssociation":
+            if "InstanceId" in resource.properties or "NetworkInterfaceId" in resource.properties:
+                yield found(resource, "an instance gets an address on the internet", "InstanceId")
         case "AWS::EC2::LaunchTemplate" | "AWS::EC2::Instance" | "AWS::AutoScaling::LaunchConfiguration":
             for path in _paths(resource.properties, "AssociatePublicIpAddress", value=True):
                 yield found(resource, "AssociatePublicIpAddress is true", path)

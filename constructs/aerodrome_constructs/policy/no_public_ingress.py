@@ -1,4 +1,4 @@
-"""No security group or network ACL lets the internet in."""
+"""No security group lets the internet in."""
 
 import ipaddress
 from collections.abc import Iterator, Mapping

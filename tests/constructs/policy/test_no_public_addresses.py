@@ -38,3 +38,11 @@ def test_a_job_on_the_internet_is_found(key: str) -> None:
     assert findings(RULE, Job=job) == [
         f"Job Properties.{key}.NetworkConfiguration.AssignPublicIp: AssignPublicIp is ENABLED"
     ]
+
+
+@pytest.mark.parametrize("name", ["InstanceId", "NetworkInterfaceId"])
+def test_an_elastic_address_is_for_nat_alone(name: str) -> None:
+    assert findings(RULE, Nat=resource("AWS::EC2::EIP", Domain="vpc")) == []
+    for kind in ("AWS::EC2::EIP", "AWS::EC2::EIPAssociation"):
+        (finding,) = findings(RULE, Address=resource(kind, **{name: {"Ref": "Thing"}}))
+        assert "an instance gets an address on the internet" in finding
