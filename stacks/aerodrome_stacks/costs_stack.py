@@ -46,7 +46,12 @@ class CostsStack(AerodromeStack):
         CostAnomalies(
             self,
             "Anomalies",
-            CostAnomaliesProps(name=self.prefix, from_usd=environment.costs.anomaly_usd, topic=alerts.topic),
+            CostAnomaliesProps(
+                name=self.prefix,
+                from_usd=environment.costs.anomaly_usd,
+                monitor_arn=environment.costs.anomaly_monitor,
+                topic=alerts.topic,
+            ),
         )
         access_logs = AccessLogBucket(
             self, "AccessLogs", AccessLogBucketProps(expire_after=environment.retention.logs)

@@ -15,12 +15,14 @@ class CostAnomaliesProps:
     Attributes:
         name: The name of the monitor and of its subscription.
         from_usd: From how many US dollars on an anomaly is told of: what it cost beyond what was expected.
+        monitor_arn: The monitor of services that the account already has. Default: one is made.
         topic: Where anomalies are told. Its policy, and its key's, let cost anomaly detection publish.
     """
 
     name: str
     from_usd: int
     topic: sns.ITopic
+    monitor_arn: str | None = None
 
 
 class CostAnomalies(Construct):
@@ -28,23 +30,16 @@ class CostAnomalies(Construct):
 
     By service and not by tag: only the management account of an organization may monitor a tag
     (https://docs.aws.amazon.com/cost-management/latest/userguide/getting-started-ad.html). An account has one monitor
-    of this kind, so what already watches the account has to go first.
+    of this kind, which may be there already: AWS makes it where Cost Explorer is switched on.
     """
 
     def __init__(self, scope: Construct, construct_id: str, props: CostAnomaliesProps) -> None:
         super().__init__(scope, construct_id)
-        monitor = ce.CfnAnomalyMonitor(
-            self,
-            "Monitor",
-            monitor_name=props.name,
-            monitor_type="DIMENSIONAL",
-            monitor_dimension="SERVICE",
-        )
         ce.CfnAnomalySubscription(
             self,
             "Subscription",
             subscription_name=props.name,
-            monitor_arn_list=[monitor.attr_monitor_arn],
+            monitor_arn_list=[props.monitor_arn or self._monitor(props.name)],
             # The only frequency for which SNS is a subscriber: the others are mails with a digest.
             frequency="IMMEDIATE",
             subscribers=[
@@ -60,3 +55,9 @@ class CostAnomalies(Construct):
                 }
             ),
         )
+
+    def _monitor(self, name: str) -> str:
+        monitor = ce.CfnAnomalyMonitor(
+            self, "Monitor", monitor_name=name, monitor_type="DIMENSIONAL", monitor_dimension="SERVICE"
+        )
+        return monitor.attr_monitor_arn

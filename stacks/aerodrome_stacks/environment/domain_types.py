@@ -113,6 +113,14 @@ Reason = Annotated[
     # Twenty characters are a short sentence; fewer say nothing to who reads them in a year.
     Text(pattern=r"\S[^\n]{18,}\S", form="a reason; write a sentence of at least 20 characters", longest=500),
 ]
+AnomalyMonitorArn = Annotated[
+    String,
+    Text(
+        pattern="arn:aws:ce::[0-9]{12}:anomalymonitor/[0-9a-f-]{36}",
+        form="the ARN of a cost anomaly monitor; `aws ce get-anomaly-monitors` prints those of an account",
+        longest=128,
+    ),
+]
 # Classes that RDS offers for PostgreSQL 16: burstable (t), general (m), memory (r, x), compute (c).
 DatabaseClass = Annotated[
     String,

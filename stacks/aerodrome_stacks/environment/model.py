@@ -67,7 +67,7 @@ class Network(Section):
         "account, mostly a, b and c."
     )
     pod_cidr: Annotated[Cidr, AfterValidator(pod_range)] = Field(
-        description="A second private range of the VPC, /16 to /20, that pods take their addresses from: of 10.0.0.0/8 "
+        description="A second private range of the VPC, /16 to /19, that pods take their addresses from: of 10.0.0.0/8 "
         "or 100.64.0.0/10. No two environments may overlap in it. It cannot be changed later without rebuilding the "
         "cluster's nodes."
     )
@@ -109,7 +109,8 @@ class Cluster(Section):
         description="Groups of spot nodes for Flyte's pods, at least one."
     )
     on_demand_vcpus: Annotated[Count, Ge(1), Le(_VCPUS)] = Field(
-        description="Most vCPUs on on-demand nodes, which interruptible pods get where spot has nothing to give."
+        description="Most vCPUs on on-demand nodes of the spot groups' instance types, beyond `system_nodes`: for tasks "
+        "that cannot bear an interruption, and for others where spot has nothing to give. At least one node."
     )
 
     @model_validator(mode="after")

@@ -46,6 +46,8 @@ _DOCKER = IPv4Network("172.17.0.0/16")
 # AWS allows a VPC /16 at most. At /20 a zone's node subnet, a quarter, has 1,024 addresses, and its public subnet, one
 # in 64, has 64; a load balancer needs a /27.
 _WIDEST, _NARROWEST = 16, 20
+# At /20 the pods' subnets of two zones have room for 13 nodes, and the smallest platform has 14 (addresses.py).
+_NARROWEST_FOR_PODS = 19
 # The internet in 256 parts; nobody owns two of them.
 _WIDEST_ENDPOINT = 8
 
@@ -61,7 +63,7 @@ def vpc_range(network: IPv4Network) -> IPv4Network:
     Raises:
         PydanticCustomError: It is too wide, too narrow, public, or where Docker lives.
     """
-    _of_a_vpc(network)
+    _of_a_vpc(network, _NARROWEST)
     if not any(network.subnet_of(private) for private in _PRIVATE):
         raise refusal(f"{network} is public; take it from {listing(_PRIVATE)}")
     if network.overlaps(_DOCKER):
@@ -75,15 +77,15 @@ def pod_range(network: IPv4Network) -> IPv4Network:
     Raises:
         PydanticCustomError: It is too wide, too narrow, or not of the ranges that AWS allows as a second one.
     """
-    _of_a_vpc(network)
+    _of_a_vpc(network, _NARROWEST_FOR_PODS)
     if not any(network.subnet_of(allowed) for allowed in _FOR_PODS):
         raise refusal(f"{network} cannot be a VPC's second range for pods; take it from {listing(_FOR_PODS)}")
     return network
 
 
-def _of_a_vpc(network: IPv4Network) -> None:
-    if not _WIDEST <= network.prefixlen <= _NARROWEST:
-        limit = _WIDEST if network.prefixlen < _WIDEST else _NARROWEST
+def _of_a_vpc(network: IPv4Network, narrowest: int) -> None:
+    if not _WIDEST <= network.prefixlen <= narrowest:
+        limit = _WIDEST if network.prefixlen < _WIDEST else narrowest
         why = "AWS allows a VPC at most" if network.prefixlen < _WIDEST else "the subnets of three zones need at least"
         raise refusal(
             f"{network} has {network.num_addresses:,} addresses; {why} {2 ** (32 - limit):,}, which is /{limit}"

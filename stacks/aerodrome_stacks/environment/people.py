@@ -6,6 +6,7 @@ from annotated_types import Ge, Le, MinLen
 from pydantic import AfterValidator, Field, model_validator
 
 from aerodrome_stacks.environment.domain_types import (
+    AnomalyMonitorArn,
     ClientId,
     Count,
     DomainName,
@@ -71,6 +72,12 @@ class Costs(Section):
     anomaly_usd: Annotated[Count, Ge(1), Le(_DOLLARS)] = Field(
         description="From how many US dollars on a cost that is out of the ordinary is told of, at most the month's "
         "budget."
+    )
+
+    anomaly_monitor: AnomalyMonitorArn | None = Field(
+        default=None,
+        description="ARN of the account's monitor of AWS services. An account has one: AWS makes it where Cost "
+        "Explorer is switched on, or another environment in the account did. Left out, one is made.",
     )
 
     @model_validator(mode="after")

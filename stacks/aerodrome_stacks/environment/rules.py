@@ -9,12 +9,13 @@ from inspect import signature
 from typing import Any, Literal, get_args
 
 from aerodrome_stacks.environment.addresses import ADDRESS_RULES
+from aerodrome_stacks.environment.aws import instance_shape
 from aerodrome_stacks.environment.connections import CONNECTION_RULES
 from aerodrome_stacks.environment.data import Backup, Retention
 from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.environment.model import Cluster, Network, Project
 from aerodrome_stacks.environment.networks import TEN
-from aerodrome_stacks.environment.people import Access
+from aerodrome_stacks.environment.people import Access, Costs
 from aerodrome_stacks.environment.problems import Problem
 from aerodrome_stacks.environment.reliance import RELIANCE_RULES
 from aerodrome_stacks.environment.wording import listing
@@ -40,6 +41,27 @@ def roles_of_the_account(account: str, cluster: Cluster) -> Iterator[Problem]:
 def break_glass_of_the_account(account: str, access: Access) -> Iterator[Problem]:
     """Only roles of the environment's own account may break the glass."""
     yield from _other_accounts(account, ("access", "break_glass"), access.break_glass)
+
+
+def monitor_of_the_account(account: str, costs: Costs) -> Iterator[Problem]:
+    """Costs are watched by a monitor of the environment's own account."""
+    monitor = costs.anomaly_monitor
+    if monitor and monitor.split(":")[4] != account:
+        yield Problem(
+            ("costs", "anomaly_monitor"),
+            f"{monitor} belongs to account {monitor.split(':')[4]}; only the monitor of {account} is allowed",
+        )
+
+
+def on_demand_starts_a_node(cluster: Cluster) -> Iterator[Problem]:
+    """What is on demand has room for a node of the spot groups' types."""
+    least = min(instance_shape(group.instance_types[0]).vcpus for group in cluster.spot_nodes)
+    if cluster.on_demand_vcpus < least:
+        yield Problem(
+            ("cluster", "on_demand_vcpus"),
+            f"{cluster.on_demand_vcpus}, but the smallest node of the spot groups' types has {least} vCPUs: none would "
+            f"ever start; write {least} or more",
+        )
 
 
 def node_groups_have_different_names(cluster: Cluster) -> Iterator[Problem]:
@@ -184,6 +206,8 @@ RULES: tuple[Callable[..., Iterator[Problem]], ...] = (
     zones_of_the_region,
     roles_of_the_account,
     break_glass_of_the_account,
+    monitor_of_the_account,
+    on_demand_starts_a_node,
     node_groups_have_different_names,
     projects_have_different_names,
     projects_that_no_other_ones_role_reaches,

@@ -30,6 +30,18 @@ def test_an_anomaly_is_told_at_once_to_the_topic(template: TemplateJson) -> None
     assert [text(monitor)[:10] for monitor in subscription["MonitorArnList"]] == ["${Anomalie"]
 
 
+def test_the_monitor_that_an_account_has_is_told_on(template: TemplateJson) -> None:
+    stack = new_stack()
+    arn = "arn:aws:ce::111122223333:anomalymonitor/4a5e9f4e-0f3c-4b7e-9d5e-2c1f3a6b7c8d"
+    props = CostAnomaliesProps(name="team", from_usd=100, monitor_arn=arn, topic=sns.Topic(stack, "Topic"))
+    CostAnomalies(stack, "Anomalies", props)
+    other = synthesized(stack)
+    assert only(other, "AWS::CE::AnomalySubscription")["MonitorArnList"] == [arn]
+    types = {resource["Type"] for resource in other["Resources"].values()}
+    assert "AWS::CE::AnomalyMonitor" not in types, "an account takes one"
+    assert "AWS::CE::AnomalyMonitor" in {resource["Type"] for resource in template["Resources"].values()}
+
+
 def test_what_costs_less_than_the_threshold_is_not_told(template: TemplateJson) -> None:
     subscription = only(template, "AWS::CE::AnomalySubscription")
     assert json.loads(subscription["ThresholdExpression"]) == {

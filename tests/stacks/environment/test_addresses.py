@@ -77,7 +77,7 @@ def test_the_environments_fit(problems: Problems, name: str) -> None:
             ),
         ),
         # From 30 vCPUs on a node may have 250 pods.
-        (few(general=4, general_types=types("8xlarge"), on_demand=31), None),
+        (few(general=3, general_types=types("8xlarge"), on_demand=32), None),
         (
             few(general=4, general_types=types("8xlarge"), on_demand=32),
             (

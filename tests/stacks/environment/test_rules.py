@@ -21,6 +21,7 @@ Problems = Callable[..., list[str]]
 
 GENERAL = "cluster.spot_nodes[0]"
 FAMILIES = ("m7i", "m7i-flex", "m7a", "m6i", "m6a", "m6id", "m5", "m5a", "m5d", "m5n")
+MONITOR = "arn:aws:ce::{account}:anomalymonitor/4a5e9f4e-0f3c-4b7e-9d5e-2c1f3a6b7c8d"
 TEN_TYPES = [f"{family}.2xlarge" for family in FAMILIES]
 GPUS = "more than all nodes have at most: 20 (20 general); lower it, or raise max_size of a node group"
 NODES = "more than all nodes have at most: 92 (12 system + 80 general); lower it, or raise max_size of a node group"
@@ -98,6 +99,7 @@ def domains(**quotas: tuple[int, int, int]) -> dict[str, dict[str, int]]:
         (
             {
                 f"{GENERAL}.instance_types": ["g6.12xlarge", "g5.12xlarge"],
+                "cluster.on_demand_vcpus": 48,
                 "projects[0].domains": domains(development=(1, 1, 30)),
                 "projects[1].domains": domains(development=(1, 1, 10)),
             },
@@ -107,6 +109,7 @@ def domains(**quotas: tuple[int, int, int]) -> dict[str, dict[str, int]]:
         (
             {
                 f"{GENERAL}.instance_types": ["g6.12xlarge", "g7e.12xlarge"],
+                "cluster.on_demand_vcpus": 48,
                 "projects[0].domains": domains(staging=(1, 1, 21)),
             },
             [f"projects[0].domains.staging.gpu: 21 GPUs are {GPUS}"],
@@ -114,6 +117,7 @@ def domains(**quotas: tuple[int, int, int]) -> dict[str, dict[str, int]]:
         (
             {
                 f"{GENERAL}.instance_types": ["g6.12xlarge", "g7e.12xlarge"],
+                "cluster.on_demand_vcpus": 48,
                 "projects[0].domains": domains(development=(1, 1, 18)),
                 "projects[1].domains": domains(development=(1, 1, 3)),
             },
@@ -268,11 +272,11 @@ def test_what_people_rely_on(problems: Problems, name: str, changes: dict[str, A
             ],
         ),
         (
-            {"network.pod_cidr": "100.64.0.0/21"},
+            {"network.pod_cidr": "100.64.0.0/20"},
             [
                 (
-                    "network.pod_cidr: 100.64.0.0/21 has 2,048 addresses; the subnets of three zones need at least "
-                    "4,096, which is /20"
+                    "network.pod_cidr: 100.64.0.0/20 has 4,096 addresses; the subnets of three zones need at least "
+                    "8,192, which is /19"
                 )
             ],
         ),
@@ -289,6 +293,35 @@ def test_what_people_rely_on(problems: Problems, name: str, changes: dict[str, A
                 (
                     "access.break_glass[0]: arn:aws:iam::444455556666:role/OnCall belongs to account 444455556666; "
                     "only roles of 111122223333 are allowed"
+                )
+            ],
+        ),
+        ({"cluster.on_demand_vcpus": 8}, []),
+        (
+            {"cluster.on_demand_vcpus": 7},
+            [
+                (
+                    "cluster.on_demand_vcpus: 7, but the smallest node of the spot groups' types has 8 vCPUs: none "
+                    "would ever start; write 8 or more"
+                )
+            ],
+        ),
+        ({"costs.anomaly_monitor": MONITOR.format(account="111122223333")}, []),
+        (
+            {"costs.anomaly_monitor": MONITOR.format(account="444455556666")},
+            [
+                (
+                    f"costs.anomaly_monitor: {MONITOR.format(account='444455556666')} belongs to account 444455556666; "
+                    "only the monitor of 111122223333 is allowed"
+                )
+            ],
+        ),
+        (
+            {"costs.anomaly_monitor": "Default-Services-Monitor"},
+            [
+                (
+                    'costs.anomaly_monitor: "Default-Services-Monitor" is not the ARN of a cost anomaly monitor; '
+                    "`aws ce get-anomaly-monitors` prints those of an account"
                 )
             ],
         ),
