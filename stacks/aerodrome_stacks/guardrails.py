@@ -1,6 +1,7 @@
 """What every synth must pass: the security packs of cdk-nag and the house rules.
 
-Imported by ``app.py`` alone, and late: the packs take longer to import than the platform's own code.
+Imported by ``app.py`` where it synthesizes, not above: the packs take 0.2 s to import, which those who only build the
+stacks do not pay.
 """
 
 from collections.abc import Iterator, Sequence
