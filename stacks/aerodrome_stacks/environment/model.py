@@ -109,8 +109,8 @@ class Cluster(Section):
         description="Groups of spot nodes for Flyte's pods, at least one."
     )
     on_demand_vcpus: Annotated[Count, Ge(1), Le(_VCPUS)] = Field(
-        description="Most vCPUs on on-demand nodes of the spot groups' instance types, beyond `system_nodes`: for tasks "
-        "that cannot bear an interruption, and for others where spot has nothing to give. At least one node."
+        description="Most vCPUs on on-demand nodes of the spot groups' instance types, beyond `system_nodes`: for "
+        "tasks that cannot bear an interruption, and for others where spot has nothing to give. At least one node."
     )
 
     @model_validator(mode="after")
