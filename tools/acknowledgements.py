@@ -196,15 +196,14 @@ def _section(uses: Sequence[Use]) -> str:
         "|---|---|",
     ]
     # What is acknowledged alike in several places is one row.
-    rows: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[str]] = {}
-    for use in uses:
-        rows.setdefault((use.reason, use.findings, use.environments), []).append(use.path)
+    rows: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     everywhere = environment_names(ENVIRONMENTS)
-    for (reason, findings, environments), paths in rows.items():
-        where = "<br>".join(f"`{path}`" for path in paths)
-        only = "" if environments == everywhere else f"; in {' and '.join(environments)} only"
+    for use in uses:
+        only = "" if use.environments == everywhere else f" (in {' and '.join(use.environments)} only)"
+        rows.setdefault((use.reason, use.findings), []).append(f"`{use.path}`{only}")
+    for (reason, findings), places in rows.items():
         parts = f"<br>Findings: {', '.join(f'`{finding}`' for finding in findings)}" if findings else ""
-        lines.append(f"| {where}{only} | {reason[:1].upper()}{reason[1:]}.{parts} |")
+        lines.append(f"| {'<br>'.join(places)} | {reason[:1].upper()}{reason[1:]}.{parts} |")
     return "\n".join(lines) + "\n"
 
 

@@ -36,7 +36,9 @@ from aerodrome_stacks.storage_stack import StoragePorts
 _LONGEST_ROLE_NAME = 64
 
 # Why the policies of those who reach objects have wildcards.
-_OBJECTS = "the names of objects are made when they are written: rights end at a prefix, and no action has a wildcard"
+_OBJECTS = (
+    "objects get their names when they are written: rights end at a bucket or a prefix in it, and name each action"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

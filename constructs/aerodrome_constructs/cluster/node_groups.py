@@ -69,7 +69,7 @@ class NodeGroups(Construct):
         acknowledge(
             self.role,
             MANAGED_POLICIES,
-            reason="a kubelet may do what AWS lets it do in these policies, without which EKS takes no node",
+            reason="a kubelet may do what AWS lets it do in these policies, and a node without them does not join",
             findings=[f"Policy::*/{name}" for name in NODE_POLICIES],
         )
         self._launch_template = hardened_launch_template(self, "LaunchTemplate", disk_gib=props.disk_gib)

@@ -184,7 +184,7 @@ class PostgresInstance(Construct):
             acknowledge(
                 self.instance,
                 DATABASE_MULTI_AZ,
-                reason="who makes it does without a standby, and waits for a restore when the zone fails",
+                reason="it is made without a standby: when its zone fails, whoever needs it waits for a restore",
             )
         secret = self.instance.secret
         if secret is None:

@@ -46,7 +46,7 @@ class KarpenterNodes(Construct):
         acknowledge(
             self.role,
             MANAGED_POLICIES,
-            reason="a kubelet may do what AWS lets it do in these policies, without which EKS takes no node",
+            reason="a kubelet may do what AWS lets it do in these policies, and a node without them does not join",
             findings=[f"Policy::*/{name}" for name in NODE_POLICIES],
         )
         self.instance_profile_name = iam.InstanceProfile(self, "InstanceProfile", role=self.role).instance_profile_name
