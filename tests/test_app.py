@@ -33,7 +33,7 @@ def refusal(app: Path, monkeypatch: pytest.MonkeyPatch) -> Refusal:
 
     def run(**context: str) -> str:
         with_context = new_app(context)
-        monkeypatch.setattr(cdk, "App", lambda: with_context)
+        monkeypatch.setattr(cdk, "App", lambda **_: with_context)
         with pytest.raises(SystemExit) as stopped:
             runpy.run_path(str(app), run_name="__main__")
         assert isinstance(stopped.value.code, str), "Python writes a text to stderr, and exits with 1"
