@@ -42,7 +42,9 @@ def bind(port: int | None) -> socket.socket:
     for candidate in (port, 0):
         if candidate is None:
             continue
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # asyncio sends small packets at once (TCP_NODELAY) only where the protocol is named. Otherwise each answer, head
+        # and body, waits 40 ms for the client's delayed acknowledgement.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # our own closed connections are no hindrance
         try:
             listener.bind(("127.0.0.1", candidate))
