@@ -95,6 +95,18 @@ class Audit:
     found: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """An acknowledgement with the path of its construct, which is asked for once: to ask is a call to the CDK."""
+
+    given: Acknowledgement
+    path: str
+
+    def covers(self, finding: PackFinding) -> bool:
+        below = f"{finding.path}/".startswith(f"{self.path}/")
+        return below and finding.rule in self.given.rule.ids and self.given.covers(finding.part)
+
+
 def audit() -> Audit:
     """Look at every environment."""
     # The CDK's own validation belongs to the synth; here it would only take its time.
@@ -106,12 +118,13 @@ def audit() -> Audit:
         given, found = _look(environment)
         broken |= {finding.rule for finding in found}
         for one in given:
-            key = one.rule.name, one.construct.node.path, one.reason
-            uses[key] = _used(uses.get(key, Use(one.rule, key[1], one.reason, ())), one, found, environment)
+            rule, reason = one.given.rule, one.given.reason
+            key = rule.name, one.path, reason
+            uses[key] = _used(uses.get(key, Use(rule, one.path, reason, ())), one, found, environment)
         unacknowledged += [
             f"{environment}: {finding.path}: {finding.rule}{f'[{finding.part}]' if finding.part else ''}"
             for finding in found
-            if not any(_covers(one, finding) for one in given)
+            if not any(one.covers(finding) for one in given)
         ]
     return Audit(
         tuple(sorted(uses.values(), key=lambda use: (use.rule.name, use.path))),
@@ -134,7 +147,7 @@ def policies_page() -> str:
     return _POLICIES + "\n".join(rows) + "\n"
 
 
-def _look(environment: str) -> tuple[list[Acknowledgement], list[PackFinding]]:
+def _look(environment: str) -> tuple[list[_Placed], list[PackFinding]]:
     with tempfile.TemporaryDirectory() as directory:
         context = {**read_context(ROOT / "cdk.json"), "aws:cdk:disable-asset-staging": True}
         app = cdk.App(outdir=directory, context=context, analytics_reporting=False, tree_metadata=False)
@@ -142,7 +155,7 @@ def _look(environment: str) -> tuple[list[Acknowledgement], list[PackFinding]]:
             build_platform(app, load_environment(environment, ENVIRONMENTS))
         assembly = app.synth()
         found = [finding for pack in packs() for finding in pack_findings(pack, app)]
-        return given, [*found, *_house_findings(assembly)]
+        return [_Placed(one, one.construct.node.path) for one in given], [*found, *_house_findings(assembly)]
 
 
 def _house_findings(assembly: CloudAssembly) -> Iterator[PackFinding]:
@@ -164,9 +177,10 @@ def _construct_paths(folder: Path, stack: str) -> Iterator[tuple[str, str]]:
                 yield entry["data"], path.removeprefix("/")
 
 
-def _used(known: Use, given: Acknowledgement, found: Sequence[PackFinding], environment: str) -> Use:
+def _used(known: Use, placed: _Placed, found: Sequence[PackFinding], environment: str) -> Use:
     """What is known of an acknowledgement after one more environment."""
-    meant = [finding for finding in found if _covers(given, finding)]
+    given = placed.given
+    meant = [finding for finding in found if placed.covers(finding)]
     matched = {
         one for one in given.findings for finding in meant if replace(given, findings=(one,)).covers(finding.part)
     }
@@ -178,11 +192,6 @@ def _used(known: Use, given: Acknowledgement, found: Sequence[PackFinding], envi
         environments=(*known.environments, *([environment] if meant else [])),
         idle=tuple(sorted({*known.idle, *(set(given.findings) - set(known.findings))} - matched)),
     )
-
-
-def _covers(given: Acknowledgement, finding: PackFinding) -> bool:
-    below = f"{finding.path}/".startswith(f"{given.construct.node.path}/")
-    return below and finding.rule in given.rule.ids and given.covers(finding.part)
 
 
 def _section(uses: Sequence[Use]) -> str:
