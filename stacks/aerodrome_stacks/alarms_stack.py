@@ -5,10 +5,12 @@ from datetime import timedelta
 from constructs import Construct
 
 from aerodrome_constructs.alerts import Comparison, MetricAlarm, MetricAlarmProps
+from aerodrome_constructs.encryption import KeyWatch, KeyWatchProps
 from aerodrome_stacks.alerts_stack import AlertsPorts
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.connections import max_connections, memory_gib
+from aerodrome_stacks.keys_stack import KeysPorts
 
 _GIB = 2**30
 # RDS lets storage grow once less than a tenth is free, and then not again for six hours (User Guide, "Managing capacity
@@ -20,16 +22,43 @@ _BUSY_PERCENT = 90
 
 
 class AlarmsStack(AerodromeStack):
-    """Alarms on the database, on which everything else waits."""
+    """Alarms on the database, on which everything else waits; on what goes wrong where nobody looks; on the keys.
 
-    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment, alerts: AlertsPorts) -> None:
+    They know by name what other stacks make, and stay quiet until it is there.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        alerts: AlertsPorts,
+        keys: KeysPorts,
+    ) -> None:
         super().__init__(
             scope,
             construct_id,
             environment=environment,
-            description="CloudWatch alarms on the database: storage, connections, CPU",
+            description="Alarms on the database, on passwords that do not change, interruptions and keys about to go",
         )
         self._alerts = alerts
+        self._watch_database(environment)
+        if environment.database.password_rotation is not None:
+            self._watch_password_rotation()
+        self._watch_interruptions()
+        KeyWatch(
+            self,
+            "Keys",
+            KeyWatchProps(
+                name=f"{self.prefix}-key-about-to-go",
+                keys=[keys.data, keys.logs, keys.secrets, keys.cluster, keys.backup, keys.alerts],
+                topic=alerts.topic,
+                runbook="runbooks/key-about-to-go.md",
+            ),
+        )
+
+    def _watch_database(self, environment: Environment) -> None:
         database = environment.database
         self._database_alarm(
             "DatabaseStorage",
@@ -89,6 +118,51 @@ class AlarmsStack(AerodromeStack):
                 periods=3,
                 comparison=comparison,
                 threshold=threshold,
+                topic=self._alerts.topic,
+            ),
+        )
+
+    def _watch_password_rotation(self) -> None:
+        MetricAlarm(
+            self,
+            "PasswordRotation",
+            MetricAlarmProps(
+                name=f"{self.prefix}-password-rotation-failed",
+                meaning="The rotation of a database password failed. Clients go on with the one that they have.",
+                runbook="runbooks/password-rotation-failed.md",
+                namespace="AWS/Lambda",
+                metric_name="Errors",
+                # The name that DatabaseStack chooses. A test holds the two together.
+                dimensions={"FunctionName": f"{self.prefix}-password-rotation"},
+                statistic="Sum",
+                period=timedelta(minutes=5),
+                periods=1,
+                comparison="GreaterThanThreshold",
+                threshold=0,
+                topic=self._alerts.topic,
+                # The next password that changes without an error would end it, whichever failed before.
+                tell_when_over=False,
+            ),
+        )
+
+    def _watch_interruptions(self) -> None:
+        MetricAlarm(
+            self,
+            "Interruptions",
+            MetricAlarmProps(
+                name=f"{self.prefix}-interruptions-unhandled",
+                meaning="Karpenter took a message about an instance five times and could not deal with it: pods may "
+                "have gone with their node.",
+                runbook="runbooks/interruptions-unhandled.md",
+                namespace="AWS/SQS",
+                metric_name="ApproximateNumberOfMessagesVisible",
+                # The name that ClusterStack chooses. A test holds the two together.
+                dimensions={"QueueName": f"{self.prefix}-interruptions-unhandled"},
+                statistic="Maximum",
+                period=timedelta(minutes=5),
+                periods=1,
+                comparison="GreaterThanThreshold",
+                threshold=0,
                 topic=self._alerts.topic,
             ),
         )

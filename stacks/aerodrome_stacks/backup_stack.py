@@ -29,6 +29,9 @@ BACKUP_HOUR = 5
 """The hour, UTC, in which the daily backups start. It is neither the hour before the database's own windows for backups
 and maintenance nor in one of them, where RDS refuses a backup."""
 
+RUNBOOK = "runbooks/backup-failed.md"
+"""What those do who are told of a backup that failed."""
+
 
 class BackupCopyStack(AerodromeStack):
     """A vault in the second region, with a key of its own: what is left when the first region is not."""
@@ -114,7 +117,11 @@ class BackupStack(AerodromeStack):
                 copy_to=copy_to,
             ),
         )
-        BackupFailures(self, "Failures", BackupFailuresProps(vault=vault, topic=alerts.topic, copy_to=copy_to))
+        BackupFailures(
+            self,
+            "Failures",
+            BackupFailuresProps(vault=vault, topic=alerts.topic, runbook=RUNBOOK, copy_to=copy_to),
+        )
         restore = RestoreRole(
             self,
             "Restore",

@@ -142,7 +142,9 @@ class ClusterStack(AerodromeStack):
         )
         add_ons.surround(system, *spot)
         karpenter_nodes = KarpenterNodes(self, "KarpenterNodes", KarpenterNodesProps(cluster=kubernetes.cluster))
-        interruptions = InterruptionQueue(self, "Interruptions").queue
+        interruptions = InterruptionQueue(
+            self, "Interruptions", unhandled_name=f"{self.prefix}-interruptions-unhandled"
+        ).queue
         self.ports = ClusterPorts(
             cluster=kubernetes.cluster,
             name=self.prefix,

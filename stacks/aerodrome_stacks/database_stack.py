@@ -108,6 +108,7 @@ class DatabaseStack(AerodromeStack):
                 self,
                 "Rotation",
                 PasswordRotationProps(
+                    name=f"{self.prefix}-password-rotation",
                     secrets={"master": postgres.master_secret, **provisioner.secrets},
                     period=environment.database.password_rotation,
                     surroundings=surroundings,

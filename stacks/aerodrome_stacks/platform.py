@@ -31,7 +31,7 @@ def build_platform(scope: Construct, environment: Environment) -> None:
     # AWS: what stands without Kubernetes.
     keys = KeysStack(scope, "Keys", environment=environment).ports
     alerts = AlertsStack(scope, "Alerts", environment=environment, alerts_key=keys.alerts).ports
-    AlarmsStack(scope, "Alarms", environment=environment, alerts=alerts)
+    AlarmsStack(scope, "Alarms", environment=environment, alerts=alerts, keys=keys)
     CostsStack(scope, "Costs", environment=environment, alerts=alerts)
     network = NetworkStack(scope, "Network", environment=environment, log_key=keys.logs).ports
     storage = StorageStack(scope, "Storage", environment=environment, data_key=keys.data).ports

@@ -7,7 +7,7 @@ import pytest
 
 from aerodrome_stacks.environment import Environment
 from tests.stacks.conftest import StackArtifact
-from tests.templates import Properties, TemplateJson, only, properties, text
+from tests.templates import ROOT, Properties, TemplateJson, only, properties, text
 
 # The hour before a window, too: https://docs.aws.amazon.com/aws-backup/latest/devguide/troubleshooting.html
 CLOSED_BEFORE = timedelta(hours=1)
@@ -128,6 +128,11 @@ def test_people_are_told_of_what_failed(backup: TemplateJson, environment: Envir
     topics.add(text(only(backup, "AWS::Backup::BackupVault")["Notifications"]["SNSTopicArn"]))
     assert len(topics) == 1
     assert "alerts:ExportsOutputRefTopic" in topics.pop()
+    for rule in told.values():
+        (target,) = rule["Targets"]
+        page = re.search(r"What to do: (\S+)\"$", target["InputTransformer"]["InputTemplate"])
+        assert page
+        assert (ROOT / page[1]).is_file(), page[1]
 
 
 def clock(time: str) -> timedelta:

@@ -70,6 +70,7 @@ def database_function(
     secrets: Sequence[secretsmanager.ISecret],
     actions: Sequence[str] = ("secretsmanager:GetSecretValue",),
     key_actions: Sequence[str] = ("kms:Decrypt",),
+    name: str | None = None,
 ) -> lambda_.Function:
     """Make a function of :mod:`aerodrome_constructs.database.lambda_asset`, with its role and its log.
 
@@ -82,6 +83,7 @@ def database_function(
         secrets: The secrets that it works with.
         actions: What it may do with them. Default: read.
         key_actions: What it may do with the secrets' key, through Secrets Manager. Default: decrypt.
+        name: Its name. None: CloudFormation makes one.
     """
     log_group = logs.LogGroup(
         scope,
@@ -118,6 +120,7 @@ def database_function(
     function = lambda_.Function(
         scope,
         "Function",
+        function_name=name,
         description=description,
         runtime=lambda_.Runtime.PYTHON_3_14,
         architecture=lambda_.Architecture.ARM_64,

@@ -32,6 +32,7 @@ class PasswordRotationProps:
     """What a rotation of passwords needs to know.
 
     Attributes:
+        name: The function's name.
         secrets: The users' secrets, by client: JSON with ``host``, ``port``, ``username``, ``password``, and ``dbname``
             where the user may not connect to the database ``postgres``.
         period: How often each password changes, in whole days: 1 to 365.
@@ -39,6 +40,7 @@ class PasswordRotationProps:
         users: What makes the users. The schedules begin after it.
     """
 
+    name: str
     secrets: Mapping[str, secretsmanager.ISecret]
     period: timedelta
     surroundings: FunctionSurroundings
@@ -57,6 +59,7 @@ class PasswordRotation(Construct):
         function = database_function(
             self,
             props.surroundings,
+            name=props.name,
             description="Changes the passwords of database users",
             handler=lambda_asset.ROTATION,
             timeout=_TIMEOUT,

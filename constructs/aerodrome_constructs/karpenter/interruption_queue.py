@@ -29,13 +29,18 @@ class InterruptionQueue(Construct):
     the policy of a key of ours. Whoever speaks to it without TLS is refused. A message that Karpenter took five times
     and could not deal with is kept for two weeks beside it, as evidence of an interruption that nobody handled.
 
+    Args:
+        scope: The scope.
+        construct_id: The ID.
+        unhandled_name: The name of the queue for those: chosen, so that an alarm and people can name it.
+
     Attributes:
         queue: The queue.
     """
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, unhandled_name: str) -> None:
         super().__init__(scope, construct_id)
-        unhandled = self._queue("Unhandled", _EVIDENCE)
+        unhandled = self._queue("Unhandled", _EVIDENCE, name=unhandled_name)
         self.queue = self._queue(
             "Resource", _RETENTION, dead_letter_queue=sqs.DeadLetterQueue(queue=unhandled, max_receive_count=_TRIES)
         )
@@ -56,11 +61,17 @@ class InterruptionQueue(Construct):
         )
 
     def _queue(
-        self, construct_id: str, retention: cdk.Duration, *, dead_letter_queue: sqs.DeadLetterQueue | None = None
+        self,
+        construct_id: str,
+        retention: cdk.Duration,
+        *,
+        name: str | None = None,
+        dead_letter_queue: sqs.DeadLetterQueue | None = None,
     ) -> sqs.Queue:
         return sqs.Queue(
             self,
             construct_id,
+            queue_name=name,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             retention_period=retention,

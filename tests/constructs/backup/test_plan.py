@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.templates import TemplateJson, new_stack, only, properties, synthesiz
 FAR = "arn:aws:backup:us-west-2:111122223333:backup-vault:far"
 DATABASE = "arn:aws:rds:eu-west-1:111122223333:db:ours"
 BUCKET = "arn:aws:s3:::ours"
+RUNBOOK = "runbooks/backup-failed.md"
 
 
 def plan_with(copy_to: str | None) -> TemplateJson:
@@ -28,7 +30,7 @@ def plan_with(copy_to: str | None) -> TemplateJson:
     )
     DailyBackups(stack, "Daily", props)
     topic = sns.Topic(stack, "Topic")
-    BackupFailures(stack, "Failures", BackupFailuresProps(vault=vault, topic=topic, copy_to=copy_to))
+    BackupFailures(stack, "Failures", BackupFailuresProps(vault=vault, topic=topic, runbook=RUNBOOK, copy_to=copy_to))
     return synthesized(stack)
 
 
@@ -93,6 +95,16 @@ def test_people_are_told_of_a_backup_that_failed(here: TemplateJson) -> None:
     assert set(found["EventPattern"]["detail"]["state"]) == {"ABORTED", "EXPIRED", "FAILED"}
     assert text(found["EventPattern"]["detail"]["backupVaultArn"][0]).startswith("${Vault"), "and of no other's"
     assert [text(target["Arn"])[:7] for target in found["Targets"]] == ["${Topic"]
+
+
+def test_they_are_told_in_a_sentence_which_job_it_is_and_what_to_do(copied: TemplateJson) -> None:
+    for kind, job in {"Backup Job State Change": "backupJobId", "Copy Job State Change": "copyJobId"}.items():
+        (target,) = failures(copied)[kind]["Targets"]
+        transformer = target["InputTransformer"]
+        assert transformer["InputPathsMap"]["job"] == f"$.detail.{job}"
+        assert set(re.findall("<([a-z]+)>", transformer["InputTemplate"])) == set(transformer["InputPathsMap"])
+        assert re.fullmatch('"[^"]+"', transformer["InputTemplate"]), "EventBridge takes a text in quotes"
+        assert RUNBOOK in transformer["InputTemplate"]
 
 
 def test_people_are_told_of_a_copy_that_failed(here: TemplateJson, copied: TemplateJson) -> None:

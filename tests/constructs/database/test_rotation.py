@@ -27,6 +27,7 @@ def rotation_in(stack: cdk.Stack, days: int, keys: cdk.Stack | None = None) -> N
         stack,
         "Rotation",
         PasswordRotationProps(
+            name="rotation",
             secrets={"master": databases.instance.master_secret, **databases.provisioner.secrets},
             period=timedelta(days=days),
             surroundings=databases.surroundings,

@@ -10,7 +10,7 @@ from tests.templates import TemplateJson, new_stack, properties, statements, syn
 @pytest.fixture(scope="module")
 def template() -> TemplateJson:
     stack = new_stack()
-    InterruptionQueue(stack, "Interruptions")
+    InterruptionQueue(stack, "Interruptions", unhandled_name="unhandled")
     return synthesized(stack)
 
 
@@ -27,6 +27,7 @@ def test_what_is_older_than_an_interruption_takes_is_forgotten(queue: Mapping[st
 
 def test_what_nobody_could_deal_with_is_kept_for_two_weeks(template: TemplateJson, queue: Mapping[str, Any]) -> None:
     unhandled = with_id(template, "AWS::SQS::Queue", "Unhandled")
+    assert unhandled["QueueName"] == "unhandled"
     assert unhandled["MessageRetentionPeriod"] == 14 * 24 * 3600
     assert "Unhandled" in text(queue["RedrivePolicy"]["deadLetterTargetArn"])
     # Karpenter hides a message for 20 s: the last try is before the message expires.
