@@ -118,6 +118,15 @@ def test_each_project_has_a_role_in_each_of_its_domains(account: Account, enviro
     }
 
 
+def test_a_projects_role_says_whose_it_is(account: Account, environment: Environment) -> None:
+    roles = [role for role in account.of_type("AWS::IAM::Role") if f":role/aerodrome-{environment.name}-" in role.arn]
+    tagged = [
+        {one["Key"]: one["Value"] for one in role.properties["Tags"]} for role in roles if role.stack == "Identity"
+    ]
+    whose = {(tags["aerodrome:project"], tags["aerodrome:domain"]) for tags in tagged}
+    assert whose == {(project.name, domain) for project in environment.projects for domain in project.domains}
+
+
 def test_batch_jobs_of_this_account_can_take_projects_roles_and_no_others(
     account: Account, environment: Environment
 ) -> None:
