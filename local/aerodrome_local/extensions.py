@@ -9,6 +9,7 @@ EXTENSIONS = (
     "resources.ec2_describe",
     "resources.ec2_vpc_ranges",
     "resources.iam",
+    "resources.kms",
     "resources.s3",
     "resources.s3_inventory",
     "resources.backup",

@@ -42,8 +42,8 @@ def bind(port: int | None) -> socket.socket:
     for candidate in (port, 0):
         if candidate is None:
             continue
-        # asyncio sends small packets at once (TCP_NODELAY) only where the protocol is named. Otherwise each answer, head
-        # and body, waits 40 ms for the client's delayed acknowledgement.
+        # asyncio sends small packets at once (TCP_NODELAY) only where the protocol is named. Otherwise an answer's body
+        # waits 40 ms for the client's delayed acknowledgement of its head.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # our own closed connections are no hindrance
         try:

@@ -1,10 +1,15 @@
-"""An embedded AWS of the test session's own."""
+"""An embedded AWS of the test session's own, and the platform deployed to it."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from aerodrome_local.deploy import deploy_assembly
 from aerodrome_local.testing import EmbeddedAws, Stack
+from aerodrome_stacks.environment import load_environment
+from pytest_cdk.settings import Settings
+from pytest_cdk.synth import load_app_function, synthesize
+from tests.local.account import Account
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +26,37 @@ def stack(embedded_aws: EmbeddedAws, request: pytest.FixtureRequest) -> Iterator
     of_test = embedded_aws.stack(request.node.name)
     yield of_test
     of_test.delete()
+
+
+def deploy(
+    name: str, embedded_aws: EmbeddedAws, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Account:
+    """Deploy every stack of an environment. The fixture ``cdk_assembly`` would have no assets."""
+    assembly = synthesize(
+        load_app_function(settings.app, settings.root),
+        name,
+        cdk_json=settings.cdk_json,
+        outdir=tmp_path_factory.mktemp("cdk.out"),
+        stage_assets=True,
+    ).directory
+    return Account(
+        aws=embedded_aws,
+        environment=load_environment(name, settings.root / "environments"),
+        assembly=assembly,
+        stacks=deploy_assembly(assembly, embedded_aws.endpoint),
+    )
+
+
+@pytest.fixture(scope="session")
+def dev(embedded_aws: EmbeddedAws, cdk_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Account:
+    """The smallest environment, deployed once. A test that changes something in it leaves it as it was."""
+    return deploy("dev", embedded_aws, cdk_settings, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def prod(embedded_aws: EmbeddedAws, cdk_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Account:
+    """The strictest environment, deployed once. A test that changes something in it leaves it as it was.
+
+    Passwords may have been changed, as they are on a schedule.
+    """
+    return deploy("prod", embedded_aws, cdk_settings, tmp_path_factory)

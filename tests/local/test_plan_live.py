@@ -14,11 +14,13 @@ from aerodrome_local.cloudformation import StackOperation, delete_stack
 from aerodrome_local.testing import EmbeddedAws
 from tests.cli.plan.projects import PlanProject, Stacks, resource
 
+# Not the account that dev is deployed to in this session.
+ACCOUNT = "222233334444"
 STORAGE, BATCH = "aerodrome-dev-storage", "aerodrome-dev-batch"
 TRUST = {
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]
 }
-BUCKETS = "cdk-hnb659fds-assets-111122223333-us-east-1"
+BUCKETS = f"cdk-hnb659fds-assets-{ACCOUNT}-us-east-1"
 
 Deploy = Callable[[str, dict[str, Any]], None]
 
@@ -54,7 +56,7 @@ def project(embedded_aws: EmbeddedAws, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     for variable, value in {
         "AWS_ENDPOINT_URL": embedded_aws.endpoint,
-        "AWS_ACCESS_KEY_ID": embedded_aws.account,
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": "embedded",
         "AWS_CONFIG_FILE": "/dev/null",
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
@@ -65,13 +67,16 @@ def project(embedded_aws: EmbeddedAws, tmp_path: Path, monkeypatch: pytest.Monke
     }.items():
         monkeypatch.setenv(variable, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    return PlanProject(tmp_path)
+    made = PlanProject(tmp_path)
+    for file in (tmp_path / "environments" / "dev.yaml", tmp_path / "app.py"):
+        file.write_text(file.read_text("utf-8").replace(embedded_aws.account, ACCOUNT), "utf-8")
+    return made
 
 
 @pytest.fixture
 def deploy(embedded_aws: EmbeddedAws) -> Iterator[Deploy]:
     """Deploys a stack, which is deleted after the test."""
-    client, names = embedded_aws.client("cloudformation"), set[str]()
+    client, names = embedded_aws.client("cloudformation", ACCOUNT), set[str]()
 
     def deploy(name: str, resources: dict[str, Any]) -> None:
         names.add(name)
@@ -101,7 +106,7 @@ def test_nothing_is_deployed_and_nothing_is_left_behind(project: PlanProject, em
     }
     assert [
         stack
-        for stack in embedded_aws.client("cloudformation").describe_stacks()["Stacks"]
+        for stack in embedded_aws.client("cloudformation", ACCOUNT).describe_stacks()["Stacks"]
         if "dev-" in stack["StackName"]
     ] == []
 
@@ -119,7 +124,7 @@ def test_what_is_deployed_already_does_not_change(
 
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == ["dev: this work tree against what is deployed", "Nothing would change."]
-    left = embedded_aws.client("cloudformation").list_change_sets(StackName=STORAGE)["Summaries"]
+    left = embedded_aws.client("cloudformation", ACCOUNT).list_change_sets(StackName=STORAGE)["Summaries"]
     assert left == []
 
 
@@ -151,7 +156,7 @@ def test_the_verdicts_are_those_of_the_change_sets(
         [],
     )
     # A plan changes nothing.
-    repositories = embedded_aws.client("ecr").describe_repositories()["repositories"]
+    repositories = embedded_aws.client("ecr", ACCOUNT).describe_repositories()["repositories"]
     assert [one["repositoryName"] for one in repositories] == ["plan-one"]
 
 
@@ -230,7 +235,7 @@ def test_where_cloudformation_refuses_a_change_set_the_schemas_say_and_it_is_sai
 def test_a_long_template_goes_through_the_buckets_of_the_cdk(
     project: PlanProject, deploy: Deploy, embedded_aws: EmbeddedAws
 ) -> None:
-    s3 = embedded_aws.client("s3")
+    s3 = embedded_aws.client("s3", ACCOUNT)
     s3.create_bucket(Bucket=BUCKETS)
     deploy(BATCH, {"Role": role("one")})
     long = {f"Queue{number}": resource("AWS::SQS::Queue", QueueName="q" * 70 + str(number)) for number in range(450)}
@@ -258,9 +263,9 @@ def test_a_long_template_goes_through_the_buckets_of_the_cdk(
     [
         (
             {"AWS_ACCESS_KEY_ID": "999988887777"},
-            "the credentials are those of account 999988887777, and dev is in 111122223333",
+            f"the credentials are those of account 999988887777, and dev is in {ACCOUNT}",
         ),
-        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "AWS does not answer for account 111122223333 in us-east-1: "),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, f"AWS does not answer for account {ACCOUNT} in us-east-1: "),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "Unable to locate credentials"),
     ],
 )

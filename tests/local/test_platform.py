@@ -4,62 +4,45 @@ import ast
 import contextlib
 import json
 import socket
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pg8000.native
 import pytest
 
 from aerodrome_local.assembly import read_assembly
-from aerodrome_local.cloudformation import DeployError, StackResult
+from aerodrome_local.cloudformation import DeployError
 from aerodrome_local.deploy import deploy_assembly
 from aerodrome_local.testing import EmbeddedAws, run_command
-from pytest_cdk.settings import Settings
-from pytest_cdk.synth import load_app_function, synthesize
 from tests.iam.evaluator import Principal, Request, is_allowed
+from tests.local.account import Account
 
 HERE = Path(__file__).parent
-ENVIRONMENT = "dev"
 # The app's own Lambda function answers it, so only the platform's deploy can test it: the clients' login does.
 OF_THE_APP = {"Custom::AerodromeDatabases"}
 
 
-@pytest.fixture(scope="module")
-def assembly(cdk_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cloud assembly of the smallest environment, with its assets: the fixture ``cdk_assembly`` has none."""
-    return synthesize(
-        load_app_function(cdk_settings.app, cdk_settings.root),
-        ENVIRONMENT,
-        cdk_json=cdk_settings.cdk_json,
-        outdir=tmp_path_factory.mktemp("cdk.out"),
-        stage_assets=True,
-    ).directory
+@pytest.fixture(params=["dev", "prod"])
+def account(request: pytest.FixtureRequest) -> Account:
+    """Each environment that is deployed."""
+    account: Account = request.getfixturevalue(request.param)
+    return account
 
 
-@pytest.fixture(scope="module")
-def platform(embedded_aws: EmbeddedAws, assembly: Path) -> dict[str, StackResult]:
-    """The platform, deployed."""
-    return deploy_assembly(assembly, embedded_aws.endpoint)
-
-
-def resources(assembly: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for stack in read_assembly(assembly):
+def resources(account: Account) -> Iterator[tuple[str, dict[str, Any]]]:
+    for stack in read_assembly(account.assembly):
         for resource in json.loads(stack.template_file.read_text())["Resources"].values():
             yield resource["Type"], resource
 
 
-def test_every_stack_stands_and_stays(
-    embedded_aws: EmbeddedAws, assembly: Path, platform: dict[str, StackResult]
-) -> None:
-    assert {result.status for result in platform.values()} == {"CREATE_COMPLETE"}
-    assert set(platform) == {stack.name for stack in read_assembly(assembly)}
-    again = deploy_assembly(assembly, embedded_aws.endpoint)
+def test_every_stack_stands_and_stays(account: Account) -> None:
+    assert {result.status for result in account.stacks.values()} == {"CREATE_COMPLETE"}
+    assert set(account.stacks) == {stack.name for stack in read_assembly(account.assembly)}
+    again = deploy_assembly(account.assembly, account.aws.endpoint)
     assert [name for name, result in again.items() if result.changed] == []
 
 
-@pytest.mark.usefixtures("platform")
+@pytest.mark.usefixtures("dev")
 def test_nothing_of_it_listens_beyond_loopback(embedded_aws: EmbeddedAws) -> None:
     status = json.loads(run_command("status", "--json", state_dir=embedded_aws.state_dir).stdout)
     names = {process["name"] for process in status["processes"]}
@@ -68,15 +51,15 @@ def test_nothing_of_it_listens_beyond_loopback(embedded_aws: EmbeddedAws) -> Non
     assert [address for address in status["listening"] if not address.startswith("127.0.0.1:")] == []
 
 
-@pytest.mark.usefixtures("platform")
-def test_every_chart_is_a_recorded_release(embedded_aws: EmbeddedAws, assembly: Path) -> None:
+def test_every_chart_is_a_recorded_release(account: Account) -> None:
     charts = [
         resource["Properties"]["Release"]
-        for resource_type, resource in resources(assembly)
+        for resource_type, resource in resources(account)
         if resource_type == "Custom::AWSCDK-EKS-HelmChart"
     ]
     assert charts, "the platform installs charts"
-    recorded = {release["release"]: release for release in embedded_aws.view("releases")}
+    releases = account.aws.view("releases")
+    recorded = {release["release"]: release for release in releases if release["account"] == account.id}
     assert set(charts) <= set(recorded)
     for name in charts:
         release = recorded[name]
@@ -87,39 +70,22 @@ def test_every_chart_is_a_recorded_release(embedded_aws: EmbeddedAws, assembly: 
         assert release["rendered"]["done"] or release["repository"], f"{name} has a local chart and is not rendered"
 
 
-def test_every_client_of_the_database_can_log_in(embedded_aws: EmbeddedAws, platform: dict[str, StackResult]) -> None:
-    assert "aerodrome-dev-database" in platform
-    secrets = embedded_aws.client("secretsmanager")
-    authority = ssl.create_default_context(cafile=str(embedded_aws.state_dir / "postgres/tls/rds-ca.pem"))
-    stack = embedded_aws.client("cloudformation").describe_stack_resources(StackName="aerodrome-dev-database")
+def test_every_client_of_the_database_can_log_in(account: Account) -> None:
+    secrets = account.client("secretsmanager")
     current = {}
-    for resource in stack["StackResources"]:
-        if resource["ResourceType"] != "AWS::SecretsManager::Secret":
-            continue
-        login = json.loads(secrets.get_secret_value(SecretId=resource["PhysicalResourceId"])["SecretString"])
-        if "dbname" in login:
-            connection = pg8000.native.Connection(
-                login["username"],
-                host=login["host"],
-                port=int(login["port"]),
-                database=login["dbname"],
-                password=login["password"],
-                ssl_context=authority,
-            )
-            with contextlib.closing(connection):
-                current[login["username"]] = connection.run("SELECT current_database()")[0][0]
+    for user, arn in account.logins().items():
+        login = json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"])
+        with contextlib.closing(account.connect(login)) as connection:
+            (current[user],) = connection.run("SELECT current_database()") or []
     assert {"flyteadmin", "datacatalog", "mlflow"} <= set(current)
-    assert current["mlflow"] == "mlflow"
+    assert current["mlflow"] == ["mlflow"]
 
 
 @pytest.mark.parametrize(
     ("project", "other"), [("fraud-detection", "demand-forecast"), ("demand-forecast", "fraud-detection")]
 )
-def test_a_projects_role_is_for_its_pods_and_ends_at_its_prefix(
-    embedded_aws: EmbeddedAws, platform: dict[str, StackResult], project: str, other: str
-) -> None:
-    assert "aerodrome-dev-identity" in platform
-    iam = embedded_aws.client("iam")
+def test_a_projects_role_is_for_its_pods_and_ends_at_its_prefix(dev: Account, project: str, other: str) -> None:
+    iam = dev.client("iam")
     name = f"aerodrome-dev-{project}-development"
     role = iam.get_role(RoleName=name)["Role"]
     issuers = [
@@ -144,8 +110,7 @@ def test_a_projects_role_is_for_its_pods_and_ends_at_its_prefix(
             "Statement"
         ],
     )
-    buckets = [bucket["Name"] for bucket in embedded_aws.client("s3").list_buckets()["Buckets"]]
-    (raw_data,) = [bucket for bucket in buckets if bucket.startswith("aerodrome-dev-storage-rawdata")]
+    raw_data = dev.bucket("RawData")
 
     def may(action: str, key: str) -> bool:
         context = {"aws:RequestedRegion": "us-east-1"}
@@ -157,13 +122,13 @@ def test_a_projects_role_is_for_its_pods_and_ends_at_its_prefix(
         assert not may(action, f"{other}/development/k7/f3a9-n0-0/data.parquet")
 
 
-@pytest.mark.usefixtures("platform")
-def test_every_property_is_read_or_reviewed(embedded_aws: EmbeddedAws, assembly: Path) -> None:
+def test_every_property_is_read_or_reviewed(embedded_aws: EmbeddedAws, dev: Account, prod: Account) -> None:
     audit = embedded_aws.view("audit")
     assert audit["recording"] is True
     used = {
         f"{resource_type}.{name}"
-        for resource_type, resource in resources(assembly)
+        for account in (dev, prod)
+        for resource_type, resource in resources(account)
         for name in resource.get("Properties", {})
     }
     # The audit is of the whole session: other tests' stacks may use more properties than the platform does.

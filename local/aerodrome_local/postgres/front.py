@@ -40,7 +40,8 @@ def bind(port: int | None, excluding: Collection[int] = ()) -> socket.socket:
         PortTakenError: ``port`` is in use, or no port of :data:`PORTS` is free.
     """
     for candidate in (each for each in PORTS if each not in excluding) if port is None else (port,):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # Named for the sake of asyncio's TCP_NODELAY, as in aerodrome_local.server.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((ADDRESS, candidate))

@@ -1,33 +1,25 @@
-"""The Database stack of an environment whose passwords change, deployed: connections, rights and rotations are real."""
+"""The database of an environment whose passwords change, deployed: connections, rights and rotations are real."""
 
+import contextlib
 import json
 import secrets
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import aws_cdk as cdk
 import pg8000.native
 import pytest
 from botocore.exceptions import ClientError
 
-from aerodrome_local.deploy import deploy_assembly
-from aerodrome_local.testing import EmbeddedAws
-from aerodrome_stacks.database_stack import CLIENTS, DatabaseStack
-from aerodrome_stacks.environment import load_environment
-from aerodrome_stacks.keys_stack import KeysStack
-from aerodrome_stacks.network_stack import NetworkStack
-from pytest_cdk.settings import read_context
-from tests.templates import ROOT
+from aerodrome_stacks.database_stack import CLIENTS
+from tests.local.account import Account
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
     from types_boto3_rds import RDSClient
     from types_boto3_secretsmanager import SecretsManagerClient
 
-ENVIRONMENT = load_environment("prod", ROOT / "environments")
 IDENTIFIER = "aerodrome-prod-database"
 
 Login = Mapping[str, Any]
@@ -37,11 +29,11 @@ Login = Mapping[str, Any]
 class Deployed:
     """The stack's secrets by the user whose password each holds, and clients of its account."""
 
+    account: Account
     secret_arns: Mapping[str, str]
     secrets_manager: "SecretsManagerClient"
     lambda_: "LambdaClient"
     rds: "RDSClient"
-    authority: ssl.SSLContext
 
     def login(self, user: str, stage: str = "AWSCURRENT") -> Login:
         """What a version of a user's secret says."""
@@ -51,18 +43,8 @@ class Deployed:
 
     def sign_in(self, login: Login) -> str:
         """Log in, and return as whom."""
-        connection = pg8000.native.Connection(
-            login["username"],
-            host=login["host"],
-            port=int(login["port"]),
-            database=login.get("dbname") or "postgres",
-            password=login["password"],
-            ssl_context=self.authority,
-        )
-        try:
+        with contextlib.closing(self.account.connect(login)) as connection:
             return str((connection.run("SELECT current_user") or [[None]])[0][0])
-        finally:
-            connection.close()
 
     def rotated(self, user: str, version: str) -> None:
         """Wait until a version of a user's secret is the current one."""
@@ -91,31 +73,10 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
-def deployed(embedded_aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
-    app = cdk.App(
-        outdir=str(tmp_path_factory.mktemp("cdk.out")),
-        context=read_context(ROOT / "cdk.json"),
-        analytics_reporting=False,
-        tree_metadata=False,
-    )
-    keys = KeysStack(app, "Keys", environment=ENVIRONMENT).ports
-    network = NetworkStack(app, "Network", environment=ENVIRONMENT, log_key=keys.logs).ports
-    DatabaseStack(app, "Database", environment=ENVIRONMENT, network=network, keys=keys)
-    assembly = app.synth()
-    results = deploy_assembly(ROOT / assembly.directory, embedded_aws.endpoint)
-    assert results["aerodrome-prod-database"].status == "CREATE_COMPLETE"
-
-    account = ENVIRONMENT.account
-    secrets_manager = embedded_aws.client("secretsmanager", account)
-    found = {}
-    for secret in secrets_manager.get_paginator("list_secrets").paginate().search("SecretList[]"):
-        login = json.loads(secrets_manager.get_secret_value(SecretId=secret["ARN"])["SecretString"])
-        found[login["username"]] = secret["ARN"]
+def deployed(prod: Account) -> Deployed:
+    found = prod.logins()
     assert found.keys() == {"platform_admin", *CLIENTS}
-    authority = ssl.create_default_context(cafile=str(embedded_aws.state_dir / "postgres" / "tls" / "rds-ca.pem"))
-    return Deployed(
-        found, secrets_manager, embedded_aws.client("lambda", account), embedded_aws.client("rds", account), authority
-    )
+    return Deployed(prod, found, prod.client("secretsmanager"), prod.client("lambda"), prod.client("rds"))
 
 
 def test_the_instance_is_as_prod_wants_it(deployed: Deployed) -> None:
@@ -140,24 +101,13 @@ def test_the_instance_is_as_prod_wants_it(deployed: Deployed) -> None:
         "StorageEncrypted": True,
         "StorageType": "gp3",
     }
-    assert instance["MonitoringRoleArn"].startswith(f"arn:aws:iam::{ENVIRONMENT.account}:role/")
+    assert instance["MonitoringRoleArn"].startswith(f"arn:aws:iam::{deployed.account.id}:role/")
 
 
 def test_its_parameters_hold_in_the_server(deployed: Deployed) -> None:
-    login = deployed.login("platform_admin")
-    connection = pg8000.native.Connection(
-        login["username"],
-        host=login["host"],
-        port=int(login["port"]),
-        database="postgres",
-        password=login["password"],
-        ssl_context=deployed.authority,
-    )
-    found = {
-        name: (connection.run(f"SHOW {name}") or [[None]])[0][0]
-        for name in ("max_connections", "idle_in_transaction_session_timeout", "log_connections", "random_page_cost")
-    }
-    connection.close()
+    names = ("max_connections", "idle_in_transaction_session_timeout", "log_connections", "random_page_cost")
+    with contextlib.closing(deployed.account.connect(deployed.login("platform_admin"))) as connection:
+        found = {name: (connection.run(f"SHOW {name}") or [[None]])[0][0] for name in names}
     assert found == {
         "max_connections": "1600",
         "idle_in_transaction_session_timeout": "10min",
@@ -167,16 +117,8 @@ def test_its_parameters_hold_in_the_server(deployed: Deployed) -> None:
 
 
 def test_nobody_gets_in_without_tls(deployed: Deployed) -> None:
-    login = deployed.login("mlflow")
     with pytest.raises(pg8000.native.DatabaseError, match="no encryption"):
-        pg8000.native.Connection(
-            "mlflow",
-            host=login["host"],
-            port=int(login["port"]),
-            database="mlflow",
-            password=login["password"],
-            ssl_context=False,
-        )
+        deployed.account.connect(deployed.login("mlflow"), encrypted=False)
 
 
 def test_a_deploy_changes_no_password(deployed: Deployed) -> None:
@@ -204,18 +146,9 @@ def test_a_rotation_changes_the_password_and_nothing_else(deployed: Deployed, us
 
 
 def test_a_connection_outlives_the_password_that_it_was_opened_with(deployed: Deployed) -> None:
-    login = deployed.login("mlflow")
-    connection = pg8000.native.Connection(
-        "mlflow",
-        host=login["host"],
-        port=int(login["port"]),
-        database="mlflow",
-        password=login["password"],
-        ssl_context=deployed.authority,
-    )
-    deployed.rotate("mlflow")
-    assert connection.run("SELECT 1") == [[1]]
-    connection.close()
+    with contextlib.closing(deployed.account.connect(deployed.login("mlflow"))) as connection:
+        deployed.rotate("mlflow")
+        assert connection.run("SELECT 1") == [[1]]
 
 
 @pytest.mark.parametrize("last", [None, "createSecret", "setSecret", "testSecret"])
@@ -241,17 +174,8 @@ def test_a_rotation_that_broke_off_is_completed_by_the_next_try(deployed: Deploy
 def test_a_database_that_was_restored_with_an_older_password_is_rotated_all_the_same(deployed: Deployed) -> None:
     before = deployed.login("flyteadmin")
     deployed.rotate("flyteadmin")
-    now = deployed.login("flyteadmin")
-    connection = pg8000.native.Connection(
-        "flyteadmin",
-        host=now["host"],
-        port=int(now["port"]),
-        database="flyteadmin",
-        password=now["password"],
-        ssl_context=deployed.authority,
-    )
-    connection.run(f"ALTER ROLE flyteadmin PASSWORD '{before['password']}'")
-    connection.close()
+    with contextlib.closing(deployed.account.connect(deployed.login("flyteadmin"))) as connection:
+        connection.run(f"ALTER ROLE flyteadmin PASSWORD '{before['password']}'")
     deployed.rotate("flyteadmin")
     assert deployed.sign_in(deployed.login("flyteadmin")) == "flyteadmin"
 

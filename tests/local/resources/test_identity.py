@@ -1,11 +1,13 @@
 """IAM, KMS and Secrets Manager."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from aerodrome_local.cloudformation import DeployError
 from aerodrome_local.testing import EmbeddedAws, Stack, Template
 
 TRUST = {
@@ -106,7 +108,7 @@ def test_oidc_provider(embedded_aws: EmbeddedAws, stack: Stack) -> None:
     assert found["ClientIDList"] == ["sts.amazonaws.com", "flyte"]
     assert {"Key": "clients", "Value": "2"} in found["Tags"]
     stack.delete()
-    assert iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == []
+    assert {"Arn": arn} not in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
 
 
 def test_kms_key_and_alias(embedded_aws: EmbeddedAws, stack: Stack) -> None:
@@ -150,8 +152,17 @@ def test_kms_key_and_alias(embedded_aws: EmbeddedAws, stack: Stack) -> None:
     policy = json.loads(kms.get_key_policy(KeyId=outputs["Id"], PolicyName="default")["Policy"])
     assert policy["Statement"][0]["Sid"] == "second"
     stack.delete()
-    assert kms.describe_key(KeyId=outputs["Id"])["KeyMetadata"]["KeyState"] == "PendingDeletion"
+    deleted = kms.describe_key(KeyId=outputs["Id"])["KeyMetadata"]
+    assert deleted["KeyState"] == "PendingDeletion"
+    assert deleted["DeletionDate"] - deleted["CreationDate"] < timedelta(days=8)
     assert "alias/resource-test" not in [item["AliasName"] for item in kms.list_aliases()["Aliases"]]
+
+
+@pytest.mark.parametrize("days", [6, 31])
+def test_a_key_that_could_not_be_deleted_is_not_made(stack: Stack, days: int) -> None:
+    key = {"Type": "AWS::KMS::Key", "Properties": {"PendingWindowInDays": days}}
+    with pytest.raises(DeployError, match=f"PendingWindowInDays is {days}: AWS takes 7 to 30 days"):
+        stack.deploy({"Key": key})
 
 
 def test_secret_with_policy_and_rotation(embedded_aws: EmbeddedAws, stack: Stack) -> None:
