@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ministack import app
-from ministack.core import lambda_runtime
+from ministack.core import lambda_runtime, router
 from ministack.core.persistence import save_state
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import eventbridge, lambda_svc, secretsmanager
@@ -48,6 +48,7 @@ __all__ = [
     "S3_DIRECTORY",
     "SERVICE_HANDLERS",
     "STACK_TAG_PROPERTY",
+    "add_service",
     "all_stacks",
     "asgi_app",
     "backup_vaults",
@@ -103,6 +104,14 @@ def check_version() -> None:
             f"the embedded AWS builds on private names of ministack {PINNED_VERSION}, but {installed} is installed: "
             "run `make setup` to install what local/requirements.lock pins"
         )
+
+
+def add_service(name: str, handler: Any) -> None:  # noqa: ANN401 - MiniStack's own handlers have no common type
+    """Answer requests that are signed for a service which MiniStack does not have."""
+    SERVICE_HANDLERS[name] = handler
+    built_in = router._is_aws_service_name  # noqa: SLF001 - see the module docstring
+    # The built-in one would first load the models of all services of AWS, which takes 3 s, on the event loop.
+    router._is_aws_service_name = lambda scope: scope == name or built_in(scope)  # noqa: SLF001 - see the module docstring
 
 
 def main_loop() -> asyncio.AbstractEventLoop | None:

@@ -204,7 +204,7 @@ class Runtime:
         """
         if service in ministack.SERVICE_HANDLERS:
             raise ValueError(f"add_service: MiniStack has {service!r}: use route() to answer in its place")
-        ministack.SERVICE_HANDLERS[service] = handler
+        ministack.add_service(service, handler)
 
     def view(self, name: str, function: Callable[[], object]) -> None:
         """Answer ``GET /_aerodrome/NAME`` with the function's result as JSON. It runs on the event loop: be quick."""
