@@ -5,13 +5,17 @@ from datetime import timedelta
 
 from aerodrome_stacks.environment.data import Backup, Database, Retention
 from aerodrome_stacks.environment.domain_types import format_duration
-from aerodrome_stacks.environment.model import Network
+from aerodrome_stacks.environment.model import Cluster, Network
 from aerodrome_stacks.environment.people import Access
 from aerodrome_stacks.environment.problems import Problem
+from aerodrome_stacks.environment.wording import listing
 
 # The environments that people rely on, by name.
 _RELIED_ON = ("staging", "prod")
 _PROD_BACKUPS = timedelta(days=14)
+# PCI DSS 4.0, 10.5.1, wants three months of audit logs at hand.
+_PROD_LOGS = timedelta(days=90)
+_ZONES = 3
 
 
 def database_survives_a_zone(name: str, database: Database) -> Iterator[Problem]:
@@ -61,6 +65,35 @@ def the_internet_survives_a_zone(name: str, network: Network) -> Iterator[Proble
         )
 
 
+def the_api_is_private(name: str, cluster: Cluster) -> Iterator[Problem]:
+    """In prod the Kubernetes API is reached from inside the network only."""
+    if name == "prod" and cluster.public_endpoint_cidrs:
+        yield Problem(
+            ("cluster", "public_endpoint_cidrs"),
+            f"{listing(cluster.public_endpoint_cidrs)}, but prod's Kubernetes API is private; write []",
+        )
+
+
+def components_survive_a_zone(name: str, cluster: Cluster) -> Iterator[Problem]:
+    """Where people rely on the platform, its own components have a node in each zone."""
+    least = cluster.system_nodes.min_size
+    if name in _RELIED_ON and least < _ZONES:
+        yield Problem(
+            ("cluster", "system_nodes", "min_size"),
+            f"{least}, but {name} must survive the loss of a zone, and Karpenter itself runs on these nodes; write "
+            f"{_ZONES} or more",
+        )
+
+
+def logs_outlive_an_investigation(name: str, retention: Retention) -> Iterator[Problem]:
+    """In prod what happened can still be looked up a quarter later."""
+    if name == "prod" and retention.logs < _PROD_LOGS:
+        yield Problem(
+            ("retention", "logs"),
+            f"{format_duration(retention.logs)}, but prod keeps logs for at least {format_duration(_PROD_LOGS)}",
+        )
+
+
 def somebody_can_break_the_glass(name: str, access: Access) -> Iterator[Problem]:
     """In prod there is a way in when everything else fails, and it is alarmed."""
     if name == "prod" and not access.break_glass:
@@ -76,6 +109,9 @@ RELIANCE_RULES: tuple[Callable[..., Iterator[Problem]], ...] = (
     passwords_change,
     backups_cannot_be_deleted,
     the_internet_survives_a_zone,
+    the_api_is_private,
+    components_survive_a_zone,
+    logs_outlive_an_investigation,
     somebody_can_break_the_glass,
 )
 """The rules; ``rules.py`` says what a rule is."""

@@ -206,6 +206,42 @@ def test_projects(problems: Problems, changes: dict[str, Any], lines: list[str])
             ["network.nat_gateways: 2, but prod must not lose the internet with a zone; write 3"],
         ),
         ("prod", {"network.nat_gateways": 0, "network.private": True}, []),
+        ("staging", {"cluster.public_endpoint_cidrs": ["203.0.113.0/24"]}, []),
+        (
+            "prod",
+            {"cluster.public_endpoint_cidrs": ["203.0.113.0/24", "198.51.100.0/24"]},
+            [
+                (
+                    "cluster.public_endpoint_cidrs: 203.0.113.0/24 and 198.51.100.0/24, but prod's Kubernetes API is "
+                    "private; write []"
+                )
+            ],
+        ),
+        ("dev", {"cluster.system_nodes.min_size": 1}, []),
+        ("staging", {"cluster.system_nodes.min_size": 3}, []),
+        (
+            "staging",
+            {"cluster.system_nodes.min_size": 2},
+            [
+                (
+                    "cluster.system_nodes.min_size: 2, but staging must survive the loss of a zone, and Karpenter "
+                    "itself runs on these nodes; write 3 or more"
+                )
+            ],
+        ),
+        (
+            "prod",
+            {"cluster.system_nodes.min_size": 1},
+            [
+                (
+                    "cluster.system_nodes.min_size: 1, but prod must survive the loss of a zone, and Karpenter "
+                    "itself runs on these nodes; write 3 or more"
+                )
+            ],
+        ),
+        ("staging", {"retention.logs": "1d"}, []),
+        ("prod", {"retention.logs": "90d"}, []),
+        ("prod", {"retention.logs": "89d"}, ["retention.logs: 89d, but prod keeps logs for at least 90d"]),
         ("dev", {"access.break_glass": []}, []),
         (
             "prod",
