@@ -4,6 +4,7 @@ For the embedded AWS, where a stack takes milliseconds: the CDK CLI polls every 
 """
 
 import functools
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.02
 DEFAULT_TIMEOUT_SECONDS = 300.0
 
 _SETTLED = ("_COMPLETE", "_FAILED")
@@ -44,22 +45,32 @@ class StackResult:
     seconds: float
 
 
+_making_clients = threading.Lock()
+
+
+@functools.cache
+def _session() -> boto3.session.Session:
+    """One for all clients: it keeps what it has read of AWS's models. It is not for two threads at once."""
+    return boto3.session.Session()
+
+
 @functools.cache
 def make_client(service: str, endpoint: str, account: str, region: str) -> Any:  # noqa: ANN401 - boto3 makes the class
     """A boto3 client of the embedded AWS, in an account of its; made once, as that takes boto3 a tenth of a second."""
-    return boto3.session.Session().client(
-        service,  # type: ignore[call-overload]  # the stubs list every service name as a literal
-        endpoint_url=endpoint,
-        aws_access_key_id=account,  # a 12-digit key is the account
-        aws_secret_access_key="embedded",  # noqa: S106 - any value will do: nothing is verified
-        region_name=region,
-        config=Config(
-            proxies={},  # loopback is never reached through a proxy
-            retries={"total_max_attempts": 1},
-            s3={"addressing_style": "path"},
-            max_pool_connections=32,
-        ),
-    )
+    with _making_clients:
+        return _session().client(
+            service,  # type: ignore[call-overload]  # the stubs list every service name as a literal
+            endpoint_url=endpoint,
+            aws_access_key_id=account,  # a 12-digit key is the account
+            aws_secret_access_key="embedded",  # noqa: S106 - any value will do: nothing is verified
+            region_name=region,
+            config=Config(
+                proxies={},  # loopback is never reached through a proxy
+                retries={"total_max_attempts": 1},
+                s3={"addressing_style": "path"},
+                max_pool_connections=32,
+            ),
+        )
 
 
 class StackOperation:

@@ -10,8 +10,11 @@ import psutil
 INSTANCE_VARIABLE = "AERODROME_LOCAL_INSTANCE"
 """Set to the state directory in the server and in every process that it starts: how an orphan is known to be ours."""
 
-GRACE_SECONDS = 4.0
-"""How long a process may take to end after SIGTERM before it gets SIGKILL."""
+GRACE_SECONDS = 2.0
+"""How long a process may take to end after SIGTERM before it gets SIGKILL.
+
+A clean end has stopped jobs and databases before: what is asked here was left over, and a database recovers from both.
+"""
 
 
 def of_instance(state_dir: Path) -> list[psutil.Process]:

@@ -69,6 +69,8 @@ class Runtime:
     start_callbacks: list[Callable[[], None]] = field(default_factory=list)
     stop_callbacks: list[Callable[[], None]] = field(default_factory=list)
     views: dict[str, Callable[[], object]] = field(default_factory=dict)
+    # One session for all: it keeps what it has read of AWS's models, which is most of what a client takes.
+    _session: boto3.session.Session = field(default_factory=boto3.session.Session)
     _clients: dict[tuple[str, str, str], Any] = field(default_factory=dict)
     _clients_lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -87,7 +89,7 @@ class Runtime:
         key = (service, account or current_account(), region or current_region())
         with self._clients_lock:
             if key not in self._clients:
-                self._clients[key] = boto3.session.Session().client(
+                self._clients[key] = self._session.client(
                     service,  # type: ignore[call-overload]  # the stubs list every service name as a literal
                     endpoint_url=self.endpoint,
                     aws_access_key_id=key[1],
