@@ -125,7 +125,7 @@ def cloudformation() -> Iterator[CloudFormation]:
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     receiver = CloudFormation(f"http://127.0.0.1:{server.server_address[1]}/answer?signature=of-CloudFormation")
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield receiver
     server.shutdown()
     server.server_close()
