@@ -40,7 +40,9 @@ class AddonsStack(AerodromeStack):
         self._cluster = cluster
         self._kubernetes = KUBERNETES_RELEASES[environment.cluster.kubernetes_version]
         roles = identity.service_accounts
-        foundation = self._release("Foundation", "aerodrome-foundation", {})
+        foundation = self._release(
+            "Foundation", "aerodrome-foundation", addons.foundation(database_ranges=network.database_ranges)
+        )
         load_balancers = self._release(
             "LoadBalancerController",
             "aws-load-balancer-controller",

@@ -1,6 +1,6 @@
 """The Network stack: the VPC that everything else stands in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import aws_ec2 as ec2
@@ -26,6 +26,7 @@ class NetworkPorts:
         node_subnets: Where nodes, Batch instances, Fargate tasks and Lambdas live: private, with a way out.
         pod_subnets: Where pods take their addresses from, by zone: routed like the node subnet of the zone.
         database_subnets: Where the database lives: private, with no way out.
+        database_ranges: The ranges of those subnets, for network policies, which know no security groups.
         database_clients: The security group that whatever may reach the database carries. The database lets this one
             in, and nothing else.
     """
@@ -34,6 +35,7 @@ class NetworkPorts:
     node_subnets: ec2.SubnetSelection
     pod_subnets: Mapping[str, ec2.ISubnet]
     database_subnets: ec2.SubnetSelection
+    database_ranges: Sequence[str]
     database_clients: ec2.ISecurityGroup
 
 
@@ -63,6 +65,7 @@ class NetworkStack(AerodromeStack):
             node_subnets=network.node_subnets,
             pod_subnets=network.pod_subnets,
             database_subnets=network.database_subnets,
+            database_ranges=_ranges(network.vpc, network.database_subnets),
             database_clients=self._database_clients(network.vpc),
         )
 
@@ -78,6 +81,11 @@ class NetworkStack(AerodromeStack):
         # Wherever that is: S3 has addresses outside the VPC even where it is reached over the VPC's endpoint alone.
         clients.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.HTTPS, "AWS, for passwords, keys and answers")
         return clients
+
+
+def _ranges(vpc: ec2.IVpc, selection: ec2.SubnetSelection) -> Sequence[str]:
+    subnets = vpc.select_subnets(subnet_group_name=selection.subnet_group_name).subnets
+    return tuple(subnet.ipv4_cidr_block for subnet in subnets)
 
 
 def _interface_endpoints(environment: Environment) -> Mapping[str, str]:

@@ -26,6 +26,7 @@ from aerodrome_stacks.database_stack import DatabasePorts
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.identity_stack import IdentityPorts
 from aerodrome_stacks.namespace_secrets import namespace_secrets
+from aerodrome_stacks.network_stack import NetworkPorts
 from aerodrome_stacks.storage_stack import StoragePorts
 
 
@@ -43,6 +44,7 @@ class OrchestratorStack(AerodromeStack):
         storage: StoragePorts,
         database: DatabasePorts,
         batch: BatchPorts,
+        network: NetworkPorts,
         after: Iterable[cdk.Stack],
     ) -> None:
         """Make the stack.
@@ -56,6 +58,7 @@ class OrchestratorStack(AerodromeStack):
             storage: The buckets of metadata and raw data.
             database: Where flyteadmin and datacatalog keep their records.
             batch: The queue of tasks that run on AWS Batch.
+            network: Where the database is, which tasks on Kubernetes do not reach.
             after: Stacks whose releases must be ready first: Addons, and Observability for the CRDs of Prometheus.
         """
         super().__init__(
@@ -113,6 +116,7 @@ class OrchestratorStack(AerodromeStack):
                         flytepropeller_role_arn=roles[service_accounts.FLYTEPROPELLER],
                         project_role_arn=self._project_role_arn(identity),
                         batch_queue_name=batch.queue_name,
+                        database_ranges=network.database_ranges,
                     ),
                 ),
             ),

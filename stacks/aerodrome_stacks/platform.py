@@ -77,6 +77,7 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         storage=storage,
         database=database,
         batch=batch.ports,
+        network=network,
         # Batch's queues have names that are chosen, not generated: nothing but this says that Flyte needs them.
         after=[addons, observability, batch],
     )

@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from aerodrome_stacks.chart_values.flyte import AUTH_SECRET
 from aerodrome_stacks.chart_values.raw_output_handler import program
 from aerodrome_stacks.environment import Environment
 from pytest_cdk import AssemblyFactory
 from tests.charts.deployed import DeployedRelease, resources_of
 from tests.charts.helm import Helm
+from tests.charts.project_objects import project_objects
 
 
 def test_a_task_may_ask_for_what_a_project_may_have(flyte: DeployedRelease, environment: Environment) -> None:
@@ -66,7 +65,7 @@ def test_a_domains_ceiling_is_the_largest_quota_of_its_projects(
 def test_each_project_gets_a_namespace_a_service_account_with_its_role_and_a_ceiling(
     flyte: DeployedRelease, environment: Environment
 ) -> None:
-    namespace, account, ceiling = project_objects(flyte, project="fraud-detection", domain="production")
+    namespace, account, ceiling, _ = project_objects(flyte, project="fraud-detection", domain="production")
 
     assert (namespace["kind"], namespace["metadata"]["name"]) == ("Namespace", "fraud-detection-production")
     assert (account["kind"], account["metadata"]["name"]) == ("ServiceAccount", "default")
@@ -102,7 +101,7 @@ def test_the_project_role_is_one_that_exists(
     }
     for project in environment.projects:
         for domain in project.domains:
-            _, account, _ = project_objects(flyte, project=project.name, domain=domain)
+            _, account, *_ = project_objects(flyte, project=project.name, domain=domain)
             arn = account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"]
 
             assert arn.rpartition("/")[2] in roles
@@ -190,26 +189,6 @@ def test_every_execution_has_a_queue(flyte: DeployedRelease, cdk_variant: str, c
     assert queue["dynamic"] in made
     # Without a rule for every domain, Batch tasks of the others fail.
     assert {"tags": queue["attributes"]} in queues["workflowConfigs"]
-
-
-def project_objects(flyte: DeployedRelease, *, project: str, domain: str) -> list[dict[str, Any]]:
-    """What flyteadmin applies for one project and domain: its substitution, with one space on either side of a name."""
-    values = {
-        "namespace": f"{project}-{domain}",
-        "project": project,
-        "domain": domain,
-        "projectQuotaCpu": "32",
-        "projectQuotaMemory": "128Gi",
-        "projectQuotaGpu": "0",
-    }
-    objects = []
-    for template in flyte.value("cluster_resource_manager", "templates"):
-        text = template["value"]
-        for name, value in values.items():
-            text = text.replace(f"{{{{ {name} }}}}", value)
-        assert "{{" not in text
-        objects.append(dict(YAML(typ="safe").load(text)))
-    return objects
 
 
 def test_propeller_learns_why_a_pod_went(flyte: DeployedRelease) -> None:

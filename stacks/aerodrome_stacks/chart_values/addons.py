@@ -1,9 +1,16 @@
 """Values of the releases that every other release stands on."""
 
+from collections.abc import Sequence
+
 from aerodrome_constructs.cluster.scheduling import GPU_TAINT, INTERRUPTIBLE_TAINT
 from aerodrome_constructs.helm import Value
 from aerodrome_stacks.chart_values.service_account import role_annotation
 from aerodrome_stacks.environment import Environment
+
+
+def foundation(*, database_ranges: Sequence[str]) -> dict[str, Value]:
+    """Values of ``charts/aerodrome-foundation``."""
+    return {"databaseRanges": list(database_ranges)}
 
 
 def load_balancer_controller(

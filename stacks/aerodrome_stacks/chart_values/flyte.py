@@ -1,5 +1,6 @@
 """Values of ``charts/flyte-core``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aerodrome_constructs.cluster.scheduling import GPU_TAINT, INTERRUPTIBLE_LABEL, INTERRUPTIBLE_TAINT, TASK_TAINT
@@ -61,6 +62,7 @@ class FlyteInputs:
         flytepropeller_role_arn: The role of flytepropeller.
         project_role_arn: The role of a project, with ``{project}`` and ``{domain}`` in it.
         batch_queue_name: The AWS Batch queue of tasks of type ``aws-batch``.
+        database_ranges: The ranges of the database's subnets, to which projects' pods open nothing.
     """
 
     admin_database: FlyteDatabase
@@ -72,6 +74,7 @@ class FlyteInputs:
     flytepropeller_role_arn: str
     project_role_arn: str
     batch_queue_name: str
+    database_ranges: Sequence[str]
 
 
 def flyte(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
@@ -120,7 +123,9 @@ def flyte(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
         },
         "cluster_resource_manager": {
             **_RELOADED,
-            "templates": flyte_projects.cluster_resource_templates(inputs.project_role_arn),
+            "templates": flyte_projects.cluster_resource_templates(
+                inputs.project_role_arn, database_ranges=inputs.database_ranges
+            ),
             "config": {"cluster_resources": {"customData": flyte_projects.quotas_by_domain(environment)}},
         },
     }

@@ -1,4 +1,4 @@
-"""What each of Flyte's projects has in each domain: a namespace, a service account with a role, quotas, task limits.
+"""What each of Flyte's projects has in each domain: namespace, service account with a role, network policy, quotas.
 
 flyteadmin applies the templates below to every project in every domain. It fills in the project, the domain, and values
 that it knows for a domain, but none for one project in one domain: those are kept in its database, out of Helm's reach
@@ -9,8 +9,12 @@ that it knows for a domain, but none for one project in one domain: those are ke
   (``charts/aerodrome-projects``) asks flyteadmin for it and puts what is missing.
 - The quota that flyteadmin makes is the domain's ceiling, the largest that any of its projects has. A team's own quota
   stands beside it, made by a chart of ours (``charts/aerodrome-projects``): of two quotas, the smaller one decides.
+- The network policy is flyteadmin's, too: a project that somebody registers by hand gets the same. flyteadmin's pods
+  apply the templates in an init container, before they take an execution.
 """
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from aerodrome_constructs.helm import Value
@@ -58,6 +62,34 @@ spec:
     limits.memory: {{ projectQuotaMemory }}
     requests.nvidia.com/gpu: "{{ projectQuotaGpu }}"
 """
+# Who reaches a project's pods, and what they reach. The VPC CNI looks at a packet as it leaves the pod, before
+# kube-proxy puts the address of a pod in place of a Service's. Both are in 0.0.0.0/0, and so are DNS, the Kubernetes
+# API, Flyte, MLflow, AWS, and the agent of EKS Pod Identity (169.254.170.23).
+_BOUNDARY = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: project-boundary
+  namespace: {{ namespace }}
+spec:
+  podSelector: {}
+  policyTypes: [Ingress, Egress]
+  ingress:
+    - from:
+        - podSelector: {}
+        - namespaceSelector:
+            matchLabels: {"kubernetes.io/metadata.name": monitoring}
+          podSelector:
+            matchLabels: {"app.kubernetes.io/name": prometheus}
+  egress:
+    - to:
+        - ipBlock:
+            cidr: 0.0.0.0/0
+            except: %(closed)s
+"""
+
+# The instance's metadata service, which hands out the role of the node. The hop limit of 1 keeps pods from it, too.
+_INSTANCE_METADATA = "169.254.169.254/32"
 
 
 def initial_projects(environment: Environment) -> list[Value]:
@@ -70,17 +102,22 @@ def domains(environment: Environment) -> list[Value]:
     return [{"id": domain, "name": domain} for domain in _used_domains(environment)]
 
 
-def cluster_resource_templates(project_role_arn: str) -> list[Value]:
+def cluster_resource_templates(project_role_arn: str, *, database_ranges: Sequence[str]) -> list[Value]:
     """The objects that each project gets in each domain.
 
     Args:
         project_role_arn: The ARN of a project's role, with ``{project}`` and ``{domain}`` in it.
+        database_ranges: The ranges of the database's subnets, to which a project's pods open nothing.
     """
     role_arn = project_role_arn.replace("{project}", "{{ project }}").replace("{domain}", "{{ domain }}")
     return [
         {"key": "aa_namespace", "value": _NAMESPACE},
         {"key": "ab_default_service_account", "value": _SERVICE_ACCOUNT % {"role_arn": role_arn}},
         {"key": "ac_domain_ceiling", "value": _QUOTA},
+        {
+            "key": "ad_project_boundary",
+            "value": _BOUNDARY % {"closed": json.dumps([*database_ranges, _INSTANCE_METADATA])},
+        },
     ]
 
 

@@ -1,0 +1,85 @@
+"""Works out what network policies let through, as the Kubernetes API defines it for packets between IPv4 addresses.
+
+Policies add up: a pod that none selects for a direction is open in it, and one that some select takes what any of these
+lets through (https://kubernetes.io/docs/concepts/services-networking/network-policies/). A packet between two pods has
+to pass the first one's egress and the second one's ingress. What our policies do not use is an error.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
+from types import MappingProxyType
+from typing import Any
+
+from tests.charts.helm import Manifest
+
+# The API server gives it to every namespace.
+_NAMESPACE_NAME = "kubernetes.io/metadata.name"
+
+_PEERS = {"Ingress": "from", "Egress": "to"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """One end of a connection.
+
+    Attributes:
+        address: Its address.
+        namespace: Where it is, if it is a pod with an address of its own; ``None`` for anything else.
+        labels: A pod's labels.
+    """
+
+    address: IPv4Address
+    namespace: str | None = None
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def lets_through(policies: Iterable[Manifest], source: Host, target: Host) -> bool:
+    """Whether a connection from one host to another passes all policies."""
+    listed = list(policies)
+    return _passes(listed, source, "Egress", target) and _passes(listed, target, "Ingress", source)
+
+
+def _passes(policies: Iterable[Manifest], pod: Host, direction: str, other: Host) -> bool:
+    selecting = [
+        policy["spec"]
+        for policy in policies
+        if policy["metadata"]["namespace"] == pod.namespace
+        and direction in policy["spec"]["policyTypes"]
+        and _selects(policy["spec"]["podSelector"], pod.labels)
+    ]
+    if not selecting:
+        return True
+    return any(_matches(peer, pod, other) for spec in selecting for peer in _peers(spec, direction))
+
+
+def _peers(spec: Mapping[str, Any], direction: str) -> Iterator[Mapping[str, Any]]:
+    for rule in spec.get(direction.lower(), []):
+        _only(rule, {_PEERS[direction]})
+        yield from rule[_PEERS[direction]]
+
+
+def _matches(peer: Mapping[str, Any], pod: Host, other: Host) -> bool:
+    _only(peer, {"ipBlock"} if "ipBlock" in peer else {"podSelector", "namespaceSelector"})
+    if "ipBlock" in peer:
+        block = peer["ipBlock"]
+        _only(block, {"cidr", "except"})
+        closed = any(other.address in IPv4Network(cidr) for cidr in block.get("except", []))
+        return other.address in IPv4Network(block["cidr"]) and not closed
+    if other.namespace is None or not _selects(peer.get("podSelector", {}), other.labels):
+        return False
+    if "namespaceSelector" not in peer:
+        return other.namespace == pod.namespace
+    return _selects(peer["namespaceSelector"], {_NAMESPACE_NAME: other.namespace})
+
+
+def _selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    _only(selector, {"matchLabels"})
+    wanted: Mapping[str, str] = selector.get("matchLabels", {})
+    return wanted.items() <= labels.items()
+
+
+def _only(mapping: Mapping[str, Any], known: set[str]) -> None:
+    unknown = mapping.keys() - known
+    assert not unknown, f"not worked out here: {', '.join(sorted(unknown))}; known are {', '.join(sorted(known))}"
+    assert mapping or known == {"matchLabels"}, f"empty, which lets everything through: name {', '.join(sorted(known))}"
