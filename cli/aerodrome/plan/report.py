@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import typer
 from rich.box import ROUNDED
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -28,6 +30,28 @@ _MARKS = {
 _MOST_PROPERTIES = 6
 _MOST_ADDED = 5
 _LONGEST_VALUE = 28
+
+
+class _Name:
+    """A construct path, which goes on in the next line behind a slash where it does not fit into one."""
+
+    def __init__(self, name: str) -> None:
+        self._parts = [f"{part}/" for part in name.split("/")]
+        self._parts[-1] = self._parts[-1].removesuffix("/")
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        line = ""
+        for part in self._parts:
+            if line and len(line) + len(part) > options.max_width:
+                yield Text(line, overflow="fold")
+                line = ""
+            line += part
+        yield Text(line, overflow="fold")
+
+    def __rich_measure__(self, _: Console, options: ConsoleOptions) -> Measurement:
+        longest = max(len(part) for part in self._parts)
+        whole = sum(len(part) for part in self._parts)
+        return Measurement(longest, whole).with_maximum(options.max_width)
 
 
 def print_plan(plan: Plan, judgement: Judgement, environment: str, file: str) -> None:
@@ -69,22 +93,31 @@ def stale_warnings(judgement: Judgement, file: str) -> list[str]:
 def _table(changes: Sequence[ResourceChange]) -> Table:
     table = Table(box=ROUNDED, show_lines=True, expand=False)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("resource", overflow="fold", ratio=2)
-    table.add_column("what changes", overflow="fold", ratio=3)
+    table.add_column("resource, and what changes", overflow="fold")
     names = {(change.stack_name, change.logical_id): change.name for change in changes}
-    new = Counter(change.stack for change in changes if change.verdict is Verdict.ADDED)
+    together = dict(_together(changes))
     for change in changes:
-        if change.verdict is Verdict.ADDED and new[change.stack] > _MOST_ADDED:
-            continue
-        table.add_row(
-            Text(change.verdict, style=_STYLES[change.verdict]),
-            Text.assemble(change.name, "\n", (change.type, "dim")),
-            Text("\n").join(Text(line) for line in _lines(change, names)),
-        )
-    for stack, count in sorted(new.items()):
-        if count > _MOST_ADDED:
-            table.add_row(Text(Verdict.ADDED, style=_STYLES[Verdict.ADDED]), Text(stack), Text(f"{count} resources"))
+        if change not in together.get(change.stack, ()):
+            lines = Text("\n").join(Text(line) for line in _lines(change, names))
+            what = [Padding(lines, (0, 0, 0, 2))] if lines else []
+            verdict = Text(change.verdict, style=_STYLES[change.verdict])
+            table.add_row(verdict, Group(_Name(change.name), Text(change.type, style="dim"), *what))
+    for stack, new in sorted(together.items()):
+        types = Counter(change.type for change in new).most_common()
+        kinds = Text(", ".join(f"{count} {name}" for name, count in types), style="dim")
+        verdict = Text(Verdict.ADDED, style=_STYLES[Verdict.ADDED])
+        table.add_row(verdict, Group(Text(f"{stack}: {len(new)} resources"), kinds))
     return table
+
+
+def _together(changes: Sequence[ResourceChange]) -> Iterator[tuple[str, list[ResourceChange]]]:
+    """The new resources of each stack that share a row: those without data, and all where many have some."""
+    for stack in {change.stack for change in changes}:
+        new = [change for change in changes if change.stack == stack and change.verdict is Verdict.ADDED]
+        plain = [change for change in new if not change.data]
+        shared = new if len(new) - len(plain) > _MOST_ADDED else plain
+        if len(shared) > 1:
+            yield stack, shared
 
 
 def _lines(change: ResourceChange, names: Mapping[tuple[str, str], str]) -> Iterator[str]:

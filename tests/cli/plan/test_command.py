@@ -138,8 +138,37 @@ def test_a_stack_with_much_that_is_new_takes_one_row_and_all_of_it_is_in_the_jso
 
     assert "New0" not in table
     (row,) = [line for line in table.splitlines() if "6 resources" in line and "│" in line]
-    assert [cell.strip() for cell in row.split("│")] == ["", "added", "Storage", "6 resources", ""]
+    assert [cell.strip() for cell in row.split("│")] == ["", "added", "Storage: 6 resources", ""]
+    assert "│ 6 AWS::IAM::Role " in table
     assert len(document["changes"]) == 6
+
+
+def test_what_is_new_and_holds_data_has_a_row_of_its_own(project: PlanProject) -> None:
+    project.commit(stacks(Queue=QUEUE))
+    one, two = (resource("AWS::IAM::Role", f"Storage/{name}/Resource") for name in ("One", "Two"))
+    project.write(stacks(Queue=QUEUE, Bucket=bucket(), One=one, Two=two))
+
+    table = project.plan().stdout
+
+    assert "│ Storage/RawData " in table
+    assert "│ Storage: 2 resources " in table
+
+
+def test_a_long_name_has_the_width_and_is_folded_at_a_slash(project: PlanProject) -> None:
+    halves = ("AConstructThatSomebodyGaveALongName", "AndAnotherWithinItThatHasOneToo")
+    long = resource("AWS::IAM::Role", f"Storage/{'/'.join(halves)}/Resource")
+    fits = resource("AWS::IAM::Role", "Storage/AConstructThatSomebodyGaveALongName/Role/Resource")
+    project.commit(stacks(Queue=QUEUE, Long=long, Fits=fits))
+    project.write(stacks(Queue=QUEUE))
+
+    lines = [line.split("│")[2].strip() for line in project.plan().stdout.splitlines() if line.startswith("│")]
+
+    role = "AWS::IAM::Role"
+    assert lines == [
+        "resource, and what changes",
+        *(f"Storage/{halves[0]}/", halves[1], role),
+        *(f"Storage/{halves[0]}/Role", role),
+    ]
 
 
 def test_causes_come_before_what_follows_them_and_data_before_both(project: PlanProject) -> None:
