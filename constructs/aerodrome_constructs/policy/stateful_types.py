@@ -7,6 +7,8 @@ STATEFUL_TYPES: Final = frozenset(
         "AWS::ACMPCA::CertificateAuthority",
         "AWS::Backup::BackupVault",
         "AWS::CloudTrail::EventDataStore",
+        "AWS::CloudTrail::Trail",
+        "AWS::Cognito::IdentityPool",
         "AWS::Cognito::UserPool",
         "AWS::DocDB::DBCluster",
         "AWS::DynamoDB::GlobalTable",
@@ -15,10 +17,12 @@ STATEFUL_TYPES: Final = frozenset(
         "AWS::ECR::Repository",
         "AWS::EFS::FileSystem",
         "AWS::EKS::Cluster",
+        "AWS::ElastiCache::CacheCluster",
         "AWS::ElastiCache::ReplicationGroup",
         "AWS::ElastiCache::ServerlessCache",
         "AWS::FSx::FileSystem",
         "AWS::KMS::Key",
+        "AWS::KMS::ReplicaKey",
         "AWS::Kinesis::Stream",
         "AWS::Logs::LogGroup",
         "AWS::MSK::Cluster",
@@ -34,5 +38,6 @@ STATEFUL_TYPES: Final = frozenset(
         "AWS::Timestream::Database",
     }
 )
-"""Types whose loss is a loss of data, keys, addresses or identities. Queues are not among them: what is in a queue is
-on its way, and a queue of a stack that is gone has nobody who reads it."""
+"""Types whose loss is a loss of data, keys, addresses or identities: those of ``aerodrome plan``
+(``cli/aerodrome/plan/stateful.py``) without queues. To replace a queue that is read loses what is in it, which a plan
+stops; but to keep one whose stack is gone helps nobody, as nobody reads it any more."""
