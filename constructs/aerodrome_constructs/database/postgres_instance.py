@@ -27,6 +27,9 @@ wheels for the embedded AWS have the same one. RDS moves it on to later minor ve
 
 MASTER_USERNAME = "platform_admin"
 
+MASTER_SECRET_TAG: Final = ("aerodrome:secret", "master")
+"""Key and value of a tag of the master user's secret, by which policies keep away whoever may read many secrets."""
+
 _LOG_EXPORTS = ("postgresql", "upgrade")
 _MASTER_PASSWORD_LENGTH = 40
 
@@ -221,6 +224,14 @@ class PostgresInstance(Construct):
             resource_name="RDSOSMetrics",
             arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
+        # The name of the group is RDS's, one for all instances of an account and region.
+        rights = [
+            allow(["logs:CreateLogGroup", "logs:PutRetentionPolicy"], [group]),
+            allow(
+                ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:PutLogEvents"],
+                [f"{group}:log-stream:*"],
+            ),
+        ]
         role = iam.Role(
             self,
             "MonitoringRole",
@@ -232,14 +243,9 @@ class PostgresInstance(Construct):
                     "ArnEquals": {"aws:SourceArn": source},
                 },
             ),
-        )
-        # The name of the group is RDS's, one for all instances of an account and region.
-        role.add_to_policy(allow(["logs:CreateLogGroup", "logs:PutRetentionPolicy"], [group]))
-        role.add_to_policy(
-            allow(
-                ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:PutLogEvents"],
-                [f"{group}:log-stream:*"],
-            )
+            # RDS looks at them when it makes the instance, and refuses a role that does not have them yet. A policy of
+            # its own would be made beside the instance, as the instance needs nothing but the role.
+            inline_policies={"Rights": iam.PolicyDocument(statements=rights)},
         )
         acknowledge(
             role,
@@ -247,12 +253,17 @@ class PostgresInstance(Construct):
             reason="RDS names a log stream after the instance's own ID, which is not known before the instance is made",
             findings=["Resource::*:log-group:RDSOSMetrics:log-stream:[*]"],
         )
-        acknowledge(role, INLINE_POLICY, reason="the policy serves this instance, is the role's alone and goes with it")
+        acknowledge(
+            role,
+            INLINE_POLICY,
+            reason="RDS asks for the rights when it makes the instance: they stand in the role, so that there is no "
+            "moment in which one is without the other",
+        )
         return role
 
     def _master_secret(self, props: PostgresInstanceProps) -> secretsmanager.ISecret:
         # The CDK's own secret for a database has punctuation, which breaks connection strings.
-        return secretsmanager.Secret(
+        secret = secretsmanager.Secret(
             self,
             "MasterSecret",
             description=f"Master user of {props.identifier}",
@@ -265,6 +276,9 @@ class PostgresInstance(Construct):
             ),
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
+        key, value = MASTER_SECRET_TAG
+        cdk.Tags.of(secret).add(key, value)
+        return secret
 
     def _keep_logs(self, props: PostgresInstanceProps) -> None:
         for export in _LOG_EXPORTS:

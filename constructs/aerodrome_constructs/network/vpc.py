@@ -172,7 +172,9 @@ class PlatformVpc(Construct):
             INLINE_POLICY,
             reason="the policy, to write into the flow logs' group, is this role's alone and goes with it",
         )
-        self.vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role))
+        flow_log = self.vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role))
+        # And on the role's policy, which would be made beside it otherwise: its first records would be refused.
+        flow_log.node.add_dependency(role)
 
     def _add_endpoints(self) -> None:
         s3 = self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)

@@ -16,7 +16,6 @@ from tests.templates import (
     only,
     properties,
     resources,
-    statements,
     synthesized,
     text,
     trust,
@@ -118,8 +117,14 @@ def test_its_operating_system_is_watched_by_a_role_of_its_own(template: Template
         "ArnEquals": {"aws:SourceArn": f"arn:aws:rds:{REGION}:{ACCOUNT}:db:test-database"},
     }
     group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:RDSOSMetrics"
-    rights = {resource for statement in statements(template, "MonitoringRole") for resource in statement.resources}
-    assert rights == {group, f"{group}:log-stream:*"}
+    # In the role: RDS asks for them when it makes the instance, which waits for the role and for no policy.
+    (inline,) = role["Policies"]
+    rights = inline["PolicyDocument"]["Statement"]
+    assert {text(statement["Resource"]) for statement in rights} == {group, f"{group}:log-stream:*"}
+
+
+def test_the_master_users_secret_is_told_from_others(template: TemplateJson) -> None:
+    assert {"Key": "aerodrome:secret", "Value": "master"} in only(template, "AWS::SecretsManager::Secret")["Tags"]
 
 
 def test_it_is_retained_and_protected_with_all_that_it_is_in(template: TemplateJson) -> None:
