@@ -49,6 +49,16 @@ class EmergencyStack(AerodromeStack):
                     region=self.region,
                     prefix=self.prefix,
                     tag=("aerodrome:environment", environment.name),
+                    log_groups=[
+                        f"/aerodrome/{environment.name}/*",
+                        f"/aws/eks/{self.prefix}/*",
+                        f"/aws/lambda/{self.prefix}-*",
+                        f"/aws/rds/instance/{self.prefix}-*",
+                        # Those that CloudFormation names: after their stacks.
+                        f"{self.prefix}-*",
+                    ],
+                    # The name that DatabaseStack chooses. A test holds the two together.
+                    rotation=f"{self.prefix}-password-rotation",
                 ),
             ),
         ).role

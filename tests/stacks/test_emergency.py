@@ -6,6 +6,8 @@ import pytest
 
 from aerodrome_stacks.environment import Environment, load_environment
 from aerodrome_stacks.platform import build_platform
+from pytest_cdk import AssemblyFactory
+from tests.iam.account import Account
 from tests.stacks.conftest import StackArtifact
 from tests.templates import ROOT, TemplateJson, new_app, only, statements, synthesized, text, trust
 
@@ -69,3 +71,75 @@ def test_those_in_alerts_are_told(emergency: TemplateJson) -> None:
     (action,) = only(emergency, "AWS::CloudWatch::Alarm")["AlarmActions"]
     assert text(target["Arn"]) == text(action)
     assert "aerodrome-sandbox-alerts" in text(action)
+
+
+# How to end data, backups, keys, logs, the trail, the alarm and what people are told.
+DESTRUCTION = (
+    "backup:DeleteBackupVault",
+    "backup:DeleteRecoveryPoint",
+    "cloudtrail:StopLogging",
+    "cloudwatch:DeleteAlarms",
+    "events:DeleteRule",
+    "iam:PutRolePolicy",
+    "kms:ScheduleKeyDeletion",
+    "logs:DeleteLogGroup",
+    "rds:DeleteDBInstance",
+    "rds:DeleteDBSnapshot",
+    "rds:ModifyDBInstance",
+    "s3:DeleteObjectVersion",
+    "sns:Unsubscribe",
+)
+
+
+def test_who_administers_the_cluster_gets_no_role_that_ends_backups_keys_logs_or_the_alarm(account: Account) -> None:
+    """The role's page says so. Who administers the cluster can be any of its service accounts."""
+    reachable = [role for role in account.of_type("AWS::IAM::Role") if "WebIdentity" in str(role.properties)]
+    assert len(reachable) > 10
+    place = f"{account.region}:{account.number}"
+    targets = [
+        *(resource.arn for resource in account.resources),
+        *(f"{bucket.arn}/metadata/object" for bucket in account.of_type("AWS::S3::Bucket")),
+        f"arn:aws:backup:{place}:recovery-point:made-up",
+        f"arn:aws:cloudtrail:{place}:trail/made-up",
+        f"arn:aws:rds:{place}:snapshot:made-up",
+    ]
+    for role in reachable:
+        possible = [
+            (action, target)
+            for target in targets
+            for action in DESTRUCTION
+            if target.split(":")[2] == action.partition(":")[0]
+            and account.can(account.principals[role.arn], action, target)
+        ]
+        assert possible == [], role.logical_id
+
+
+@pytest.fixture
+def prod(cdk_assembly: AssemblyFactory) -> Account:
+    environment = load_environment("prod", ROOT / "environments")
+    return Account(cdk_assembly("prod").stacks, environment.account, environment.region)
+
+
+def test_it_reads_the_logs_of_this_environment_and_no_other(prod: Account) -> None:
+    role, logs = prod.role("Emergency", "BreakGlass"), f"arn:aws:logs:{prod.region}:{prod.number}:log-group:"
+    names = [str(group.properties.get("LogGroupName", "")) for group in prod.of_type("AWS::Logs::LogGroup")]
+    named = [name for name in names if name.startswith("/") and not name.startswith("/aws/lambda/")]
+    assert len(named) > 3
+    # What CloudFormation names, it names after the stack.
+    made_up = ["aerodrome-prod-network-VpcFlowLogs-1A2B3C", "/aws/lambda/aerodrome-prod-cluster-KubectlHandler-1A2B3C"]
+    others = ["/aws/lambda/payments", "/aws/rds/instance/payments/postgresql", "/aerodrome/staging/batch"]
+    for action in ("logs:FilterLogEvents", "logs:GetQueryResults", "logs:StartQuery"):
+        for name in (*named, *made_up, *others):
+            assert prod.can(role, action, f"{logs}{name}:*") is (name not in others), (action, name)
+
+
+def test_it_starts_the_rotation_of_the_database(prod: Account) -> None:
+    role, rotation = prod.role("Emergency", "BreakGlass"), prod.one("Database", "AWS::Lambda::Function", "Rotation")
+    name = rotation.properties["FunctionName"]
+    assert prod.can(role, "lambda:InvokeFunction", f"arn:aws:lambda:{prod.region}:{prod.number}:function:{name}")
+    secret = prod.one("Database", "AWS::SecretsManager::Secret", "Master").arn
+    tag = {"aws:ResourceTag/aerodrome:environment": "prod"}
+    assert prod.can(role, "secretsmanager:RotateSecret", secret, tag)
+    assert not prod.can(role, "secretsmanager:RotateSecret", secret)
+    schedule = {"secretsmanager:ModifyRotationRules": "true"}
+    assert not prod.can(role, "secretsmanager:RotateSecret", secret, {**tag, **schedule})

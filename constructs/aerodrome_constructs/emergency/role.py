@@ -29,7 +29,10 @@ class BreakGlassRoleProps:
 
 
 class BreakGlassRole(Construct):
-    """A role that looks at everything but data, acts on one environment, and cannot hide that it did.
+    """A role that looks at what is no data, acts on one environment, and cannot hide that it did.
+
+    That is what AWS lets it do. Who makes it an administrator of a cluster gives it whatever pods there can reach as
+    well, passwords and data among it: the roles of service accounts are an administrator's for the asking.
 
     Who takes it must say who they are (a source identity, which stays in CloudTrail on everything that the session
     does) and must ask the environment's region, as CloudTrail tells of it only there. A condition on MFA would keep
@@ -78,8 +81,8 @@ class BreakGlassRole(Construct):
         acknowledge(
             self,
             WILDCARDS,
-            reason="who breaks the glass looks at everything that is no data, as nobody knows before what is broken; "
-            "what acts is bound to the environment's tag or to its stacks, database and log groups",
+            reason="who breaks the glass looks at what is no data, as nobody knows before what is broken; what acts is "
+            "bound to the environment's tag or to its stacks and database, and what reads events to its log groups",
             findings=[
                 "Action::*:Describe[*]",
                 "Action::*:Get*[*]",
@@ -87,7 +90,10 @@ class BreakGlassRole(Construct):
                 "Resource::[*]",
                 "Resource::arn:*:batch:*:job/[*]",
                 f"Resource::arn:*:cloudformation:*:stack/{props.reach.prefix}-[*]",
-                "Resource::arn:*:logs:*:log-group:[*]",
+                *(
+                    f"Resource::arn:*:logs:*:log-group:{group.replace('*', '[*]')}:[*]"
+                    for group in props.reach.log_groups
+                ),
                 f"Resource::arn:*:rds:*:db:{props.reach.prefix}-[*]",
                 f"Resource::arn:*:rds:*:snapshot:{props.reach.prefix}-[*]",
             ],

@@ -30,6 +30,8 @@ def template() -> TemplateJson:
         region=REGION,
         prefix="aerodrome-prod",
         tag=("aerodrome:environment", "prod"),
+        log_groups=["/aerodrome/prod/*", "aerodrome-prod-*"],
+        rotation="aerodrome-prod-password-rotation",
     )
     BreakGlassRole(stack, "BreakGlass", BreakGlassRoleProps(name="break-glass", trusted=TRUSTED, reach=reach))
     return synthesized(stack)
@@ -74,13 +76,17 @@ def test_it_ends_after_an_hour(role: Properties) -> None:
 @pytest.mark.parametrize(
     "action",
     [
+        "batch:UpdateComputeEnvironment",
         "cloudformation:UpdateStack",
         "cloudformation:CreateChangeSet",
         "ec2:AuthorizeSecurityGroupIngress",
         "eks:UpdateClusterConfig",
         "kms:Decrypt",
-        "lambda:InvokeFunction",
-        "rds:ModifyDBSnapshotAttribute",
+        "lambda:GetFunction",
+        "lambda:UpdateFunctionCode",
+        "logs:DescribeQueries",
+        "rds:DownloadDBLogFilePortion",
+        "rds:RestoreDBInstanceFromDBSnapshot",
         "s3:GetObject",
         "s3:PutObject",
         "secretsmanager:GetSecretValue",
@@ -118,9 +124,14 @@ def test_data_and_secrets_stay_closed_and_nothing_is_made(rights: list[Statement
         "organizations:LeaveOrganization",
         "rds:AddTagsToResource",
         "rds:DeleteDBInstance",
+        "rds:ModifyDBInstance",
+        "rds:ModifyDBSnapshotAttribute",
+        "rds:StartExportTask",
         "s3:DeleteBucketPolicy",
         "s3:DeleteObjectVersion",
+        "secretsmanager:CancelRotateSecret",
         "secretsmanager:DeleteSecret",
+        "secretsmanager:UntagResource",
         "sns:SetTopicAttributes",
         "sns:Unsubscribe",
         "sts:AssumeRole",
@@ -157,7 +168,7 @@ def test_it_acts_on_what_carries_the_environments_tag(rights: list[Statement], a
     ("action", "resources"),
     [
         (
-            "rds:ModifyDBInstance",
+            "rds:RebootDBInstance",
             [
                 f"arn:aws:rds:{REGION}:{ACCOUNT}:db:aerodrome-prod-*",
                 f"arn:aws:rds:{REGION}:{ACCOUNT}:snapshot:aerodrome-prod-*",
@@ -165,12 +176,33 @@ def test_it_acts_on_what_carries_the_environments_tag(rights: list[Statement], a
         ),
         ("cloudformation:RollbackStack", [f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/aerodrome-prod-*"]),
         ("batch:TerminateJob", [f"arn:aws:batch:{REGION}:{ACCOUNT}:job/*"]),
-        ("logs:StartQuery", [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:*"]),
+        *(
+            (
+                action,
+                [
+                    f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aerodrome/prod/*:*",
+                    f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:aerodrome-prod-*:*",
+                ],
+            )
+            for action in ("logs:FilterLogEvents", "logs:GetLogEvents", "logs:GetQueryResults", "logs:StartQuery")
+        ),
+        (
+            "lambda:InvokeFunction",
+            [f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:aerodrome-prod-password-rotation"],
+        ),
     ],
 )
 def test_it_acts_on_what_is_named(rights: list[Statement], action: str, resources: list[str]) -> None:
     (allowed,) = matching(rights, action)
     assert allowed.resources == resources
+
+
+def test_it_rotates_passwords_and_leaves_the_schedule(rights: list[Statement]) -> None:
+    (allowed,) = matching(rights, "secretsmanager:RotateSecret")
+    assert allowed.conditions == {
+        "StringEquals": {TAG: "prod", "aws:RequestedRegion": REGION},
+        "BoolIfExists": {"secretsmanager:ModifyRotationRules": "false"},
+    }
 
 
 def test_without_a_condition_it_only_looks(rights: list[Statement]) -> None:
