@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from aerodrome_constructs.database.postgres_instance import MASTER_SECRET_TAG
 from aerodrome_constructs.identity import (
     EVERYTHING,
     PROJECT_TAG,
@@ -18,6 +19,7 @@ from aerodrome_constructs.identity import (
     WorkloadBoundaryProps,
     allow,
     bucket_statements,
+    deny,
     karpenter_statements,
     key_arn_of,
     load_balancer_controller_statements,
@@ -133,7 +135,7 @@ class IdentityStack(AerodromeStack):
                 "ExternalSecrets",
                 service_accounts.EXTERNAL_SECRETS,
                 self._external_secrets(environment),
-                because="teams add secrets without a deploy; the tag of the environment says which it may read",
+                because="secrets are added without a deploy; the tag of the environment says which it may read",
                 wildcards=["Resource::arn:*:secretsmanager:*:secret:[*]"],
             ),
             self._role(
@@ -203,6 +205,7 @@ class IdentityStack(AerodromeStack):
         )
 
     def _external_secrets(self, environment: Environment) -> list[iam.PolicyStatement]:
+        key, value = MASTER_SECRET_TAG
         return [
             # Every resource of the environment carries this tag (base.py), and so must a secret that is made by hand.
             allow(
@@ -210,6 +213,9 @@ class IdentityStack(AerodromeStack):
                 [f"arn:{self._partition}:secretsmanager:{self._region}:{self._account}:secret:*"],
                 {"StringEquals": {"secretsmanager:ResourceTag/aerodrome:environment": environment.name}},
             ),
+            # The database's master user has it, too. No pod needs that one, and who may write an ExternalSecret would
+            # be master of every database.
+            deny(["secretsmanager:*"], conditions={"StringEquals": {f"secretsmanager:ResourceTag/{key}": value}}),
             allow(
                 ["kms:Decrypt"],
                 [self._secrets_key_arn],

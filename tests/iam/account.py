@@ -212,6 +212,8 @@ class Account:
         if target in self.stacks[stack].get("Parameters", {}):
             return self.stacks[stack]["Parameters"][target].get("Default", f"{stack}-{target}")
         type_ = self.stacks[stack]["Resources"][target]["Type"]
+        if type_ == "AWS::SecretsManager::SecretTargetAttachment":  # it is known by the secret's ARN
+            return self.resolve(stack, self.stacks[stack]["Resources"][target]["Properties"]["SecretId"])
         return self._arn(stack, target) if type_ in _REF_IS_ARN else self._name(stack, target)
 
     def _attribute(self, stack: str, target: str, attribute: str) -> str:

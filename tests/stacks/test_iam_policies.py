@@ -15,7 +15,7 @@ from aerodrome_constructs.policy.template import as_list, as_text
 from aerodrome_stacks.environment import Environment
 from pytest_cdk import AssemblyFactory
 from pytest_cdk.settings import Settings
-from tests.iam.account import Account
+from tests.iam.account import Account, Resource
 from tests.iam.evaluator import Document, listed
 from tests.templates import TemplateJson
 
@@ -25,28 +25,49 @@ TAG = "secretsmanager:ResourceTag/aerodrome:environment"
 RULES = [rule for rule in aerodrome_constructs.policy.HOUSE_RULES if rule.name.startswith("iam-")]
 
 
-def database_secrets(account: Account) -> list[str]:
-    return [secret.arn for secret in account.of_type("AWS::SecretsManager::Secret") if secret.stack == "Database"]
+def database_secrets(account: Account) -> dict[bool, list[Resource]]:
+    """The secrets of the database's users, by whether it is the master."""
+    secrets = [secret for secret in account.of_type("AWS::SecretsManager::Secret") if secret.stack == "Database"]
+    found = {which: [one for one in secrets if ("Master" in one.logical_id) is which] for which in (False, True)}
+    assert [len(found[which]) for which in (False, True)] == [3, 1]
+    return found
 
 
-def test_nobody_reads_the_databases_passwords_but_who_has_to(account: Account, environment: Environment) -> None:
-    secrets = database_secrets(account)
-    assert len(secrets) > 3
-    tag = {TAG: environment.name}
-    readers = {
+def readers(account: Account, secret: Resource) -> set[str]:
+    """Who may read a secret that carries the tags that it has, by the name of the role."""
+    tags = {f"secretsmanager:ResourceTag/{tag['Key']}": tag["Value"] for tag in secret.properties["Tags"]}
+    assert tags.keys() >= {TAG}
+    return {
         arn.rpartition("/")[2]
         for arn, role in account.principals.items()
-        for secret in secrets
-        if account.can(role, "secretsmanager:GetSecretValue", secret, tag)
+        if account.can(role, "secretsmanager:GetSecretValue", secret.arn, tags)
     }
-    # What makes the databases and their users; what changes their passwords, where it does; what hands them to pods.
-    allowed = {
+
+
+def roles(account: Account, stack: str, *parts: str) -> set[str]:
+    """The names of a stack's roles whose logical IDs begin with one of some texts."""
+    return {
         role.arn.rpartition("/")[2]
         for role in account.of_type("AWS::IAM::Role")
-        if (role.stack == "Database" and role.logical_id.startswith(("DatabasesRole", "RotationRole")))
-        or (role.stack == "Identity" and role.logical_id.startswith("ExternalSecrets"))
+        if role.stack == stack and role.logical_id.startswith(parts)
     }
-    assert readers == allowed
+
+
+def test_nobody_reads_a_clients_password_but_who_has_to(account: Account) -> None:
+    # What makes the databases and their users; what changes their passwords, where it does; what hands them to pods.
+    functions = roles(account, "Database", "DatabasesRole", "RotationRole")
+    allowed = functions | roles(account, "Identity", "ExternalSecrets")
+    assert len(allowed) > len(functions) > 0
+    for secret in database_secrets(account)[False]:
+        assert readers(account, secret) == allowed, secret.logical_id
+
+
+def test_nobody_reads_the_masters_password_but_the_databases_own_functions(account: Account) -> None:
+    # In the cluster it would be anybody's who may write an ExternalSecret.
+    (secret,) = database_secrets(account)[True]
+    allowed = roles(account, "Database", "DatabasesRole", "RotationRole")
+    assert allowed
+    assert readers(account, secret) == allowed
 
 
 @pytest.mark.parametrize(("tag", "possible"), [("own", True), ("another", False), (None, False)])
