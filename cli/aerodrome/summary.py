@@ -41,6 +41,9 @@ def _notices(environment: Environment, file: str) -> Iterator[tuple[str, str]]:
     if environment.account in DOCUMENTATION_ACCOUNTS:
         text = "AWS keeps this account number for documentation, it is nobody's: write yours into"
         yield NOTICE, f"{text} {file}, there and in the role ARNs (the embedded AWS takes any)"
+    if environment.access.break_glass:
+        text = "the account needs a CloudTrail trail that logs management events, read and write: without it nobody is"
+        yield NOTICE, f"{text} told who breaks the glass, and the platform makes none"
 
 
 def _network(network: Network) -> str:

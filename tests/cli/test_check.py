@@ -85,6 +85,17 @@ def test_an_account_of_ones_own_needs_no_notice(check: Check) -> None:
     assert "before AWS" not in result.stdout
 
 
+def test_who_may_break_the_glass_is_watched_by_a_trail_that_is_there_before(check: Check) -> None:
+    result = check("-e", "prod")
+    notices = [line for line in result.stdout.splitlines() if line.startswith("  before AWS: ")]
+    assert notices[-1] == (
+        "  before AWS: the account needs a CloudTrail trail that logs management events, read and write: without it "
+        "nobody is told who breaks the glass, and the platform makes none"
+    )
+    result = check("-e", "prod", file="prod.yaml", replace=[("777788889999", "210987654321")])
+    assert result.stdout.count("before AWS") == 1, "whosever the account is"
+
+
 def test_what_else_a_summary_can_say(check: Check) -> None:
     result = check("-e", "prod", file="prod.yaml", replace=[("max_storage_gib: 2000", "max_storage_gib: 200")])
     assert "API private: from the network only" in result.stdout
