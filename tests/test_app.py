@@ -11,8 +11,10 @@ from pathlib import Path
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_s3 as s3
 
-from aerodrome_stacks.environment import environment_names
+from aerodrome_stacks import platform
+from aerodrome_stacks.environment import Environment, environment_names
 from tests.templates import ROOT, new_app
 
 NAMES = environment_names(ROOT / "environments")
@@ -79,6 +81,24 @@ def test_an_unknown_environment_gets_the_list_of_those_there_are(refusal: Refusa
     assert all(known in message for known in NAMES)
 
 
+def test_a_finding_ends_with_the_report_and_status_1(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "build_platform", lambda app, _: s3.Bucket(cdk.Stack(app, "Test"), "Data"))
+    message = refusal(env="dev")
+    assert "Acknowledge with 'Aerodrome::stateful-stacks-protected'" in message
+    assert not message.startswith("ValidationFailed")
+
+
+def test_what_is_no_finding_is_raised(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def clash(app: cdk.App, _: Environment) -> None:
+        stack = cdk.Stack(app, "Test")
+        for name in ("One", "Two"):
+            cdk.CfnResource(stack, name, type="AWS::SNS::Topic").override_logical_id("Same")
+
+    monkeypatch.setattr(platform, "build_platform", clash)
+    with pytest.raises(RuntimeError, match="already contains 'Same'"):
+        refusal(env="dev")
+
+
 def test_a_file_that_is_no_yaml_is_named(app: Path, refusal: Refusal) -> None:
     (app.parent / "environments" / "dev.yaml").write_text("region: [us-east-1\n", encoding="utf-8")
     assert "dev.yaml: " in refusal(env="dev")
@@ -86,6 +106,6 @@ def test_a_file_that_is_no_yaml_is_named(app: Path, refusal: Refusal) -> None:
 
 def test_one_environments_mistakes_do_not_stop_another(app: Path) -> None:
     misspell(app)
-    platform = new_app()
-    runpy.run_path(str(app))["build"](platform, "staging")
-    assert {child.node.id for child in platform.node.children} >= {"Network", "Storage", "Cluster"}
+    staging = new_app()
+    runpy.run_path(str(app))["build"](staging, "staging")
+    assert {child.node.id for child in staging.node.children} >= {"Network", "Storage", "Cluster"}
