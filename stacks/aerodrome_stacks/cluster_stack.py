@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import aws_cdk as cdk
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -21,7 +20,7 @@ from aerodrome_constructs.cluster import (
 from aerodrome_constructs.identity import ServiceAccount, ServiceAccountRole, ServiceAccountRoleProps
 from aerodrome_constructs.karpenter import InterruptionQueue, KarpenterNodes, KarpenterNodesProps
 from aerodrome_constructs.policy import acknowledge
-from aerodrome_constructs.policy.known_rules import MANAGED_POLICIES
+from aerodrome_constructs.policy.known_rules import KUBECTL_WITHOUT_INTERNET, MANAGED_POLICIES
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.network_stack import NetworkPorts
@@ -96,11 +95,10 @@ class ClusterStack(AerodromeStack):
             ),
         )
         if environment.network.private:
-            cdk.Validations.of(kubernetes).acknowledge(
-                cdk.Acknowledgment(
-                    id="Annotation::@aws-cdk/aws-eks:isolatedSubnetsForKubectlPrivateSubnets",
-                    reason="a private network has an endpoint for each of the services that kubectl and helm need",
-                )
+            acknowledge(
+                kubernetes,
+                KUBECTL_WITHOUT_INTERNET,
+                reason="a private network has an endpoint for each of the services that kubectl and helm need",
             )
         self.tag_by_hand(kubernetes.node.find_child("Resource"), "KubectlReadyBarrier")
         self._oidc_issuer = kubernetes.oidc_issuer

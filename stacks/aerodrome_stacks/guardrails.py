@@ -38,7 +38,7 @@ def packs() -> tuple[NagPack, ...]:
 
 
 def guard(app: cdk.App, given: Sequence[Acknowledgement]) -> None:
-    """Let the app's synth fail on every finding that is not acknowledged.
+    """Let the app's synth fail on every finding that is not acknowledged, and keep its warnings to those as well.
 
     Args:
         app: The app, with all its stacks.

@@ -18,7 +18,7 @@ from aerodrome_constructs.network.endpoints import (
     keep_to_own_account,
 )
 from aerodrome_constructs.policy import acknowledge
-from aerodrome_constructs.policy.known_rules import INLINE_POLICY, INTERNET_ROUTE
+from aerodrome_constructs.policy.known_rules import INLINE_POLICY, INTERNET_ROUTE, ZONES_BY_NAME
 
 _FOR_NODES = "Nodes"
 
@@ -80,11 +80,10 @@ class PlatformVpc(Construct):
             reason="NAT gateways stand in the public subnets and need the route; nothing else does, and nothing gets a "
             "public address by starting there",
         )
-        cdk.Validations.of(self).acknowledge(
-            cdk.Acknowledgment(
-                id="CloudFormation-Validate::W3010",
-                reason="the environment names its zones: looking them up would make two synths of one commit differ",
-            )
+        acknowledge(
+            self,
+            ZONES_BY_NAME,
+            reason="the environment names its zones: looking them up would make two synths of one commit differ",
         )
 
     def _add_vpc(self) -> ec2.Vpc:

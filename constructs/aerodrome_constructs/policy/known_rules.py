@@ -14,7 +14,7 @@ class KnownRule:
 
     Attributes:
         name: Its own name, whatever the packs make of it.
-        ids: What the packs that have it call it.
+        ids: What those that have it call it: a pack, the CDK or the house.
         asks: What it asks for, in one sentence.
         by_finding: Whether the packs report, and want acknowledged, each part of a resource by itself, as in
             ``AwsSolutions-IAM5[Action::s3:*]``.
@@ -64,6 +64,16 @@ INTERNET_ROUTE: Final = _in_packs(
 )
 DATABASE_MULTI_AZ: Final = _in_packs("RDSMultiAZSupport", "Databases have a standby in another zone.", own="RDS3")
 DATABASE_BACKUP_PLAN: Final = _in_packs("RDSInBackupPlan", "Databases are in a plan of AWS Backup of their own stack.")
+
+# The CDK's own warnings: they fail no synth, and are not left to scroll by either.
+ZONES_BY_NAME: Final = KnownRule(
+    name="W3010", ids=("CloudFormation-Validate::W3010",), asks="Templates name no availability zone."
+)
+KUBECTL_WITHOUT_INTERNET: Final = KnownRule(
+    name="isolatedSubnetsForKubectlPrivateSubnets",
+    ids=("Annotation::@aws-cdk/aws-eks:isolatedSubnetsForKubectlPrivateSubnets",),
+    asks="The functions that run kubectl and helm have a way to the services that they call.",
+)
 
 STATEFUL_RETAINED: Final = KnownRule(
     name="stateful-resources-retained",
