@@ -62,6 +62,12 @@ def eventually(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
+def saved(state_dir: Path, name: str, *services: str) -> bool:
+    """Whether a checkpoint of each service says a name."""
+    files = [state_dir / "ministack" / f"{service}.json" for service in services]
+    return all(file.exists() and name in file.read_text() for file in files)
+
+
 def processes_of(state_dir: Path) -> list[int]:
     """The processes that carry the directory in their environment, found without the code under test."""
     mark = f"AERODROME_LOCAL_INSTANCE={state_dir}".encode()
@@ -141,12 +147,12 @@ def test_restart_keeps_state_and_port_and_mends_what_was_cut_off(state_dir: Path
     bucket = before.stack("kept").physical_id("Bucket")
     before.client("s3").put_object(Bucket=bucket, Key="model", Body=b"weights")
     before.stop()
-    saved = state_dir / "ministack" / "cloudformation.json"
-    state = json.loads(saved.read_text())
+    file = state_dir / "ministack" / "cloudformation.json"
+    state = json.loads(file.read_text())
     for stack in state["payload"]["stacks"]["data"].values():
         if stack["StackName"] != "kept":
             stack["StackStatus"] = "CREATE_IN_PROGRESS" if stack["StackName"] == "creating" else "UPDATE_IN_PROGRESS"
-    saved.write_text(json.dumps(state))
+    file.write_text(json.dumps(state))
 
     restarted = up(state_dir)
     assert restarted["endpoint"] == started["endpoint"]
@@ -179,8 +185,12 @@ def test_recovers_from_sigkill_and_ends_what_is_stuck(state_dir: Path, stubborn:
     instance = aws(state_dir, started)
     named = {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "named-by-the-template"}}}
     instance.stack("before-the-crash").deploy({"Queue": {"Type": "AWS::SQS::Queue"}})
-    log = state_dir / "server.log"
-    eventually(lambda: "saved the state" in log.read_text(), "a checkpoint after the deployment")
+    eventually(lambda: saved(state_dir, "before-the-crash", "cloudformation", "sqs"), "a checkpoint after a deployment")
+    queues = state_dir / "ministack" / "sqs.json"
+    unchanged = queues.stat().st_mtime_ns
+    instance.stack("before-it-too").deploy({"Topic": {"Type": "AWS::SNS::Topic"}})
+    eventually(lambda: saved(state_dir, "before-it-too", "cloudformation", "sns"), "a checkpoint after the next")
+    assert queues.stat().st_mtime_ns == unchanged, "what a checkpoint finds unchanged it does not write again"
     checkpoint = {file: file.read_bytes() for file in (state_dir / "ministack").iterdir()}
     instance.stack("cut-off").deploy(named)
     instance.client("s3").put_object(Bucket="named-by-the-template", Key="a", Body=b"1")
@@ -197,7 +207,10 @@ def test_recovers_from_sigkill_and_ends_what_is_stuck(state_dir: Path, stubborn:
     restarted = up(state_dir)
     assert restarted["already_up"] is False
     assert not alive(orphan), "a process that outlived its server was left running"
-    assert status(state_dir)["accounts"]["111122223333"]["stacks"] == {"before-the-crash": "CREATE_COMPLETE"}
+    assert status(state_dir)["accounts"]["111122223333"]["stacks"] == {
+        "before-the-crash": "CREATE_COMPLETE",
+        "before-it-too": "CREATE_COMPLETE",
+    }
     after = aws(state_dir, restarted)
     after.stack("cut-off").deploy(named)
     assert after.client("s3").list_objects_v2(Bucket="named-by-the-template")["KeyCount"] == 0
