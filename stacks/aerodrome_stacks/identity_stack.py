@@ -205,17 +205,19 @@ class IdentityStack(AerodromeStack):
         )
 
     def _external_secrets(self, environment: Environment) -> list[iam.PolicyStatement]:
+        read = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
+        secrets = [f"arn:{self._partition}:secretsmanager:{self._region}:{self._account}:secret:*"]
         key, value = MASTER_SECRET_TAG
         return [
             # Every resource of the environment carries this tag (base.py), and so must a secret that is made by hand.
             allow(
-                ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
-                [f"arn:{self._partition}:secretsmanager:{self._region}:{self._account}:secret:*"],
+                read,
+                secrets,
                 {"StringEquals": {"secretsmanager:ResourceTag/aerodrome:environment": environment.name}},
             ),
             # The database's master user has it, too. No pod needs that one, and who may write an ExternalSecret would
             # be master of every database.
-            deny(["secretsmanager:*"], conditions={"StringEquals": {f"secretsmanager:ResourceTag/{key}": value}}),
+            deny(read, secrets, {"StringEquals": {f"secretsmanager:ResourceTag/{key}": value}}),
             allow(
                 ["kms:Decrypt"],
                 [self._secrets_key_arn],
