@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -42,6 +43,45 @@ def unsettled_stacks(aws: EmbeddedAws) -> list[str]:
 def is_bootstrapped(aws: EmbeddedAws) -> bool:
     """Whether the account and region have what the CDK needs to deploy there."""
     return any(stack["StackName"] == "CDKToolkit" for stack in aws.stacks())
+
+
+def end_left_over(assembly: Path) -> None:
+    """End a CLI that outlived its run, which was killed.
+
+    It would go on deploying, and as long as it reads an assembly, no other CLI writes there.
+
+    Args:
+        assembly: The folder in which the CLI keeps locks: files with the number of the process that has it.
+    """
+    for lock in assembly.glob("*.lock"):
+        number = lock.read_text(encoding="utf-8").strip()
+        if number.isdigit():
+            _end_cli(int(number), assembly)
+        # To the CLI, a process that ended and that nobody has asked about still has its lock.
+        lock.unlink(missing_ok=True)
+
+
+def _end_cli(pid: int, assembly: Path) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it ended by itself
+        if _works_on(pid, assembly):
+            group = os.getpgid(pid)
+            os.killpg(group, signal.SIGTERM)
+            deadline = time.monotonic() + _PATIENCE
+            while _works_on(pid, assembly):
+                if time.monotonic() > deadline:
+                    os.killpg(group, signal.SIGKILL)
+                time.sleep(0.05)
+
+
+def _works_on(pid: int, assembly: Path) -> bool:
+    """Whether a process is a CLI that was given this assembly, and not another one that has its number by now."""
+    command = subprocess.run(
+        ["ps", "-ww", "-o", "command=", "-p", str(pid)],  # noqa: S607 - wherever the system has it
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    return str(assembly) in command.stdout
 
 
 def synthesize(aws: EmbeddedAws, environment: str, assembly: Path, log: Path) -> None:

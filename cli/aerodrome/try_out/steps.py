@@ -28,6 +28,7 @@ def run(environment: Environment, state_dir: Path, display: Display) -> None:
     """
     logs = state_dir.with_name(f"{state_dir.name}-try")
     assembly = logs / "cdk.out"
+    deploy.end_left_over(assembly)
     with display.step("Start the embedded AWS") as step:
         aws = _start(environment, state_dir)
         step.result = aws.endpoint
