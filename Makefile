@@ -28,7 +28,7 @@ synth: setup ## Write the CloudFormation templates of one environment to cdk.out
 	@$(CDK) synth -c env=$(ENV) --quiet
 
 diff: setup ## Show what a deploy of one environment would change (ENV=dev)
-	@$(CDK) diff -c env=$(ENV) --all
+	@$(CDK) diff -c env=$(ENV)
 
 # The tests of the embedded AWS and the smoke test mostly wait, for servers, jobs and the CDK CLI, which looks at a stack
 # every 5 seconds: side by side with the others they cost little time.

@@ -5,9 +5,10 @@ import os
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import psutil
 
 from aerodrome.embedded_aws import EmbeddedAws
 from aerodrome.project import PROJECT
@@ -62,26 +63,17 @@ def end_left_over(assembly: Path) -> None:
 
 
 def _end_cli(pid: int, assembly: Path) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it ended by itself
-        if _works_on(pid, assembly):
+    with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):  # it ended by itself
+        cli = psutil.Process(pid)
+        # Another process may have its number by now.
+        if any(str(assembly) in argument for argument in cli.cmdline()):
             group = os.getpgid(pid)
             os.killpg(group, signal.SIGTERM)
-            deadline = time.monotonic() + _PATIENCE
-            while _works_on(pid, assembly):
-                if time.monotonic() > deadline:
-                    os.killpg(group, signal.SIGKILL)
-                time.sleep(0.05)
-
-
-def _works_on(pid: int, assembly: Path) -> bool:
-    """Whether a process is a CLI that was given this assembly, and not another one that has its number by now."""
-    command = subprocess.run(
-        ["ps", "-ww", "-o", "command=", "-p", str(pid)],  # noqa: S607 - wherever the system has it
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    return str(assembly) in command.stdout
+            try:
+                cli.wait(_PATIENCE)
+            except psutil.TimeoutExpired:
+                os.killpg(group, signal.SIGKILL)
+                cli.wait(_PATIENCE)
 
 
 def synthesize(aws: EmbeddedAws, environment: str, assembly: Path, log: Path) -> None:
