@@ -1,7 +1,8 @@
 """``aerodrome check``: says what is wrong with the environments, or what they will build."""
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -48,11 +49,23 @@ def check(
         except InvalidEnvironmentError as error:
             problems += error.problems
     problems += conflicts(valid)
+    if env is not None:
+        for neighbour in _neighbours(env, where):
+            for file, environment in valid.items():
+                problems += conflicts({file: environment, **neighbour})
     if problems:
         _refuse(problems)
     console = Console()
     for file, environment in valid.items():
         _print_summary(console, file, environment)
+
+
+def _neighbours(name: str, where: Path) -> Iterator[dict[str, Environment]]:
+    # What is wrong with another environment is told when that one is checked.
+    for other in environment_names(where):
+        if other != name:
+            with contextlib.suppress(InvalidEnvironmentError):
+                yield {str(environment_file(other, where)): load_environment(other, where)}
 
 
 def _nearest_environments(start: Path) -> Path | None:

@@ -128,6 +128,26 @@ def test_all_environments_are_checked_where_none_is_named(check: Check) -> None:
     assert heads == [f"environments/{name}.yaml: valid" for name in ("dev", "prod", "staging")]
 
 
+def test_an_environment_is_held_against_its_neighbours_when_it_is_checked_alone(check: Check) -> None:
+    shared = [("pod_cidr: 100.66.0.0/16", "pod_cidr: 100.64.0.0/16"), ("  domain_name: ml.", "  domain_name: ml.dev.")]
+    result = check("-e", "prod", file="prod.yaml", replace=shared)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines() == [
+        (
+            "environments/prod.yaml: network.pod_cidr: 100.64.0.0/16 overlaps 100.64.0.0/16 of "
+            "environments/dev.yaml in 65,536 addresses; give each environment a range of its own"
+        ),
+        (
+            "environments/prod.yaml: access.domain_name: ml.dev.example.com is that of environments/dev.yaml, too; "
+            "give each environment a name of its own"
+        ),
+    ]
+
+
+def test_a_neighbours_own_mistakes_are_its_own(check: Check) -> None:
+    assert check("-e", "prod", file="dev.yaml", replace=[("nat_gateways: 1", "nat_gatways: 1")]).exit_code == 0
+
+
 def test_on_a_terminal_it_is_a_table(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "100")
@@ -181,7 +201,8 @@ def test_ranges_that_overlap_between_environments(check: Check) -> None:
             "32,768 addresses; give each environment a range of its own"
         ),
     ]
-    assert check("-e", "staging").exit_code == 0, "one alone has nothing to overlap"
+    assert check("-e", "staging").exit_code == 2, "nor does it pass when it is checked alone"
+    assert check("-e", "prod").exit_code == 0, "whom it does not concern"
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ SENTENCES: Mapping[str, Callable[[Given], str]] = {
     "aerodrome": lambda given: str(given.limits["sentence"]),
     "bool_type": _expected("true or false"),
     "dict_type": _mapping,
-    "greater_than_equal": lambda given: f"{show(given.value)} is too small; {given.limits['ge']} is the least",
+    "greater_than_equal": lambda given: f"{show(given.value)} is too small; {given.limits['ge']:,} is the least",
     "int_type": _whole_number,
     "invalid_key": lambda given: f"{describe(given.value)} stands where a key is expected; keys are text",
     "less_than_equal": lambda given: f"{show(given.value)} is too large; {given.limits['le']:,} is the most",

@@ -102,8 +102,8 @@ def endpoint_range(network: IPv4Network) -> IPv4Network:
         share = "the whole internet" if network.prefixlen == 0 else f"1/{2**network.prefixlen} of the internet"
         raise refusal(
             f"{network} opens the Kubernetes API to {share}; name your offices' ranges, /{_WIDEST_ENDPOINT} or "
-            "narrower, or none to make it private"
+            "narrower, or [] to make it private"
         )
     if any(network.overlaps(private) for private in _PRIVATE):
-        raise refusal(f"{network} is private and never comes from the internet; name public ranges, or none")
+        raise refusal(f"{network} is private and never comes from the internet; name public ranges, or []")
     return network

@@ -88,4 +88,4 @@ class SpotNodes(NodeGroup):
 
 def _in_order(min_size: int, max_size: int) -> None:
     if min_size > max_size:
-        raise refusal(f"min_size is {min_size}, above max_size, which is {max_size}")
+        raise refusal(f"min_size is {min_size}, above max_size, which is {max_size}; lower the one or raise the other")

@@ -83,5 +83,7 @@ class Costs(Section):
     @model_validator(mode="after")
     def _anomaly_within_the_budget(self) -> Self:
         if self.anomaly_usd > self.monthly_usd:
-            raise refusal(f"anomaly_usd is {self.anomaly_usd}, above monthly_usd, which is {self.monthly_usd}")
+            raise refusal(
+                f"anomaly_usd is {self.anomaly_usd}, above monthly_usd, which is {self.monthly_usd}; lower it"
+            )
         return self

@@ -199,7 +199,9 @@ def raw_data_of_every_domain_expires(projects: Sequence[Project], retention: Ret
 def backups_leave_the_region(region: str, backup: Backup) -> Iterator[Problem]:
     """The second region is another one."""
     if backup.copy_region == region:
-        yield Problem(("backup", "copy_region"), f"{region} is the environment's own region; name another, or none")
+        yield Problem(
+            ("backup", "copy_region"), f"{region} is the environment's own region; name another, or leave the key out"
+        )
 
 
 RULES: tuple[Callable[..., Iterator[Problem]], ...] = (

@@ -72,7 +72,7 @@ def test_network(problems: Problems, changes: dict[str, Any], lines: list[str]) 
             [
                 (
                     "cluster.public_endpoint_cidrs[0]: 0.0.0.0/0 opens the Kubernetes API to the whole internet; name "
-                    "your offices' ranges, /8 or narrower, or none to make it private"
+                    "your offices' ranges, /8 or narrower, or [] to make it private"
                 )
             ],
         ),
@@ -82,7 +82,7 @@ def test_network(problems: Problems, changes: dict[str, Any], lines: list[str]) 
             [
                 (
                     "cluster.public_endpoint_cidrs[0]: 128.0.0.0/1 opens the Kubernetes API to 1/2 of the internet; "
-                    "name your offices' ranges, /8 or narrower, or none to make it private"
+                    "name your offices' ranges, /8 or narrower, or [] to make it private"
                 )
             ],
         ),
@@ -91,7 +91,7 @@ def test_network(problems: Problems, changes: dict[str, Any], lines: list[str]) 
             [
                 (
                     "cluster.public_endpoint_cidrs[0]: 10.0.0.0/16 is private and never comes from the internet; name "
-                    "public ranges, or none"
+                    "public ranges, or []"
                 )
             ],
         ),
@@ -126,7 +126,7 @@ def test_network(problems: Problems, changes: dict[str, Any], lines: list[str]) 
         ({"cluster.system_nodes.min_size": 6}, []),
         (
             {"cluster.system_nodes.min_size": 7},
-            ["cluster.system_nodes: min_size is 7, above max_size, which is 6"],
+            ["cluster.system_nodes: min_size is 7, above max_size, which is 6; lower the one or raise the other"],
         ),
         (
             {f"{GENERAL}.instance_types": ["m7i.2xlarge", "m7a.4xlarge", "m7g.2xlarge"]},
@@ -162,7 +162,10 @@ def test_network(problems: Problems, changes: dict[str, Any], lines: list[str]) 
         # On-demand nodes are not taken back.
         ({"cluster.system_nodes.instance_types": ["m7i.large"]}, []),
         ({f"{GENERAL}.min_size": 10}, []),
-        ({f"{GENERAL}.min_size": 11}, [f"{GENERAL}: min_size is 11, above max_size, which is 10"]),
+        (
+            {f"{GENERAL}.min_size": 11},
+            [f"{GENERAL}: min_size is 11, above max_size, which is 10; lower the one or raise the other"],
+        ),
         (
             {f"{GENERAL}.instance_types": ["m7i.2xlarge", "m7i.2xlarge"]},
             ["cluster.spot_nodes[0].instance_types: m7i.2xlarge stands in the list more than once; keep one"],

@@ -319,7 +319,7 @@ def test_what_people_rely_on(problems: Problems, name: str, changes: dict[str, A
         ({"backup.copy_region": "us-west-2"}, []),
         (
             {"backup.copy_region": "us-east-1"},
-            ["backup.copy_region: us-east-1 is the environment's own region; name another, or none"],
+            ["backup.copy_region: us-east-1 is the environment's own region; name another, or leave the key out"],
         ),
         ({"backup.keep": "6d"}, ["backup.keep: 6d is out of range; 7d to 3653d are allowed"]),
         ({"backup.lock": "legal"}, ['backup.lock: "legal" is not offered; none, governance or compliance is']),
@@ -362,7 +362,7 @@ def test_what_people_rely_on(problems: Problems, name: str, changes: dict[str, A
             ],
         ),
         ({"costs.anomaly_usd": 1500}, []),
-        ({"costs.anomaly_usd": 1501}, ["costs: anomaly_usd is 1501, above monthly_usd, which is 1500"]),
+        ({"costs.anomaly_usd": 1501}, ["costs: anomaly_usd is 1501, above monthly_usd, which is 1500; lower it"]),
         ({"costs.monthly_usd": 0}, ["costs.monthly_usd: 0 is too small; 1 is the least"]),
         (
             {"allowed_replacements": [{"resource": "Storage/RawData/Resource", "reason": "nobody needs it"}]},
