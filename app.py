@@ -17,6 +17,7 @@ from aerodrome_stacks.platform import build_platform
 ENVIRONMENTS = Path(relpath(Path(__file__).parent / "environments"))
 # How the CDK calls the error with which a synth ends after the report of what broke a rule.
 _REPORTED = "ValidationFailed: "
+_HOW_TO_MEND = "How to mend or acknowledge a finding: docs/how-to/mend-a-finding.md"
 
 
 def build(app: cdk.App, environment_name: str) -> None:
@@ -51,7 +52,7 @@ def main() -> None:
         # jsii raises every error of the CDK as this one: what is no finding keeps its traceback.
         if not str(error).startswith(_REPORTED):
             raise
-        sys.exit(str(error).removeprefix(_REPORTED))
+        sys.exit(f"{str(error).removeprefix(_REPORTED).rstrip()}\n\n{_HOW_TO_MEND}")
 
 
 if __name__ == "__main__":

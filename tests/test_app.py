@@ -81,11 +81,13 @@ def test_an_unknown_environment_gets_the_list_of_those_there_are(refusal: Refusa
     assert all(known in message for known in NAMES)
 
 
-def test_a_finding_ends_with_the_report_and_status_1(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finding_ends_with_the_report_and_the_page_to_read(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "build_platform", lambda app, _: s3.Bucket(cdk.Stack(app, "Test"), "Data"))
     message = refusal(env="dev")
     assert "Acknowledge with 'Aerodrome::stateful-stacks-protected'" in message
     assert not message.startswith("ValidationFailed")
+    page = message.splitlines()[-1].removeprefix("How to mend or acknowledge a finding: ")
+    assert (ROOT / page).read_text(encoding="utf-8").startswith("# Mend a finding")
 
 
 def test_what_is_no_finding_is_raised(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
