@@ -17,6 +17,7 @@ from aerodrome_stacks.environment import Environment, InvalidEnvironmentError, e
 
 _INVALID = 2
 _STOPPED = 3
+_REFUSED = 4
 
 
 def plan(
@@ -31,7 +32,7 @@ def plan(
     """Say what a deploy would do to each resource: in place, with interruption, replaced or deleted.
 
     Ends with status 3 if a resource with data would be replaced or deleted, and the environment's file does not say why
-    it may.
+    it may; otherwise with 4 if AWS would refuse the deploy.
     """
     try:
         environment = load_environment(env, PROJECT.environments)
@@ -51,6 +52,8 @@ def plan(
         print_plan(made, judgement, env, file)
     if judgement.stopped:
         raise typer.Exit(_STOPPED)
+    if made.refused:
+        raise typer.Exit(_REFUSED)
 
 
 def _make(environment: Environment, against: str | None, *, live: bool) -> Plan:

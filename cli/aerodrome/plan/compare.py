@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aerodrome.plan.model import Fate, PropertyChange, ResourceChange, Verdict, property_order, worst
-from aerodrome.plan.paths import Path, differences, overlaps, references, same, values_at, written
-from aerodrome.plan.rules import CHANGING_ATTRIBUTES, rule_for
+from aerodrome.plan.paths import Path, differences, imports, overlaps, references, same, values_at, written
+from aerodrome.plan.rules import CHANGING_ATTRIBUTES, Rule, rule_for
 from aerodrome.plan.schemas import Pattern, ResourceSchema, resource_schema
 from aerodrome.plan.templates import Body, StackTemplate, resource_name
 
@@ -33,10 +33,7 @@ def compare_stacks(before: StackTemplate | None, after: StackTemplate | None) ->
         return []
     old = before.resources() if before else {}
     new = after.resources() if after else {}
-    common = {
-        logical_id: _Resource(logical_id, old[logical_id], new[logical_id], stack.region)
-        for logical_id in old.keys() & new.keys()
-    }
+    common = _common(old, new, stack.region)
     _follow_references(common)
     changes = [resource.change(stack) for resource in common.values() if resource.changes]
     changes += [
@@ -45,6 +42,11 @@ def compare_stacks(before: StackTemplate | None, after: StackTemplate | None) ->
     ]
     changes += [_whole(stack, key, new[key], Verdict.ADDED) for key in new.keys() - old.keys()]
     return changes
+
+
+def common_resources(before: StackTemplate, after: StackTemplate) -> dict[str, "ComparedResource"]:
+    """The resources that are in both templates of a stack, each with its own changes, by logical ID."""
+    return _common(before.resources(), after.resources(), after.region)
 
 
 def fate_of_deleted(resource: Body) -> Fate:
@@ -59,17 +61,23 @@ def fate_of_replaced(resource: Body) -> Fate:
     return _FATES.get(resource.get("UpdateReplacePolicy", "Delete"), Fate.DELETED)
 
 
-def property_change(resource: "_Resource", path: Path, *, follows: str = "", certain: bool = True) -> PropertyChange:
+def property_change(
+    resource: "ComparedResource", path: Path, *, follows: str = "", certain: bool = True
+) -> PropertyChange:
     """A changed property with its verdict."""
     verdict, why = resource.effect(path)
+    rule = resource.rule(path)
+    refused = rule is not None and rule.refuses(resource.old_properties, resource.new_properties)
     if not certain and verdict is Verdict.REPLACED:
         verdict = Verdict.MAY_BE_REPLACED
     before, after = (_value(properties, path) for properties in (resource.old_properties, resource.new_properties))
-    return PropertyChange(path=written(path), verdict=verdict, before=before, after=after, follows=follows, why=why)
+    return PropertyChange(
+        path=written(path), verdict=verdict, before=before, after=after, follows=follows, why=why, refused=refused
+    )
 
 
 @dataclass(slots=True)
-class _Resource:
+class ComparedResource:
     """A resource in both templates, and what is known of its changes so far."""
 
     logical_id: str
@@ -96,20 +104,24 @@ class _Resource:
 
     @property
     def type(self) -> str:
+        """The CloudFormation type."""
         return str(self.new["Type"])
 
     @property
     def old_properties(self) -> Body:
+        """The properties before."""
         properties: Body = self.old["Properties"]
         return properties
 
     @property
     def new_properties(self) -> Body:
+        """The properties afterwards."""
         properties: Body = self.new["Properties"]
         return properties
 
     @property
     def verdict(self) -> Verdict | None:
+        """What happens to it, as far as is known. None: nothing."""
         return worst(change.verdict for change in self.changes.values()) if self.changes else None
 
     def effect(self, path: Path) -> tuple[Verdict, str]:
@@ -118,13 +130,16 @@ class _Resource:
             return Verdict.MAY_BE_REPLACED, f"cfn-lint ships no schema of {self.type}"
         if not self.schema.updatable or any(self._changes_at(path, pattern) for pattern in self.schema.create_only):
             return Verdict.REPLACED, ""
-        # Positions in lists are no names: a rule of `Tags` holds for `Tags[0]`.
-        names = ".".join(key for key in path if isinstance(key, str))
-        if rule := rule_for(self.type, names):
+        if rule := self.rule(path):
             return rule.verdict(self.old_properties, self.new_properties), rule.why
         if any(self._changes_at(path, pattern) for pattern in self.schema.conditional):
             return Verdict.MAY_BE_REPLACED, "under a condition that the schema does not name"
         return Verdict.IN_PLACE, ""
+
+    def rule(self, path: Path) -> Rule | None:
+        """The reviewed rule of a place."""
+        # Positions in lists are no names: a rule of `Tags` holds for `Tags[0]`.
+        return rule_for(self.type, ".".join(key for key in path if isinstance(key, str)))
 
     def _changes_at(self, path: Path, pattern: tuple[str, ...]) -> bool:
         """Whether what a pattern names changes when the value at a place does."""
@@ -134,9 +149,9 @@ class _Resource:
             return True
         # The change lies around the named property, which may be the same in both.
         old, new = values_at(self.old_properties, pattern), values_at(self.new_properties, pattern)
-        return not same(old, new) or any(True for value in new for _ in references(value))
+        return not same(old, new) or any(True for value in new for _ in (*references(value), *imports(value)))
 
-    def follow(self, others: Mapping[str, "_Resource"]) -> bool:
+    def follow(self, others: Mapping[str, "ComparedResource"]) -> bool:
         """Take in what the changes of others do to this one, and return whether that was news."""
         news = False
         for path, name, attribute in references(self.new_properties):
@@ -148,6 +163,18 @@ class _Resource:
             certain = other.verdict is not Verdict.MAY_BE_REPLACED
             news |= self._record(property_change(self, path, follows=name, certain=certain))
         return news
+
+    def follow_imports(self, moved: Mapping[str, tuple[str, bool]]) -> bool:
+        """Take in that exports of other stacks change, and return whether that was news.
+
+        Args:
+            moved: Export to the resource whose value it is, and whether that one is replaced for certain.
+        """
+        if self.old["Type"] != self.type:
+            return False
+        causes = [(path, *moved[name]) for path, name in imports(self.new_properties) if name in moved]
+        changed = [property_change(self, path, follows=cause, certain=certain) for path, cause, certain in causes]
+        return any(self._record(change) for change in changed)
 
     def _record(self, change: PropertyChange) -> bool:
         known = self.changes.get(change.path)
@@ -205,7 +232,14 @@ class _Resource:
         )
 
 
-def _follow_references(resources: Mapping[str, _Resource]) -> None:
+def _common(old: Mapping[str, Body], new: Mapping[str, Body], region: str) -> dict[str, ComparedResource]:
+    return {
+        logical_id: ComparedResource(logical_id, old[logical_id], new[logical_id], region)
+        for logical_id in old.keys() & new.keys()
+    }
+
+
+def _follow_references(resources: Mapping[str, ComparedResource]) -> None:
     # A verdict only ever gets worse, so this comes to an end.
     while any(resource.follow(resources) for resource in resources.values()):
         pass

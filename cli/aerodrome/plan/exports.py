@@ -1,7 +1,8 @@
 """Values that stacks hand to each other, and that CloudFormation refuses to change while another stack uses them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from aerodrome.plan.handed_on import changes_value, exported, used_exports
 from aerodrome.plan.model import ResourceChange, Verdict
 from aerodrome.plan.paths import references, same
 from aerodrome.plan.templates import StackTemplate
@@ -9,7 +10,14 @@ from aerodrome.plan.templates import StackTemplate
 _MOST_NAMES = 3
 
 
-def export_warnings(
+_TWICE = "Deploy twice: first without the use, then this"
+_REBUILT = (
+    "What uses it has to be rebuilt, too: make the new one beside the old one, move the users to it, and remove the "
+    "old one in a later deploy"
+)
+
+
+def refused_exports(
     before: Sequence[StackTemplate], after: Sequence[StackTemplate], changes: Sequence[ResourceChange]
 ) -> list[str]:
     """A sentence for each stack that would change or take back values that others use as they are deployed.
@@ -21,22 +29,25 @@ def export_warnings(
     """
     users: dict[tuple[str, str], set[str]] = {}
     for stack in before:
-        for name in _imports(stack.body):
+        for name in used_exports(stack):
             users.setdefault((stack.region, name), set()).add(stack.name)
-    later = {stack.key: _exports(stack) for stack in after}
-    warnings = []
+    later = {stack.key: exported(stack) for stack in after}
+    sentences = []
     for stack in before:
-        changed, gone = _affected(stack, later.get(stack.key, {}), changes)
-        for names, happens in ((changed, "would change"), (gone, "would go away")):
+        replaced, edited, gone = _affected(stack, later.get(stack.key, {}), changes)
+        for names, happens, advice in (
+            (replaced, "would change with its resource", _REBUILT),
+            (edited, "would change", _TWICE),
+            (gone, "would go away", _TWICE),
+        ):
             used = {name: others for name in names if (others := users.get((stack.region, name)))}
             if used:
                 by = sorted(set().union(*used.values()))
-                warnings.append(
+                sentences.append(
                     f"what {stack.name} exports {happens} ({_listed(sorted(used))}) while {_listed(by)} "
-                    f"{'uses' if len(by) == 1 else 'use'} it: CloudFormation refuses that. Deploy twice: first without "
-                    "the use, then this"
+                    f"{'uses' if len(by) == 1 else 'use'} it: CloudFormation refuses that. {advice}"
                 )
-    return warnings
+    return sentences
 
 
 def removed_stack_warning(stack: StackTemplate) -> str:
@@ -54,41 +65,25 @@ def removed_stack_warning(stack: StackTemplate) -> str:
 
 def _affected(
     stack: StackTemplate, later: Mapping[str, object], changes: Sequence[ResourceChange]
-) -> tuple[list[str], list[str]]:
-    """The exports of a stack that get another value, and those that go."""
-    replaced = {
-        change.logical_id
-        for change in changes
-        if change.stack_name == stack.name and change.verdict is Verdict.REPLACED
-    }
-    exports = _exports(stack)
-    changed = [
-        name
-        for name, value in exports.items()
-        if name in later
-        and (not same(value, later[name]) or any(used in replaced for _, used, _ in references(later[name])))
-    ]
-    return changed, [name for name in exports if name not in later]
-
-
-def _exports(stack: StackTemplate) -> dict[str, object]:
-    return {
-        output["Export"]["Name"]: output["Value"]
-        for output in stack.outputs().values()
-        if isinstance(output.get("Export", {}).get("Name"), str)
-    }
-
-
-def _imports(value: object) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            if key == "Fn::ImportValue" and isinstance(item, str):
-                yield item
-            else:
-                yield from _imports(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _imports(item)
+) -> tuple[list[str], list[str], list[str]]:
+    """The exports of a stack that change with their resource, those that are written differently, and those that go."""
+    verdicts = {change.logical_id: change for change in changes if change.stack_name == stack.name}
+    replaced, edited, gone = [], [], []
+    for name, value in exported(stack).items():
+        if name not in later:
+            gone.append(name)
+            continue
+        causes = [
+            change.verdict
+            for _, used, attribute in references(later[name])
+            if (change := verdicts.get(used)) and changes_value(change.verdict, change.type, attribute)
+        ]
+        if Verdict.REPLACED in causes:
+            replaced.append(name)
+        # What may be replaced may as well keep its value: nobody can say that this is refused.
+        elif not same(value, later[name]) or set(causes) - {Verdict.MAY_BE_REPLACED}:
+            edited.append(name)
+    return replaced, edited, gone
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -156,11 +156,13 @@ class _Reading:
         if said is Verdict.REPLACED and detail.get("Evaluation") == "Dynamic":
             said = self._following(detail)
         rule = rule_for(self._new[logical_id]["Type"], _names(change.path))
-        if rule and (said is not Verdict.REPLACED or rule.refused):
-            ruled = rule.verdict(self._old[logical_id]["Properties"], self._new[logical_id]["Properties"])
+        properties = self._old[logical_id]["Properties"], self._new[logical_id]["Properties"]
+        refused = rule is not None and rule.refuses(*properties)
+        if rule and (said is not Verdict.REPLACED or refused):
+            ruled = rule.verdict(*properties)
             # A change set that says "never" is believed, unless AWS refuses the change anyway.
-            if said is Verdict.MAY_BE_REPLACED or rule.refused or not ruled.loses_the_old:
-                return _with(change, ruled, rule.why)
+            if said is Verdict.MAY_BE_REPLACED or refused or not ruled.loses_the_old:
+                return _with(change, ruled, rule.why, refused=refused)
         return _with(
             change, said, "CloudFormation decides during the deploy" if said is Verdict.MAY_BE_REPLACED else ""
         )
@@ -196,7 +198,7 @@ class _Reading:
         return change.verdict if change else Verdict.IN_PLACE
 
 
-def _with(change: PropertyChange, verdict: Verdict, why: str) -> PropertyChange:
+def _with(change: PropertyChange, verdict: Verdict, why: str, *, refused: bool = False) -> PropertyChange:
     return PropertyChange(
         path=change.path,
         verdict=verdict,
@@ -204,6 +206,7 @@ def _with(change: PropertyChange, verdict: Verdict, why: str) -> PropertyChange:
         after=change.after,
         follows=change.follows,
         why=why,
+        refused=refused,
     )
 
 

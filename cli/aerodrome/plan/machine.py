@@ -33,6 +33,7 @@ def plan_document(
         "against": {"ref": plan.base.ref, "commit": plan.base.commit} if plan.base.ref else "deployed",
         "counts": {verdict.value: counts[verdict] for verdict in Verdict},
         "stopped": [change.name for change in judgement.stopped],
+        "refused": list(plan.refused),
         "warnings": [*plan.warnings, *warnings],
         "changes": [_change(change, reasons.get(id(change))) for change in plan.changes],
     }
@@ -62,4 +63,5 @@ def _property(change: PropertyChange) -> dict[str, Any]:
         "after": change.after,
         "follows": change.follows or None,
         "why": change.why or None,
+        "refused": change.refused,
     }

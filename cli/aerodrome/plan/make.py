@@ -1,11 +1,12 @@
 """Makes a plan: this work tree against another commit, or against what is deployed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from aerodrome.plan.change_sets import Deployed
 from aerodrome.plan.compare import compare_stacks
-from aerodrome.plan.exports import export_warnings, removed_stack_warning
+from aerodrome.plan.exports import refused_exports, removed_stack_warning
+from aerodrome.plan.handed_on import Key, hand_on
 from aerodrome.plan.live import live_changes
 from aerodrome.plan.model import Base, Plan, ResourceChange, by_severity
 from aerodrome.plan.synthesize import checkout, resolve_commit, synthesize
@@ -35,7 +36,7 @@ def plan_against_commit(project: Project, environment: Environment, ref: str) ->
         here = threads.submit(synthesize, project, project.root, environment.name, _WORK_TREE)
         after, before = here.result(), there.result()
     earlier = {stack.key: stack for stack in before}
-    changes = [change for stack in after for change in compare_stacks(earlier.get(stack.key), stack)]
+    changes = {stack.key: compare_stacks(earlier.get(stack.key), stack) for stack in after}
     return _plan(base, before, after, changes)
 
 
@@ -63,7 +64,7 @@ def plan_against_deployed(project: Project, environment: Environment) -> Plan:
         if (stack := deployed.template(key))
     ]
     before: list[StackTemplate] = []
-    changes: list[ResourceChange] = []
+    changes: dict[Key, list[ResourceChange]] = {}
     warnings: list[str] = []
 
     def change_stack(stack: StackTemplate) -> tuple[StackTemplate | None, list[ResourceChange], str]:
@@ -73,9 +74,9 @@ def plan_against_deployed(project: Project, environment: Environment) -> Plan:
         return old, *live_changes(old, stack, deployed.change_set(stack))
 
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        for old, found, warning in threads.map(change_stack, after):
+        for stack, (old, found, warning) in zip(after, threads.map(change_stack, after), strict=True):
             before += [old] if old else []
-            changes += found
+            changes[stack.key] = found
             warnings += [warning] if warning else []
     return _plan(Base(), [*before, *removed], after, changes, warnings)
 
@@ -84,20 +85,17 @@ def _plan(
     base: Base,
     before: Sequence[StackTemplate],
     after: Sequence[StackTemplate],
-    changes: Iterable[ResourceChange],
+    changes: Mapping[Key, Sequence[ResourceChange]],
     warnings: Iterable[str] = (),
 ) -> Plan:
     kept = {stack.key for stack in after}
     removed = [stack for stack in before if stack.key not in kept]
-    every = [*changes, *(change for stack in removed for change in compare_stacks(stack, None))]
+    every = [*hand_on(before, after, changes), *(change for stack in removed for change in compare_stacks(stack, None))]
     return Plan(
         base=base,
         changes=tuple(sorted(every, key=by_severity)),
-        warnings=(
-            *warnings,
-            *(removed_stack_warning(stack) for stack in removed),
-            *export_warnings(before, after, every),
-        ),
+        warnings=(*warnings, *(removed_stack_warning(stack) for stack in removed)),
+        refused_exports=tuple(refused_exports(before, after, every)),
     )
 
 

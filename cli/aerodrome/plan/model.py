@@ -61,8 +61,9 @@ class PropertyChange:
         before: Its value before, as far as the template says. None: it was not there.
         after: Its value afterwards. None: it is gone.
         follows: The logical ID of the resource whose change gives this property another value, with the value itself
-            written as before. Empty: the value was edited.
+            written as before; the name of a resource of another stack. Empty: the value was edited.
         why: Why the change interrupts or replaces, where the schema alone does not say so.
+        refused: Whether AWS refuses it. `why` says the reason.
     """
 
     path: str
@@ -71,6 +72,7 @@ class PropertyChange:
     after: Any = None
     follows: str = ""
     why: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,7 @@ class ResourceChange:
         verdict: What happens to it.
         properties: The properties that change, the worst first. Empty where the whole resource comes or goes.
         fate: What becomes of the old one. None where it stays.
-        notes: What a reader has to know beyond that, a sentence each.
+        notes: Why CloudFormation refuses the change, a sentence each.
     """
 
     stack: str
@@ -103,6 +105,11 @@ class ResourceChange:
     def data(self) -> str:
         """What the resource holds that no deploy brings back. Empty: nothing."""
         return STATEFUL.get(self.type, "")
+
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """Why AWS refuses the change, a sentence or a few words each. Empty: it does not."""
+        return (*self.notes, *(f"{one.path}: {one.why}" for one in self.properties if one.refused))
 
 
 def by_severity(change: ResourceChange) -> tuple[int, bool, bool, str, str]:
@@ -142,8 +149,16 @@ class Plan:
         base: What the work tree is compared with.
         changes: Every resource that changes, the worst first.
         warnings: What a reader has to know before deploying, a sentence each.
+        refused_exports: The changes of exports that CloudFormation refuses, a sentence each.
     """
 
     base: Base
     changes: tuple[ResourceChange, ...]
     warnings: tuple[str, ...] = ()
+    refused_exports: tuple[str, ...] = ()
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """All that AWS certainly refuses, so that the deploy would fail: a sentence each."""
+        resources = (f"{one.name} ({one.type}): {reason}" for one in self.changes for reason in one.refusals)
+        return (*self.refused_exports, *resources)

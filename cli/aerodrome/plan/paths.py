@@ -93,6 +93,21 @@ def references(value: object, path: Path = ()) -> Iterator[tuple[Path, str, str]
             yield from references(item, (*path, index))
 
 
+def imports(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Every use of what another stack exports: where it is, and the export's name."""
+    if isinstance(value, Mapping):
+        function = is_function(value)
+        for key, item in value.items():
+            if key == "Fn::ImportValue" and isinstance(item, str):
+                yield path, item
+            else:
+                found = imports(item, path if function else (*path, key))
+                yield from ((path, name) for _, name in found) if function else found
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from imports(item, (*path, index))
+
+
 def _of_function(function: str, argument: object, path: Path) -> Iterator[tuple[Path, str, str]]:
     if function == "Ref":
         yield path, str(argument), ""

@@ -72,6 +72,8 @@ def print_plan(plan: Plan, judgement: Judgement, environment: str, file: str) ->
         typer.echo(f"allowed: {change.name} may be {_done(change)}: {reason}")
     for warning in (*plan.warnings, *_stale(judgement, file)):
         typer.echo(f"warning: {warning}")
+    if plan.refused:
+        typer.echo("\n".join(_refusal(plan.refused)))
     if judgement.stopped:
         typer.echo("\n".join(_stop(judgement.stopped, file)))
 
@@ -154,7 +156,19 @@ def _difference(change: PropertyChange) -> str:
         return f": {_shown(change.before)} removed" if _is_short(change.before) else ": removed"
     if _is_short(change.before) and _is_short(change.after):
         return f": {_shown(change.before)} → {_shown(change.after)}"
+    if isinstance(change.before, list) and isinstance(change.after, list):
+        return _items(change.before, change.after)
     return ""
+
+
+def _items(before: Sequence[object], after: Sequence[object]) -> str:
+    """What a list loses and gains, where its items are short."""
+    gone = [item for item in before if item not in after]
+    new = [item for item in after if item not in before]
+    if not (gone or new) or not all(_is_short(item) for item in (*gone, *new)):
+        return ""
+    parts = [f"{', '.join(map(_shown, some))} {what}" for some, what in ((new, "added"), (gone, "removed")) if some]
+    return f": {'; '.join(parts)}"
 
 
 def _is_short(value: object) -> bool:
@@ -171,6 +185,12 @@ def _stale(judgement: Judgement, file: str) -> Iterator[str]:
             f"{file}: allowed_replacements names {entry.resource}, which this plan neither replaces nor deletes: "
             "remove the entry if that is done, or correct the name"
         )
+
+
+def _refusal(refused: Sequence[str]) -> Iterator[str]:
+    yield ""
+    yield "Refused: AWS does not do this, and the deploy would fail:"
+    yield from (f"  {reason}" for reason in refused)
 
 
 def _stop(stopped: Sequence[ResourceChange], file: str) -> Iterator[str]:

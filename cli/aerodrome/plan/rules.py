@@ -17,6 +17,7 @@ Properties = Mapping[str, Any]
 _TEMPLATES = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference"
 _DB_INSTANCE = f"{_TEMPLATES}/aws-resource-rds-dbinstance.html"
 _DB_SETTINGS = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.Settings.html"
+_DB_STORAGE = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.ModifyingExisting.html"
 _COMPUTE_ENVIRONMENT = f"{_TEMPLATES}/aws-resource-batch-computeenvironment.html"
 _NODE_GROUP = "https://docs.aws.amazon.com/eks/latest/userguide/managed-node-update-behavior.html"
 _KMS_KEY = f"{_TEMPLATES}/aws-resource-kms-key.html"
@@ -30,13 +31,14 @@ class Rule:
         verdict: The verdict, from the resource's properties before and after.
         why: The reason in a few words, for the reader of the plan.
         page: Where AWS says so.
-        refused: Whether AWS refuses the change, whatever the schema or a change set says of it.
+        refuses: Whether AWS refuses the change, whatever the schema or a change set says of it, from the resource's
+            properties before and after.
     """
 
     verdict: Callable[[Properties, Properties], Verdict]
     why: str
     page: str
-    refused: bool = False
+    refuses: Callable[[Properties, Properties], bool] = lambda _before, _after: False
 
 
 def _interrupts(why: str, page: str) -> Rule:
@@ -44,7 +46,9 @@ def _interrupts(why: str, page: str) -> Rule:
 
 
 def _refused(why: str, page: str) -> Rule:
-    return Rule(verdict=lambda _before, _after: Verdict.REPLACED, why=why, page=page, refused=True)
+    return Rule(
+        verdict=lambda _before, _after: Verdict.REPLACED, why=why, page=page, refuses=lambda _before, _after: True
+    )
 
 
 def _engine(before: Properties, after: Properties) -> Verdict:
@@ -62,6 +66,11 @@ def _backups(before: Properties, after: Properties) -> Verdict:
     # A DB instance has one day of backups unless told otherwise.
     switched = any(str(one.get("BackupRetentionPeriod", 1)) == "0" for one in (before, after))
     return Verdict.WITH_INTERRUPTION if switched else Verdict.IN_PLACE
+
+
+def _shrinks(before: Properties, after: Properties) -> bool:
+    sizes = [str(one.get("AllocatedStorage", "")) for one in (before, after)]
+    return all(size.isdecimal() for size in sizes) and int(sizes[1]) < int(sizes[0])
 
 
 def _insights_key(before: Properties, _after: Properties) -> Verdict:
@@ -125,6 +134,12 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     },
     "AWS::KMS::Key": {"KeySpec": _FIXED, "KeyUsage": _FIXED, "MultiRegion": _FIXED, "Origin": _FIXED},
     "AWS::RDS::DBInstance": {
+        "AllocatedStorage": Rule(
+            verdict=lambda _before, _after: Verdict.IN_PLACE,
+            why="storage only grows: RDS refuses less than there is",
+            page=_DB_STORAGE,
+            refuses=_shrinks,
+        ),
         "AutoMinorVersionUpgrade": _interrupts("a minor version that waits is installed", _DB_INSTANCE),
         "AvailabilityZone": Rule(
             verdict=_zone, why="it stays only if the zone is given up for MultiAZ", page=_DB_INSTANCE

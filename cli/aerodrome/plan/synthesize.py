@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from aerodrome.project import Project
 
 # The end of what a synth said: the reason is there, below the frames of a traceback.
 _LAST_LINES = 15
+# Where the CDK wrote its report: the folder is gone when a reader looks for it.
+_REPORT = re.compile(r"^.*validation-report\.json.*\n?", re.MULTILINE)
 
 
 def synthesize(project: Project, tree: Path, environment: str, label: str) -> list[StackTemplate]:
@@ -54,8 +57,10 @@ def synthesize(project: Project, tree: Path, environment: str, label: str) -> li
                 "PYTHONPATH": os.pathsep.join(map(str, _source_roots(tree))),
                 "PYTHONDONTWRITEBYTECODE": "1",
                 # The rules of the house and of the security packs are for `make test` and a deploy, and take longer
-                # than the synth. A plan can also be made against a commit that does not keep them.
+                # than the synth. A plan can also be made against a commit that does not keep them: app.py leaves them
+                # out when it reads the second of these; a commit from before it does so has to keep them.
                 "CDK_VALIDATION": "false",
+                "AERODROME_PLAN": "1",
                 "CDK_OUTDIR": output,
                 "CDK_CONTEXT_JSON": json.dumps(context),
             },
@@ -65,12 +70,16 @@ def synthesize(project: Project, tree: Path, environment: str, label: str) -> li
             check=False,
         )
         if process.returncode != 0:
-            said = (process.stderr.strip() or process.stdout.strip() or "nothing").splitlines()[-_LAST_LINES:]
-            raise PlanError(
-                f"{environment} cannot be synthesized at {label}; what the synth said:\n"
-                + "\n".join(f"  {line}" for line in said)
-            )
+            said = process.stderr.strip() or process.stdout.strip() or "nothing"
+            raise PlanError(f"{environment} cannot be synthesized at {label}; what the synth said:\n{_end_of(said)}")
         return read_assembly(Path(output))
+
+
+def _end_of(said: str) -> str:
+    lines = _REPORT.sub("", said).strip().splitlines()
+    left_out = len(lines) - _LAST_LINES
+    more = [f"… and {left_out} more lines above: run `make synth` there"] if left_out > 0 else []
+    return "\n".join(f"  {line}" for line in [*more, *lines[-_LAST_LINES:]])
 
 
 def resolve_commit(root: Path, ref: str) -> str:

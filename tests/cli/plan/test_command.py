@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from aerodrome.plan.model import Verdict
+from aerodrome.plan.rules import RULES
 from tests.cli.plan.projects import PlanProject, Stacks, resource, stacks
 
 LIFECYCLE = {"Rules": [{"Status": "Enabled", "ExpirationInDays": 30}]}
@@ -205,6 +206,7 @@ def test_json_has_everything_that_the_table_has(project: PlanProject) -> None:
         "region": "us-east-1",
         "counts": {verdict.value: int(verdict is Verdict.REPLACED) for verdict in Verdict},
         "stopped": ["Storage/RawData"],
+        "refused": [],
         "warnings": [],
         "changes": [
             {
@@ -226,11 +228,44 @@ def test_json_has_everything_that_the_table_has(project: PlanProject) -> None:
                         "after": "raw",
                         "follows": None,
                         "why": None,
+                        "refused": False,
                     }
                 ],
             }
         ],
     }
+
+
+def test_a_list_says_what_it_gains_and_loses(project: PlanProject) -> None:
+    def environment(*types: str) -> Stacks:
+        return stacks(It=resource("AWS::Batch::ComputeEnvironment", ComputeResources={"InstanceTypes": list(types)}))
+
+    project.commit(environment("g5.xlarge", "g5.2xlarge"))
+    project.write(environment("g5.xlarge", "g6.xlarge", "g6.2xlarge"))
+
+    found = " ".join(" ".join(line.strip("│ ").split("│")[-1].split()) for line in project.plan().stdout.splitlines())
+
+    assert "ComputeResources.InstanceTypes: g6.xlarge, g6.2xlarge added; g5.2xlarge removed" in found
+
+
+def test_less_storage_is_refused_and_more_is_not(project: PlanProject) -> None:
+    def database(gib: int) -> Stacks:
+        return stacks(Database=resource("AWS::RDS::DBInstance", "Storage/Postgres/Resource", AllocatedStorage=str(gib)))
+
+    rule = RULES["AWS::RDS::DBInstance"]["AllocatedStorage"]
+    project.commit(database(200))
+
+    project.write(database(100))
+    less = project.plan()
+    project.write(database(300))
+    more = project.plan()
+
+    assert (less.exit_code, more.exit_code) == (4, 0)
+    assert less.stdout.splitlines()[-2:] == [
+        "Refused: AWS does not do this, and the deploy would fail:",
+        f"  Storage/Postgres (AWS::RDS::DBInstance): AllocatedStorage: {rule.why}",
+    ]
+    assert "Refused" not in more.stdout
 
 
 def test_another_commit_than_head(project: PlanProject) -> None:

@@ -1,6 +1,9 @@
 """Values that stacks hand to each other: what CloudFormation would refuse, said before the deploy."""
 
+import json
 from typing import Any
+
+import pytest
 
 from tests.cli.plan.projects import PlanProject, Stacks, resource
 
@@ -19,25 +22,30 @@ def stacks(value: Any, cidr: str, used: object = None) -> Stacks:  # noqa: ANN40
     }
 
 
-def warnings(project: PlanProject, before: Stacks, after: Stacks) -> list[str]:
+def refused(project: PlanProject, before: Stacks, after: Stacks) -> list[str]:
+    """What AWS refuses, which must be what the exit status says."""
     project.commit(before)
     project.write(after)
-    return [line for line in project.plan().stdout.splitlines() if line.startswith("warning: ")]
+    result = project.plan("--json")
+    sentences: list[str] = json.loads(result.stdout)["refused"]
+    assert result.exit_code == (4 if sentences else 0)
+    return sentences
 
 
 def test_a_value_that_stays_is_fine(project: PlanProject) -> None:
     before = stacks({"Ref": "Vpc"}, "10.16.0.0/16")
 
-    assert warnings(project, before, before) == []
+    assert refused(project, before, before) == []
 
 
 def test_a_value_of_a_replaced_resource_cannot_change_while_it_is_used(project: PlanProject) -> None:
-    found = warnings(project, stacks({"Ref": "Vpc"}, "10.16.0.0/16"), stacks({"Ref": "Vpc"}, "10.17.0.0/16"))
+    found = refused(project, stacks({"Ref": "Vpc"}, "10.16.0.0/16"), stacks({"Ref": "Vpc"}, "10.17.0.0/16"))
 
     assert found == [
         (
-            "warning: what aerodrome-dev-network exports would change (aerodrome-dev-network:Vpc) while "
-            "aerodrome-dev-cluster uses it: CloudFormation refuses that. Deploy twice: first without the use, then this"
+            "what aerodrome-dev-network exports would change with its resource (aerodrome-dev-network:Vpc) while "
+            "aerodrome-dev-cluster uses it: CloudFormation refuses that. What uses it has to be rebuilt, too: make the "
+            "new one beside the old one, move the users to it, and remove the old one in a later deploy"
         )
     ]
 
@@ -45,13 +53,14 @@ def test_a_value_of_a_replaced_resource_cannot_change_while_it_is_used(project: 
 def test_another_value_cannot_be_exported_while_the_first_is_used(project: PlanProject) -> None:
     other = {"Fn::GetAtt": ["Vpc", "VpcId"]}
 
-    (found,) = warnings(project, stacks({"Ref": "Vpc"}, "10.16.0.0/16"), stacks(other, "10.16.0.0/16"))
+    (found,) = refused(project, stacks({"Ref": "Vpc"}, "10.16.0.0/16"), stacks(other, "10.16.0.0/16"))
 
-    assert "exports would change" in found
+    assert "exports would change (" in found
+    assert found.endswith("Deploy twice: first without the use, then this")
 
 
 def test_a_value_cannot_go_while_it_is_used_even_if_the_user_goes_too(project: PlanProject) -> None:
-    (found,) = warnings(project, stacks({"Ref": "Vpc"}, "10.16.0.0/16"), stacks(None, "10.16.0.0/16", used="vpc-1"))
+    (found,) = refused(project, stacks({"Ref": "Vpc"}, "10.16.0.0/16"), stacks(None, "10.16.0.0/16", used="vpc-1"))
 
     assert "exports would go away (aerodrome-dev-network:Vpc) while aerodrome-dev-cluster uses it" in found
 
@@ -59,4 +68,89 @@ def test_a_value_cannot_go_while_it_is_used_even_if_the_user_goes_too(project: P
 def test_a_value_that_nobody_uses_may_go(project: PlanProject) -> None:
     unused = stacks({"Ref": "Vpc"}, "10.16.0.0/16", used="vpc-1")
 
-    assert warnings(project, unused, stacks(None, "10.16.0.0/16", used="vpc-1")) == []
+    assert refused(project, unused, stacks(None, "10.16.0.0/16", used="vpc-1")) == []
+
+
+def test_a_value_that_an_update_in_place_leaves_as_it_is_may_stay_in_use(project: PlanProject) -> None:
+    before, after = (stacks({"Ref": "Vpc"}, "10.16.0.0/16") for _ in range(2))
+    after["Network"]["template"]["Resources"]["Vpc"]["Properties"]["EnableDnsSupport"] = True
+
+    assert refused(project, before, after) == []
+
+
+def test_what_aws_refuses_is_said_last_and_ends_with_status_4(project: PlanProject) -> None:
+    project.commit(stacks({"Ref": "Vpc"}, "10.16.0.0/16"))
+    project.write(stacks({"Ref": "Vpc"}, "10.17.0.0/16"))
+
+    result = project.plan()
+
+    assert result.exit_code == 4
+    heading, sentence = result.stdout.splitlines()[-2:]
+    assert heading == "Refused: AWS does not do this, and the deploy would fail:"
+    assert sentence.startswith("  what aerodrome-dev-network exports would change with its resource")
+
+
+USES = [
+    {"Fn::ImportValue": EXPORT},
+    {"Fn::ImportValue": {"Fn::Join": [":", ["aerodrome-dev-network", "Vpc"]]}},
+    {"Fn::Join": ["", ["", {"Fn::ImportValue": EXPORT}]]},
+]
+
+
+@pytest.mark.parametrize("use", USES, ids=json.dumps)
+def test_a_user_in_another_stack_is_replaced_with_the_resource_and_what_follows_it_too(
+    project: PlanProject, use: object
+) -> None:
+    before, after = (stacks({"Ref": "Vpc"}, cidr, use) for cidr in ("10.16.0.0/16", "10.17.0.0/16"))
+    nodes = resource("AWS::EKS::Nodegroup", RemoteAccess={"SourceSecurityGroups": [{"Ref": "Group"}]})
+    for each in (before, after):
+        each["Cluster"]["template"]["Resources"]["Nodes"] = nodes
+    project.commit(before)
+    project.write(after)
+
+    found = {one["resource"]: one for one in json.loads(project.plan("--json").stdout)["changes"]}
+
+    assert {name: one["verdict"] for name, one in found.items()} == {
+        "Network/Vpc": "replaced",
+        "Cluster/Group": "replaced",
+        "Cluster/Nodes": "replaced",
+    }
+    follows = {name: one["properties"][0]["follows"] for name, one in found.items()}
+    assert follows == {"Network/Vpc": None, "Cluster/Group": "Network/Vpc", "Cluster/Nodes": "Group"}
+
+
+def test_data_in_another_stack_that_follows_stops_the_plan(project: PlanProject) -> None:
+    def named(name: str) -> Stacks:
+        group = resource("AWS::RDS::DBSubnetGroup", DBSubnetGroupName=name)
+        output = {"Value": {"Ref": "Group"}, "Export": {"Name": EXPORT}}
+        database = resource("AWS::RDS::DBInstance", DBSubnetGroupName={"Fn::ImportValue": EXPORT})
+        return {
+            "Network": {"template": {"Resources": {"Group": group}, "Outputs": {"Group": output}}},
+            "Database": {"template": {"Resources": {"Postgres": database}}},
+        }
+
+    project.commit(named("one"))
+    project.write(named("other"))
+
+    result = project.plan()
+
+    assert result.exit_code == 3
+    assert "  Database/Postgres (AWS::RDS::DBInstance) would be replaced: it holds the databases" in result.stdout
+
+
+def test_a_value_handed_through_a_stack_in_between_reaches_the_last(project: PlanProject) -> None:
+    def through(cidr: str) -> Stacks:
+        between = {"Value": {"Fn::ImportValue": EXPORT}, "Export": {"Name": "aerodrome-dev-between:Vpc"}}
+        all_of_it = stacks({"Ref": "Vpc"}, cidr, {"Fn::ImportValue": "aerodrome-dev-between:Vpc"})
+        topic = resource("AWS::SNS::Topic", DisplayName="between")
+        return {**all_of_it, "Between": {"template": {"Resources": {"Topic": topic}, "Outputs": {"Vpc": between}}}}
+
+    project.commit(through("10.16.0.0/16"))
+    project.write(through("10.17.0.0/16"))
+
+    found = json.loads(project.plan("--json").stdout)["changes"]
+
+    assert {one["resource"]: one["verdict"] for one in found} == {
+        "Network/Vpc": "replaced",
+        "Cluster/Group": "replaced",
+    }

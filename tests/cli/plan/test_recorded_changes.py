@@ -32,6 +32,7 @@ def test_the_verdict_is_the_one_that_aws_documents(recorded: dict[str, Any]) -> 
     changes = compare_stacks(stack(recorded["type"], recorded["before"]), stack(recorded["type"], recorded["after"]))
 
     assert [change.verdict for change in changes] == [recorded["verdict"]]
+    assert any(one.refused for one in changes[0].properties) is recorded.get("refused", False)
 
 
 def test_the_record_is_large_and_says_where_each_verdict_is_from() -> None:
