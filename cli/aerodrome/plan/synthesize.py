@@ -71,14 +71,18 @@ def synthesize(project: Project, tree: Path, environment: str, label: str) -> li
         )
         if process.returncode != 0:
             said = process.stderr.strip() or process.stdout.strip() or "nothing"
-            raise PlanError(f"{environment} cannot be synthesized at {label}; what the synth said:\n{_end_of(said)}")
+            raise PlanError(
+                f"{environment} cannot be synthesized at {label}; what the synth said:\n{_end_of(said, environment)}"
+            )
         return read_assembly(Path(output))
 
 
-def _end_of(said: str) -> str:
+def _end_of(said: str, environment: str) -> str:
     lines = _REPORT.sub("", said).strip().splitlines()
     left_out = len(lines) - _LAST_LINES
-    more = [f"… and {left_out} more lines above: run `make synth` there"] if left_out > 0 else []
+    more = (
+        [f"… and {left_out} more lines before these: run `make synth ENV={environment}` there"] if left_out > 0 else []
+    )
     return "\n".join(f"  {line}" for line in [*more, *lines[-_LAST_LINES:]])
 
 

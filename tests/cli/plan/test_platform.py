@@ -1,6 +1,7 @@
 """The platform's own app, planned: every commit by its own code, by the environment that it had."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -70,3 +71,45 @@ def test_a_commit_is_synthesized_by_its_own_code(platform: PlanProject) -> None:
     assert result.exit_code == 2
     assert "dev cannot be synthesized at HEAD (" in result.stderr
     assert "RuntimeError: this is the code of the commit" in result.stderr
+
+
+def break_a_rule(platform: PlanProject) -> None:
+    """Let the app make a bucket that everybody may read."""
+    module = platform.root / "stacks" / "aerodrome_stacks" / "platform.py"
+    public = (
+        "_build = build_platform\n"
+        "def build_platform(app, environment):\n"
+        "    from aws_cdk import aws_s3\n"
+        "    _build(app, environment)\n"
+        "    aws_s3.Bucket(app.node.find_child('Storage'), 'Public')\n"
+    )
+    module.write_text(f"{module.read_text(encoding='utf-8')}\n{public}", encoding="utf-8")
+
+
+def test_a_plan_can_be_made_against_a_commit_that_breaks_a_rule_of_the_house(platform: PlanProject) -> None:
+    module = platform.root / "stacks" / "aerodrome_stacks" / "platform.py"
+    code = module.read_text(encoding="utf-8")
+    break_a_rule(platform)
+    platform.git("commit", "--all", "--message", "a public bucket")
+    module.write_text(code, encoding="utf-8")
+
+    result = platform.plan()
+
+    assert (result.exit_code, result.stderr) == (3, "")
+    assert "Storage/Public (AWS::S3::Bucket) would be deleted" in result.stdout
+
+
+def test_what_the_cdk_cli_runs_keeps_the_rules_whatever_the_environment_says(
+    platform: PlanProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CDK_CLI_VERSION", "2.1000.0")
+    break_a_rule(platform)
+
+    result = platform.plan()
+
+    assert result.exit_code == 2
+    assert "Storage/Public/Resource" in result.stderr
+    assert "validation-report.json" not in result.stderr
+    _, more, *shown = result.stderr.splitlines()
+    assert re.fullmatch(r"  … and \d+ more lines before these: run `make synth ENV=dev` there", more)
+    assert len(shown) == 15
