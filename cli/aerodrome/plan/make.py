@@ -9,6 +9,7 @@ from aerodrome.plan.exports import refused_exports, removed_stack_warning
 from aerodrome.plan.handed_on import Key, hand_on
 from aerodrome.plan.live import live_changes
 from aerodrome.plan.model import Base, Plan, ResourceChange, by_severity
+from aerodrome.plan.projects import removed_project_warnings
 from aerodrome.plan.synthesize import checkout, resolve_commit, synthesize
 from aerodrome.plan.templates import StackTemplate
 from aerodrome.project import Project
@@ -94,7 +95,11 @@ def _plan(
     return Plan(
         base=base,
         changes=tuple(sorted(every, key=by_severity)),
-        warnings=(*warnings, *(removed_stack_warning(stack) for stack in removed)),
+        warnings=(
+            *warnings,
+            *(removed_stack_warning(stack) for stack in removed),
+            *removed_project_warnings(before, after),
+        ),
         refused_exports=tuple(refused_exports(before, after, every)),
     )
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from aerodrome.plan import command
+from aerodrome.plan.projects import PROJECT_TAG
 from aerodrome.project import Project
+from aerodrome_constructs import identity
 from tests.cli.plan.projects import PlanProject
 from tests.templates import ROOT
 
@@ -71,6 +73,19 @@ def test_a_commit_is_synthesized_by_its_own_code(platform: PlanProject) -> None:
     assert result.exit_code == 2
     assert "dev cannot be synthesized at HEAD (" in result.stderr
     assert "RuntimeError: this is the code of the commit" in result.stderr
+
+
+def test_a_project_with_another_name_leaves_its_objects_behind(platform: PlanProject) -> None:
+    edit(platform.root / "environments" / "dev.yaml", "- name: demand-forecast", "- name: demand-planning")
+
+    result = platform.plan()
+
+    assert PROJECT_TAG == identity.PROJECT_TAG
+    assert (
+        "warning: project demand-forecast goes, or gets another name: what it wrote below demand-forecast/ stays"
+        in result.stdout
+    )
+    assert "project demand-planning goes" not in result.stdout
 
 
 def break_a_rule(platform: PlanProject) -> None:
