@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from aerodrome.plan.handed_on import hand_on
+from aerodrome.plan.model import PropertyChange, ResourceChange, Verdict
+from aerodrome.plan.templates import StackTemplate
 from tests.cli.plan.projects import PlanProject, Stacks, resource
 
 EXPORT = "aerodrome-dev-network:Vpc"
@@ -154,3 +157,45 @@ def test_a_value_handed_through_a_stack_in_between_reaches_the_last(project: Pla
         "Network/Vpc": "replaced",
         "Cluster/Group": "replaced",
     }
+
+
+class TestOverChangeSets:
+    """What CloudFormation says of each stack by itself is the start of what follows over all of them."""
+
+    def stack(self, name: str, content: Stacks) -> StackTemplate:
+        body = content[name]["template"]
+        full = f"aerodrome-dev-{name.lower()}"
+        return StackTemplate(stack=name, name=full, region="us-east-1", account="111122223333", body=body)
+
+    def follow(self, verdict: Verdict) -> dict[str, Verdict]:
+        """What follows when a change set says this of the network, of whose template no edit tells."""
+        content = stacks({"Ref": "Vpc"}, "10.16.0.0/16")
+        both = [self.stack(name, content) for name in content]
+        said = ResourceChange(
+            stack="Network",
+            stack_name="aerodrome-dev-network",
+            logical_id="Vpc",
+            name="Network/Vpc",
+            type="AWS::EC2::VPC",
+            verdict=verdict,
+            properties=(PropertyChange(path="CidrBlock", verdict=verdict),),
+        )
+        return {change.name: change.verdict for change in hand_on(both, both, {both[0].key: [said], both[1].key: []})}
+
+    def test_a_user_follows_what_a_change_set_replaces(self) -> None:
+        assert self.follow(Verdict.REPLACED) == {"Network/Vpc": Verdict.REPLACED, "Cluster/Group": Verdict.REPLACED}
+
+    def test_a_user_may_follow_what_may_be_replaced(self) -> None:
+        found = self.follow(Verdict.MAY_BE_REPLACED)
+
+        assert found == {"Network/Vpc": Verdict.MAY_BE_REPLACED, "Cluster/Group": Verdict.MAY_BE_REPLACED}
+
+    def test_nothing_follows_an_update_in_place(self) -> None:
+        assert self.follow(Verdict.IN_PLACE) == {"Network/Vpc": Verdict.IN_PLACE}
+
+    def test_what_a_change_set_does_not_name_does_not_change(self) -> None:
+        before, after = (stacks({"Ref": "Vpc"}, cidr) for cidr in ("10.16.0.0/16", "10.17.0.0/16"))
+
+        old, new = ([self.stack(name, one) for name in one] for one in (before, after))
+
+        assert hand_on(old, new, {}) == []
