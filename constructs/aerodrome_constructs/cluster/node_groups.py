@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks_v2 as eks
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from aerodrome_constructs.cluster.node_role import node_role
 from aerodrome_constructs.cluster.scheduling import (
     GPU_LABEL,
     GPU_TAINT,
@@ -18,12 +18,6 @@ from aerodrome_constructs.cluster.scheduling import (
 )
 from aerodrome_constructs.escape_hatch import resource_of
 from aerodrome_constructs.instances import hardened_launch_template, has_nvidia_gpus
-from aerodrome_constructs.policy import acknowledge
-from aerodrome_constructs.policy.known_rules import MANAGED_POLICIES
-
-NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
-"""What a node may do: join its cluster and pull images. Its network is the VPC CNI's business, which has a role of its
-own."""
 
 # A third of a group at a time: with a node in each zone, an update leaves two zones standing.
 _UNAVAILABLE_PERCENT = 33
@@ -60,18 +54,7 @@ class NodeGroups(Construct):
         super().__init__(scope, construct_id)
         self._props = props
         self._spot = Construct(self, "Spot")
-        self.role = iam.Role(
-            self,
-            "NodeRole",
-            assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
-            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(name) for name in NODE_POLICIES],
-        )
-        acknowledge(
-            self.role,
-            MANAGED_POLICIES,
-            reason="a kubelet may do what AWS lets it do in these policies, and a node without them does not join",
-            findings=[f"Policy::*/{name}" for name in NODE_POLICIES],
-        )
+        self.role = node_role(self, "NodeRole")
         self._launch_template = hardened_launch_template(self, "LaunchTemplate", disk_gib=props.disk_gib)
 
     def add_system(self, instance_types: Sequence[str], *, min_size: int, max_size: int) -> eks.Nodegroup:

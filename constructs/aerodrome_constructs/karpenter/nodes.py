@@ -6,9 +6,7 @@ from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from aerodrome_constructs.cluster.node_groups import NODE_POLICIES
-from aerodrome_constructs.policy import acknowledge
-from aerodrome_constructs.policy.known_rules import MANAGED_POLICIES
+from aerodrome_constructs.cluster.node_role import node_role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,18 +35,7 @@ class KarpenterNodes(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, props: KarpenterNodesProps) -> None:
         super().__init__(scope, construct_id)
-        self.role = iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
-            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(name) for name in NODE_POLICIES],
-        )
-        acknowledge(
-            self.role,
-            MANAGED_POLICIES,
-            reason="a kubelet may do what AWS lets it do in these policies, and a node without them does not join",
-            findings=[f"Policy::*/{name}" for name in NODE_POLICIES],
-        )
+        self.role = node_role(self, "Role")
         self.instance_profile_name = iam.InstanceProfile(self, "InstanceProfile", role=self.role).instance_profile_name
         eks.AccessEntry(
             self,
