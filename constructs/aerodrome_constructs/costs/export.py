@@ -12,6 +12,7 @@ from constructs import Construct
 from aerodrome_constructs.policy import acknowledge
 from aerodrome_constructs.policy.known_rules import BUCKET_KMS, BUCKET_REPLICATION
 from aerodrome_constructs.storage.lifecycle import lifecycle_rules
+from aerodrome_constructs.storage.retained import retained_bucket
 
 # Data Exports has one home, whatever region the bucket is in.
 _EXPORTS_REGION = "us-east-1"
@@ -82,24 +83,17 @@ class CostExport(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, props: CostExportProps) -> None:
         super().__init__(scope, construct_id)
-        self.bucket = s3.Bucket(
+        self.bucket = retained_bucket(
             self,
             "Bucket",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
             lifecycle_rules=lifecycle_rules(
                 expire_objects_after=None,
                 expire_prefixes_after={},
                 expire_versions_after=props.expire_versions_after,
                 intelligent_tiering=False,
             ),
-            minimum_tls_version=1.2,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
-            server_access_logs_bucket=props.access_logs,
-            server_access_logs_prefix=f"{construct_id}/",
-            versioned=True,
+            access_logs=props.access_logs,
+            access_logs_prefix=f"{construct_id}/",
         )
         acknowledge(
             self.bucket,

@@ -15,6 +15,7 @@ from aerodrome_constructs.policy import acknowledge
 from aerodrome_constructs.policy.known_rules import BUCKET_KMS, BUCKET_REPLICATION
 from aerodrome_constructs.storage.encryption import refuse_other_encryption
 from aerodrome_constructs.storage.lifecycle import lifecycle_rules
+from aerodrome_constructs.storage.retained import retained_bucket
 
 # How long somebody has to notice that an object was overwritten or deleted by mistake.
 _EXPIRE_VERSIONS_AFTER = timedelta(days=30)
@@ -61,26 +62,18 @@ class PrivateBucket(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, props: PrivateBucketProps) -> None:
         super().__init__(scope, construct_id)
-        self.bucket = s3.Bucket(
+        self.bucket = retained_bucket(
             self,
             "Resource",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            bucket_key_enabled=True,
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=props.key,
-            enforce_ssl=True,
+            key=props.key,
             lifecycle_rules=lifecycle_rules(
                 expire_objects_after=props.expire_objects_after,
                 expire_prefixes_after=props.expire_prefixes_after,
                 expire_versions_after=props.expire_versions_after,
                 intelligent_tiering=props.intelligent_tiering,
             ),
-            minimum_tls_version=1.2,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
-            server_access_logs_bucket=props.access_logs,
-            server_access_logs_prefix=f"{construct_id}/",
-            versioned=True,
+            access_logs=props.access_logs,
+            access_logs_prefix=f"{construct_id}/",
         )
         acknowledge(
             self.bucket,
@@ -117,22 +110,15 @@ class AccessLogBucket(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, props: AccessLogBucketProps) -> None:
         super().__init__(scope, construct_id)
-        self.bucket = s3.Bucket(
+        self.bucket = retained_bucket(
             self,
             "Resource",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
             lifecycle_rules=lifecycle_rules(
                 expire_objects_after=props.expire_after,
                 expire_prefixes_after={},
                 expire_versions_after=_EXPIRE_VERSIONS_AFTER,
                 intelligent_tiering=False,
             ),
-            minimum_tls_version=1.2,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
-            versioned=True,
         )
         acknowledge(
             self.bucket,
