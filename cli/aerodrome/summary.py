@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.aws import DOCUMENTATION_ACCOUNTS, instance_shape
+from aerodrome_stacks.environment.capacity import BatchCapacity
 from aerodrome_stacks.environment.data import Backup, Database, Retention
 from aerodrome_stacks.environment.domain_types import format_duration
-from aerodrome_stacks.environment.model import BatchCapacity, Cluster, Network, Project
+from aerodrome_stacks.environment.model import Cluster, Network, Project
 from aerodrome_stacks.environment.nodes import NodeGroup
 from aerodrome_stacks.environment.people import Access, Costs
 from aerodrome_stacks.environment.wording import listing
@@ -75,8 +76,17 @@ def _nodes(group: NodeGroup) -> str:
 
 
 def _batch(batch: BatchCapacity) -> str:
-    spot, on_demand, fargate = batch.spot_vcpus, batch.on_demand_vcpus, batch.fargate_vcpus
-    return f"at most {spot + on_demand + fargate:,} vCPUs: {spot:,} spot, {on_demand:,} on-demand, {fargate:,} Fargate"
+    kinds = {"x86": batch, "arm": batch.arm, "GPU": batch.gpu}
+    instances = [
+        f"{kind} {capacity.spot_vcpus:,} spot + {capacity.on_demand_vcpus:,} on-demand"
+        for kind, capacity in kinds.items()
+        if capacity
+    ]
+    vcpus = sum(batch.instance_ceilings + batch.fargate_ceilings)
+    fargate = f"Fargate {batch.fargate_spot_vcpus:,} spot + {batch.fargate_vcpus:,}"
+    files = ["EFS"] if batch.efs else []
+    files += [f"{batch.lustre_gib:,} GiB of Lustre"] if batch.lustre_gib else []
+    return f"at most {vcpus:,} vCPUs: {listing([*instances, fargate])}" + (f"; {listing(files)}" if files else "")
 
 
 def _database(database: Database) -> str:
@@ -93,7 +103,8 @@ def _project(project: Project) -> str:
         f"{domain} {quota.cpu:,} vCPUs, {quota.memory_gib:,} GiB" + (f", {quota.gpu:,} GPUs" if quota.gpu else "")
         for domain, quota in project.domains.items()
     )
-    return f"{'; '.join(quotas)}; owner {project.owner}"
+    batch = f"Batch ${project.batch.daily_usd:,} a day, share {project.batch.share}"
+    return f"{'; '.join(quotas)}; {batch}; owner {project.owner}"
 
 
 def _access(access: Access) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from aerodrome_stacks.environment.aws import instance_shape
-from aerodrome_stacks.environment.model import BatchCapacity, Cluster, Network
+from aerodrome_stacks.environment.capacity import BatchCapacity
+from aerodrome_stacks.environment.model import Cluster, Network
 from aerodrome_stacks.environment.nodes import NodeGroup
 from aerodrome_stacks.environment.problems import Problem
 from aerodrome_stacks.environment.wording import listing
@@ -40,9 +41,9 @@ _UNAVAILABLE = 3
 # The least that an instance of the families that AWS Batch may choose from has (large), and a task of Fargate.
 _BATCH_VCPUS = 2
 _TASKS_A_VCPU = 4
-# AWS Batch goes beyond a ceiling by one instance at most, in each of two compute environments (AWS Batch User Guide,
-# "Instance type allocation strategies for AWS Batch").
-_BATCH_BEYOND = 2
+# AWS Batch goes beyond the ceiling of a compute environment by one instance at most (AWS Batch User Guide, "Instance
+# type allocation strategies for AWS Batch").
+_BATCH_BEYOND = 1
 
 ENDPOINTS = 25
 """The most interface endpoints, each with an address in each zone."""
@@ -80,8 +81,8 @@ def pods_fit_their_subnets(network: Network, cluster: Cluster) -> Iterator[Probl
 def nodes_fit_their_subnets(network: Network, cluster: Cluster, batch: BatchCapacity) -> Iterator[Problem]:
     """Two zones have addresses for all nodes, instances and tasks of AWS Batch, and what AWS's own services need."""
     nodes = sum(group.number for group in _nodes(cluster, _most_nodes))
-    instances = sum(vcpus // _BATCH_VCPUS for vcpus in (batch.spot_vcpus, batch.on_demand_vcpus)) + _BATCH_BEYOND
-    tasks = batch.fargate_vcpus * _TASKS_A_VCPU
+    instances = sum(vcpus // _BATCH_VCPUS + _BATCH_BEYOND for vcpus in batch.instance_ceilings)
+    tasks = sum(batch.fargate_ceilings) * _TASKS_A_VCPU
     needed = nodes + instances + tasks
     if needed <= _addresses_left(network.cidr):
         return

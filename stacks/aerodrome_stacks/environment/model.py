@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic.config import JsonDict
 
 from aerodrome_stacks.environment.aws import REGIONS, default_zones
+from aerodrome_stacks.environment.capacity import MOST_VCPUS, BatchCapacity, BatchShare
 from aerodrome_stacks.environment.data import Backup, Database, Retention
 from aerodrome_stacks.environment.domain_types import (
     AccountId,
@@ -40,11 +41,8 @@ from aerodrome_stacks.environment.nodes import NodeGroup, SpotNodes, SystemNodes
 from aerodrome_stacks.environment.people import Access, Alerts, Costs
 from aerodrome_stacks.environment.section import Section
 
-# Beyond what a team asks for by intention, so that a slip of the keyboard is not a bill: 20,000 vCPUs are 208 of the
-# largest common instances (96 vCPUs).
-_VCPUS = 20_000
-_GIB = 8 * _VCPUS  # as in memory-optimized instances
-_GPUS = _VCPUS // 4  # a g4dn.xlarge has one for its four vCPUs, and no type has more
+_GIB = 8 * MOST_VCPUS  # as in memory-optimized instances
+_GPUS = MOST_VCPUS // 4  # a g4dn.xlarge has one for its four vCPUs, and no type has more
 
 
 def _zones_may_be_absent(schema: JsonDict) -> None:
@@ -108,7 +106,7 @@ class Cluster(Section):
     spot_nodes: Annotated[tuple[SpotNodes, ...], MinLen(1)] = Field(
         description="Groups of spot nodes for Flyte's pods, at least one."
     )
-    on_demand_vcpus: Annotated[Count, Ge(1), Le(_VCPUS)] = Field(
+    on_demand_vcpus: Annotated[Count, Ge(1), Le(MOST_VCPUS)] = Field(
         description="Most vCPUs on on-demand nodes of the spot groups' instance types, beyond `system_nodes`: for "
         "tasks that cannot bear an interruption, and for others where spot has nothing to give. At least one node."
     )
@@ -127,24 +125,10 @@ class Cluster(Section):
         return (self.system_nodes, *self.spot_nodes)
 
 
-class BatchCapacity(Section):
-    """Ceilings, in vCPUs, of the AWS Batch compute environments. All of them shrink to zero when idle."""
-
-    spot_vcpus: Annotated[Count, Ge(1), Le(_VCPUS)] = Field(
-        description="Most vCPUs on spot instances, which jobs get first."
-    )
-    on_demand_vcpus: Annotated[Count, Ge(1), Le(_VCPUS)] = Field(
-        description="Most vCPUs on on-demand instances, which jobs get where spot has nothing to give."
-    )
-    fargate_vcpus: Annotated[Count, Ge(1), Le(_VCPUS)] = Field(
-        description="Most vCPUs of the Fargate queue, for short jobs that should not wait for an instance to start."
-    )
-
-
 class Quota(Section):
     """The most that one project's pods may use at once in one domain."""
 
-    cpu: Annotated[Count, Ge(1), Le(_VCPUS)] = Field(
+    cpu: Annotated[Count, Ge(1), Le(MOST_VCPUS)] = Field(
         description="vCPUs, at most what the cluster's nodes have together."
     )
     memory_gib: Annotated[Count, Ge(1), Le(_GIB)] = Field(description="Memory, in GiB.")
@@ -161,10 +145,16 @@ class Project(Section):
         "at most 28. With the domain it names the Kubernetes namespace."
     )
     owner: Email = Field(description="Email address of the people who answer for the project.")
+    batch: BatchShare = Field(description="What the project has of AWS Batch, in all of its domains.")
     domains: Annotated[Mapping[Domain, Quota], MinLen(1)] = Field(
         description="The Flyte domains that the project has here, each with its quota. Flyte gives a project "
         "every domain of the platform; in those not listed it gets no pods."
     )
+
+    @property
+    def share_identifier(self) -> str:
+        """The project's name in AWS Batch's fair-share queues, where a share's name has letters and digits only."""
+        return self.name.replace("-", "")
 
 
 class AllowedReplacement(Section):
@@ -195,7 +185,7 @@ class Environment(Section):
     region: Region = Field(description="The AWS region, such as us-east-1.")
     network: Network = Field(description="The network range and how it reaches the internet.")
     cluster: Cluster = Field(description="The EKS cluster and the nodes of Flyte's pods.")
-    batch: BatchCapacity = Field(description="How far AWS Batch may grow, in vCPUs.")
+    batch: BatchCapacity = Field(description="How far AWS Batch may grow, in vCPUs, and what jobs share there.")
     database: Database = Field(description="The PostgreSQL instance that Flyte and MLflow keep their records in.")
     projects: Annotated[tuple[Project, ...], MinLen(1)] = Field(description="The teams' spaces in Flyte, at least one.")
     access: Access = Field(description="How people reach the platform.")

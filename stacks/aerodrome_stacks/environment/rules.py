@@ -76,6 +76,19 @@ def projects_have_different_names(projects: Sequence[Project]) -> Iterator[Probl
     yield from _twice(("projects",), [project.name for project in projects], "project")
 
 
+def projects_have_different_shares(projects: Sequence[Project]) -> Iterator[Problem]:
+    """A project's share in AWS Batch's queues is its own: its name without the hyphens, which Batch does not take."""
+    first: dict[str, str] = {}
+    for number, project in enumerate(projects):
+        other = first.setdefault(project.share_identifier, project.name)
+        if other != project.name:
+            yield Problem(
+                ("projects", number, "name"),
+                f"{project.name}: AWS Batch knows projects without their hyphens, and project {other} is "
+                f"{project.share_identifier} there, too; choose a name that differs in more than hyphens",
+            )
+
+
 def projects_that_no_other_ones_role_reaches(projects: Sequence[Project]) -> Iterator[Problem]:
     """A project's role reaches what begins with <project>-<domain>-, which is how Flyte names what it keeps."""
     owners = {f"{project.name}-{domain}": project.name for project in projects for domain in project.domains}
@@ -212,6 +225,7 @@ RULES: tuple[Callable[..., Iterator[Problem]], ...] = (
     on_demand_starts_a_node,
     node_groups_have_different_names,
     projects_have_different_names,
+    projects_have_different_shares,
     projects_that_no_other_ones_role_reaches,
     quotas_within_capacity,
     gpus_where_gpus_are,
