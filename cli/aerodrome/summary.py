@@ -9,7 +9,7 @@ from aerodrome_stacks.environment.data import Backup, Database, Retention
 from aerodrome_stacks.environment.domain_types import format_duration
 from aerodrome_stacks.environment.model import Cluster, Network, Project
 from aerodrome_stacks.environment.nodes import NodeGroup
-from aerodrome_stacks.environment.people import Access, Costs
+from aerodrome_stacks.environment.people import Access
 from aerodrome_stacks.environment.wording import listing
 
 NOTICE = "before AWS"
@@ -33,7 +33,7 @@ def summary(environment: Environment, file: str) -> list[tuple[str, str]]:
         *((f"project {project.name}", _project(project)) for project in environment.projects),
         ("access", _access(environment.access)),
         ("kept for", _retention(environment.retention, environment.backup)),
-        ("budget", _costs(environment.costs)),
+        ("budget", _costs(environment)),
         ("alerts to", listing(environment.alerts.emails)),
     ]
 
@@ -103,8 +103,7 @@ def _project(project: Project) -> str:
         f"{domain} {quota.cpu:,} vCPUs, {quota.memory_gib:,} GiB" + (f", {quota.gpu:,} GPUs" if quota.gpu else "")
         for domain, quota in project.domains.items()
     )
-    batch = f"Batch ${project.batch.daily_usd:,} a day, share {project.batch.share}"
-    return f"{'; '.join(quotas)}; {batch}; owner {project.owner}"
+    return f"{'; '.join(quotas)}; owner {project.owner}"
 
 
 def _access(access: Access) -> str:
@@ -122,8 +121,10 @@ def _retention(retention: Retention, backup: Backup) -> str:
     )
 
 
-def _costs(costs: Costs) -> str:
-    return f"${costs.monthly_usd:,} a month; anomalies from ${costs.anomaly_usd:,} on"
+def _costs(environment: Environment) -> str:
+    monthly, anomaly = environment.costs.monthly_usd, environment.costs.anomaly_usd
+    jobs = sum(project.batch.daily_usd for project in environment.projects)
+    return f"${monthly:,} a month; anomalies from ${anomaly:,} on; Batch ${jobs:,} a day in all"
 
 
 def _count(number: int, what: str) -> str:

@@ -67,13 +67,13 @@ def test_a_valid_environment(check: Check) -> None:
         "  system nodes: on-demand, 4 to 6 x 2 vCPUs, 8 GiB (m7i.large and 2 other types, amd64)",
         "  spot nodes general: 0 to 10 x 8 vCPUs, 32 GiB (m7i.2xlarge and 9 other types, amd64)",
         "  nodes in all: at most 92 vCPUs, 368 GiB; where spot fails, 32 on-demand vCPUs",
-        "  AWS Batch: at most 112 vCPUs: 64 spot, 32 on-demand, 16 Fargate",
+        "  AWS Batch: at most 128 vCPUs: x86 64 spot + 32 on-demand and Fargate 16 spot + 16",
         "  database: PostgreSQL on db.t4g.medium in one zone, no standby; 50 GiB, growing to 200 GiB at most",
         "  project fraud-detection: development 32 vCPUs, 128 GiB; owner fraud@example.com",
         "  project demand-forecast: development 16 vCPUs, 64 GiB; owner forecast@example.com",
         "  access: ml.dev.example.com; nobody signs in",
         "  kept for: logs 30d, metrics 15d, raw data 30d in development, database backups 7d, backup vault 7d",
-        "  budget: $1,500 a month; anomalies from $100 on",
+        "  budget: $1,500 a month; anomalies from $100 on; Batch $100 a day in all",
         "  alerts to: ml-platform@example.com",
     ]
 

@@ -33,6 +33,12 @@ def types(size: str) -> list[str]:
     return [f"{family}.{size}" for family in FAMILIES]
 
 
+def capacity(fargate: int, **others: Any) -> dict[str, Any]:  # noqa: ANN401 - any value of a file
+    """AWS Batch with few instances, and a number of Fargate's vCPUs, one of them on Fargate Spot."""
+    small = {"spot_vcpus": 4, "on_demand_vcpus": 4, "fargate_spot_vcpus": 1, "fargate_vcpus": fargate - 1}
+    return small | others
+
+
 def few(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any value of a file
     """What makes dev an environment of few nodes in small ranges, with changes by short names."""
     paths = {
@@ -115,16 +121,24 @@ def test_on_demand_nodes_are_counted_as_what_takes_the_most(problems: Problems) 
     ("changes", "line"),
     [
         # 7 system, 16 general and 1 on-demand nodes; 2 + 2 instances and one beyond each ceiling; 4 tasks a vCPU.
-        (few(network="10.16.0.0/20", batch={"spot_vcpus": 4, "on_demand_vcpus": 4, "fargate_vcpus": 427}), None),
+        (few(network="10.16.0.0/20", batch=capacity(427)), None),
         (
-            few(network="10.16.0.0/20", batch={"spot_vcpus": 4, "on_demand_vcpus": 4, "fargate_vcpus": 428}),
+            few(network="10.16.0.0/20", batch=capacity(428)),
             (
                 f"{NODES}1,742 may be taken (24 nodes + 6 instances of AWS Batch + 1,712 tasks of Fargate); take a /19 "
                 f"or wider, or {LESS}"
             ),
         ),
+        # Two more compute environments of instances: 4 and one beyond, each.
         (
-            few(batch={"spot_vcpus": 4, "on_demand_vcpus": 4, "fargate_vcpus": 20_000}),
+            few(network="10.16.0.0/20", batch=capacity(427, gpu={"spot_vcpus": 8, "on_demand_vcpus": 8})),
+            (
+                f"{NODES}1,748 may be taken (24 nodes + 16 instances of AWS Batch + 1,708 tasks of Fargate); take a "
+                f"/19 or wider, or {LESS}"
+            ),
+        ),
+        (
+            few(batch=capacity(20_000)),
             (
                 "network.cidr: 10.16.0.0/16: when a zone is lost, the node subnets of the two others have 32,460 "
                 "addresses (2 x (16,384 - 149 for endpoints, load balancers, EKS and Lambdas - 5 that AWS keeps)), and "
@@ -141,8 +155,7 @@ def test_nodes_and_jobs_have_addresses_with_a_zone_lost(
 
 
 def test_both_ranges_may_be_too_small_at_once(problems: Problems) -> None:
-    batch = {"spot_vcpus": 4, "on_demand_vcpus": 4, "fargate_vcpus": 5_000}
-    lines = problems(few(network="10.16.0.0/20", general=100, batch=batch))
+    lines = problems(few(network="10.16.0.0/20", general=100, batch=capacity(5_000)))
     assert [line.partition(":")[0] for line in lines] == ["network.cidr", "network.pod_cidr"]
 
 

@@ -101,7 +101,7 @@ def models(kind: object, seen: set[type[BaseModel]]) -> Iterator[type[BaseModel]
 
 def test_every_section_is_frozen_and_closed_and_every_field_described() -> None:
     sections = list(models(Environment, set()))
-    assert len(sections) == 16
+    assert len(sections) == 18
     for section in sections:
         assert section.model_config.get("frozen"), section
         assert section.model_config.get("extra") == "forbid", section
@@ -207,6 +207,7 @@ def test_each_environment_is_of_its_kind(loaded: dict[str, Environment], name: s
         lambda environment: environment.batch.spot_vcpus,
         lambda environment: environment.batch.on_demand_vcpus,
         lambda environment: environment.batch.fargate_vcpus,
+        lambda environment: environment.batch.fargate_spot_vcpus,
         lambda environment: environment.cluster.on_demand_vcpus,
         lambda environment: environment.costs.monthly_usd,
         lambda environment: environment.database.storage_gib,

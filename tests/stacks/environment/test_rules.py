@@ -135,6 +135,16 @@ def domains(**quotas: tuple[int, int, int]) -> dict[str, dict[str, int]]:
             {"projects[1].name": "fraud-detection"},
             ["projects[1].name: fraud-detection is the name of another project, too; names must differ"],
         ),
+        # A share of AWS Batch's queues has no hyphens.
+        (
+            {"projects[1].name": "frauddetection"},
+            [
+                (
+                    "projects[1].name: frauddetection: AWS Batch knows projects without their hyphens, and project "
+                    "fraud-detection is frauddetection there, too; choose a name that differs in more than hyphens"
+                )
+            ],
+        ),
         # Only what begins with a project, a domain of its own and a hyphen is in that project's reach.
         ({"projects[1].name": "fraud-detection-2"}, []),
         ({"projects[1].name": "fraud-detection-staging"}, []),
