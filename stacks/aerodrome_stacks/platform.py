@@ -13,6 +13,7 @@ from aerodrome_stacks.database_stack import DatabaseStack
 from aerodrome_stacks.emergency_stack import EmergencyStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.identity_stack import IdentityStack
+from aerodrome_stacks.jobs_stack import JobsStack
 from aerodrome_stacks.keys_stack import KeysStack
 from aerodrome_stacks.network_stack import NetworkStack
 from aerodrome_stacks.observability_stack import ObservabilityStack
@@ -55,6 +56,7 @@ def build_platform(scope: Construct, environment: Environment) -> None:
     identity = IdentityStack(
         scope, "Identity", environment=environment, cluster=cluster, storage=storage, secrets_key=keys.secrets
     ).ports
+    JobsStack(scope, "Jobs", environment=environment, identity=identity, storage=storage, log_key=keys.logs)
     if environment.access.break_glass:
         EmergencyStack(scope, "Emergency", environment=environment, cluster=cluster, alerts=alerts)
     # Kubernetes: what is installed in the cluster, the controllers that the others need first.
