@@ -87,6 +87,13 @@ class BatchCapacity(Section):
         return (self.spot_vcpus, self.on_demand_vcpus, *others)
 
     @property
+    def queues_of_a_domain(self) -> int:
+        """How many job queues a domain has: people's, Flyte's for the kinds that it can use, and one of ingest."""
+        people = 3 + bool(self.arm) + bool(self.gpu)
+        flyte = 2 + bool(self.gpu)
+        return people + flyte + 1
+
+    @property
     def fargate_ceilings(self) -> tuple[int, int]:
         """The ceiling of each compute environment of Fargate tasks, in vCPUs."""
         return self.fargate_spot_vcpus, self.fargate_vcpus

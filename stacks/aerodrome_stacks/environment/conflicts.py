@@ -1,9 +1,14 @@
 """What two environments may not share."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import combinations, product
 
 from aerodrome_stacks.environment.model import Environment
+from aerodrome_stacks.environment.wording import listing
+
+# For an account in a region, and not to be raised: https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html
+_JOB_QUEUES = 50
 
 
 def conflicts(environments: Mapping[str, Environment]) -> Iterator[str]:
@@ -25,4 +30,20 @@ def conflicts(environments: Mapping[str, Environment]) -> Iterator[str]:
             yield (
                 f"{file}: access.domain_name: {one.access.domain_name} is that of {other_file}, too; give each "
                 "environment a name of its own"
+            )
+    yield from _job_queues(environments)
+
+
+def _job_queues(environments: Mapping[str, Environment]) -> Iterator[str]:
+    """AWS Batch has so many job queues for all environments of one account and region."""
+    together: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+    for file, environment in environments.items():
+        domains = {domain for project in environment.projects for domain in project.domains}
+        together[environment.account, environment.region][file] = len(domains) * environment.batch.queues_of_a_domain
+    for (account, region), queues in together.items():
+        if (total := sum(queues.values())) > _JOB_QUEUES:
+            each = listing([f"{number} of {file}" for file, number in queues.items()])
+            yield (
+                f"account {account} would have {total} AWS Batch job queues in {region} ({each}), and AWS allows "
+                f"{_JOB_QUEUES}; leave out batch.arm, batch.gpu or a domain, or take an account of its own for each"
             )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from aerodrome_stacks.batch_queues import flyte_kinds, kinds
 from aerodrome_stacks.environment import (
     Environment,
     InvalidEnvironmentError,
@@ -489,3 +490,27 @@ def test_the_environments_of_this_project_do_not_conflict(environments: Path) ->
     all_of_them = {name: load_environment(name, environments) for name in environment_names(environments)}
     assert len(all_of_them) == 3
     assert list(conflicts(all_of_them)) == []
+
+
+def test_an_account_has_so_many_job_queues(environments: Path) -> None:
+    prod = load_environment("prod", environments)
+    quota = next(iter(prod.projects[0].domains.values()))
+    all_domains = dict.fromkeys(("development", "staging", "production"), quota)
+    project = prod.projects[0].model_copy(update={"domains": all_domains})
+    # 3 domains with 5 queues of people, 3 of Flyte and 1 of ingest, each.
+    many = prod.model_copy(update={"projects": (project,)})
+    files = {"one.yaml": many, "two.yaml": many}
+    (line,) = [line for line in conflicts(files) if "job queues" in line]
+    assert line == (
+        "account 777788889999 would have 54 AWS Batch job queues in us-east-1 (27 of one.yaml and 27 of two.yaml), and "
+        "AWS allows 50; leave out batch.arm, batch.gpu or a domain, or take an account of its own for each"
+    )
+    elsewhere = {"one.yaml": many, "two.yaml": many.model_copy(update={"region": "us-west-2"})}
+    assert [line for line in conflicts(elsewhere) if "job queues" in line] == []
+
+
+@pytest.mark.parametrize("name", ["dev", "staging", "prod"])
+def test_the_job_queues_are_counted_as_they_are_made(environments: Path, name: str) -> None:
+    environment = load_environment(name, environments)
+    made = len(kinds(environment)) + len(flyte_kinds(environment)) + 1
+    assert environment.batch.queues_of_a_domain == made
