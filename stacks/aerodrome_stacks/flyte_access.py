@@ -10,7 +10,7 @@ from typing import Self
 from aws_cdk import aws_iam as iam
 
 from aerodrome_constructs.identity import EVERYTHING, BucketAccess, allow, deny
-from aerodrome_stacks.batch_stack import queue_name
+from aerodrome_stacks.batch_queues import Kind, domains, flyte_queue_name
 from aerodrome_stacks.chart_values.flyte_projects import own_prefix
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.storage_stack import StoragePorts
@@ -97,11 +97,12 @@ def propeller_batch_statements(environment: Environment, partition: str) -> list
         partition: The AWS partition of the ARNs, such as ``aws``.
     """
     batch = f"arn:{partition}:batch:{environment.region}:{environment.account}"
+    queue = f"{batch}:job-queue/{flyte_queue_name(environment, domains(environment)[-1], Kind.SPOT)}"
     definitions, jobs = f"{batch}:job-definition/*", f"{batch}:job/*"
     return [
         # Takes no resource.
         allow(["batch:DescribeJobs"]),
-        allow(["batch:SubmitJob"], [f"{batch}:job-queue/{queue_name(environment)}", definitions]),
+        allow(["batch:SubmitJob"], [queue, definitions]),
         # A job of Flyte's is no root on the instance that it shares with others.
         allow(["batch:RegisterJobDefinition"], [definitions], {"BoolIfExists": {"batch:Privileged": "false"}}),
         # Who submits a job of the platform's chooses its command, and with it what its role does, without PassRole; who

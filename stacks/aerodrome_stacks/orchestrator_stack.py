@@ -8,6 +8,7 @@ from constructs import Construct
 from aerodrome_constructs.helm import HelmRelease, HelmReleaseProps
 from aerodrome_stacks import service_accounts
 from aerodrome_stacks.base import AerodromeStack
+from aerodrome_stacks.batch_queues import Kind, domains, flyte_queue_name
 from aerodrome_stacks.batch_stack import BatchPorts
 from aerodrome_stacks.chart_values import release
 from aerodrome_stacks.chart_values.flyte import (
@@ -115,7 +116,7 @@ class OrchestratorStack(AerodromeStack):
                         datacatalog_role_arn=roles[service_accounts.DATACATALOG],
                         flytepropeller_role_arn=roles[service_accounts.FLYTEPROPELLER],
                         project_role_arn=self._project_role_arn(identity),
-                        batch_queue_name=batch.queue_name,
+                        batch_queue_name=flyte_queue_name(environment, domains(environment)[-1], Kind.SPOT),
                         database_ranges=network.database_ranges,
                     ),
                 ),

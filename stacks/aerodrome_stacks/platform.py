@@ -49,7 +49,7 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         alerts=alerts,
         copy=copy,
     )
-    batch = BatchStack(scope, "Batch", environment=environment, network=network, storage=storage, log_key=keys.logs)
+    batch = BatchStack(scope, "Batch", environment=environment, network=network)
     cluster = ClusterStack(
         scope, "Cluster", environment=environment, network=network, secrets_key=keys.cluster, log_key=keys.logs
     ).ports

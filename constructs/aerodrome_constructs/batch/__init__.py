@@ -1,6 +1,17 @@
-"""AWS Batch: compute environments and jobs."""
+"""AWS Batch: compute environments, queues and jobs."""
 
-from aerodrome_constructs.batch.compute import BatchCompute, BatchComputeProps
+from aerodrome_constructs.batch.compute import BatchCompute, BatchComputeProps, Ceilings
 from aerodrome_constructs.batch.job import ContainerJob, ContainerJobProps
+from aerodrome_constructs.batch.queues import FairShareProps, QueueProps, fair_share, job_queue
 
-__all__ = ["BatchCompute", "BatchComputeProps", "ContainerJob", "ContainerJobProps"]
+__all__ = [
+    "BatchCompute",
+    "BatchComputeProps",
+    "Ceilings",
+    "ContainerJob",
+    "ContainerJobProps",
+    "FairShareProps",
+    "QueueProps",
+    "fair_share",
+    "job_queue",
+]

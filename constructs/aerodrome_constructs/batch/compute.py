@@ -1,4 +1,4 @@
-"""Where AWS Batch jobs run: spot, on-demand and Fargate capacity that shrinks to nothing when no job waits."""
+"""Where AWS Batch jobs run: capacity on instances and on Fargate that shrinks to nothing when no job waits."""
 
 from dataclasses import dataclass
 
@@ -7,23 +7,23 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from aerodrome_constructs.escape_hatch import resource_of
+from aerodrome_constructs.batch.families import ARM, GPU, X86, Hardware
 from aerodrome_constructs.instances import hardened_launch_template
 from aerodrome_constructs.policy import acknowledge
 from aerodrome_constructs.policy.known_rules import MANAGED_POLICIES
 
-# Families, not single types: Batch picks the size that fits the waiting jobs, and EC2 has more spot pools to give from.
-_INSTANCE_CLASSES = (
-    ec2.InstanceClass.M5,
-    ec2.InstanceClass.M6I,
-    ec2.InstanceClass.M6A,
-    ec2.InstanceClass.M7I,
-    ec2.InstanceClass.M7A,
-    ec2.InstanceClass.C6I,
-    ec2.InstanceClass.C7I,
-    ec2.InstanceClass.R6I,
-    ec2.InstanceClass.R7I,
-)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ceilings:
+    """The most vCPUs at once.
+
+    Attributes:
+        spot: Of what AWS takes back when it needs it.
+        on_demand: Of what stays.
+    """
+
+    spot: int
+    on_demand: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,39 +33,53 @@ class BatchComputeProps:
     Attributes:
         vpc: The VPC.
         subnets: Where the instances are: private, with a way to ECR, S3 and CloudWatch Logs.
-        spot_vcpus: The most vCPUs of spot instances at once.
-        on_demand_vcpus: The most vCPUs of on-demand instances at once.
-        fargate_vcpus: The most vCPUs of Fargate tasks at once.
+        x86: The ceilings of x86 instances.
+        fargate: The ceilings of Fargate tasks.
+        arm: The ceilings of instances with Graviton processors. None: there are none.
+        gpu: The ceilings of instances with NVIDIA GPUs. None: there are none.
         disk_gib: The size of each instance's encrypted gp3 disk, in GiB. It holds the images and what jobs write.
     """
 
     vpc: ec2.IVpc
     subnets: ec2.SubnetSelection
-    spot_vcpus: int
-    on_demand_vcpus: int
-    fargate_vcpus: int
+    x86: Ceilings
+    fargate: Ceilings
+    arm: Ceilings | None = None
+    gpu: Ceilings | None = None
     disk_gib: int = 100
 
 
 class BatchCompute(Construct):
-    """Three compute environments on one security group that lets nothing in.
+    """Compute environments on one security group that lets nothing in.
 
     No compute environment has a name of its own: CloudFormation can then make the new one before it removes the old,
     and a change that replaces one never takes away what a queue is using.
 
     Attributes:
-        spot: Spot instances, 70-80 % cheaper, taken back with two minutes' notice.
-        on_demand: On-demand instances, for when there is no spot capacity.
-        fargate: Fargate, for small jobs that should start at once.
+        environments: The compute environments by ID: ``Spot``, ``OnDemand``, ``Fargate`` and ``FargateSpot``, and where
+            there are such instances ``ArmSpot``, ``ArmOnDemand``, ``GpuSpot`` and ``GpuOnDemand``.
     """
 
     def __init__(self, scope: Construct, construct_id: str, props: BatchComputeProps) -> None:
         super().__init__(scope, construct_id)
-        self._props = props
+        self._subnets = props.vpc.select_subnets(
+            subnet_type=props.subnets.subnet_type, subnet_group_name=props.subnets.subnet_group_name
+        ).subnet_ids
         self._security_group = ec2.SecurityGroup(
             self, "SecurityGroup", vpc=props.vpc, description="Batch instances and tasks: out, nothing in"
         )
-        self._instance_role = iam.Role(
+        self._instance_profile = self._profile()
+        self._launch_template = hardened_launch_template(self, "LaunchTemplate", disk_gib=props.disk_gib)
+        self.environments = {
+            **self._on_instances("", X86, props.x86),
+            **self._on_instances("Arm", ARM, props.arm),
+            **self._on_instances("Gpu", GPU, props.gpu),
+            "Fargate": self._on_fargate("Fargate", "FARGATE", props.fargate.on_demand),
+            "FargateSpot": self._on_fargate("FargateSpot", "FARGATE_SPOT", props.fargate.spot),
+        }
+
+    def _profile(self) -> iam.CfnInstanceProfile:
+        role = iam.Role(
             self,
             "InstanceRole",
             assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
@@ -74,46 +88,67 @@ class BatchCompute(Construct):
             ],
         )
         acknowledge(
-            self._instance_role,
+            role,
             MANAGED_POLICIES,
             reason="the ECS agent needs what AWS lets it do in this policy, and AWS adds to it when the agent changes",
             findings=["Policy::*/AmazonEC2ContainerServiceforEC2Role"],
         )
-        self._launch_template = hardened_launch_template(self, "LaunchTemplate", disk_gib=props.disk_gib)
-        self.spot = self._instances("Spot", props.spot_vcpus, spot=True)
-        self.on_demand = self._instances("OnDemand", props.on_demand_vcpus, spot=False)
-        self.fargate = batch.FargateComputeEnvironment(
-            self,
-            "Fargate",
-            vpc=props.vpc,
-            vpc_subnets=props.subnets,
-            security_groups=[self._security_group],
-            maxv_cpus=props.fargate_vcpus,
-        )
+        return iam.CfnInstanceProfile(self, "InstanceProfile", roles=[role.role_name])
 
-    def _instances(self, construct_id: str, vcpus: int, *, spot: bool) -> batch.ManagedEc2EcsComputeEnvironment:
-        environment = batch.ManagedEc2EcsComputeEnvironment(
+    def _on_instances(
+        self, prefix: str, hardware: Hardware, ceilings: Ceilings | None
+    ) -> dict[str, batch.CfnComputeEnvironment]:
+        if ceilings is None:
+            return {}
+        return {
+            f"{prefix}Spot": self._instances(
+                f"{prefix}Spot", hardware, "SPOT", "SPOT_PRICE_CAPACITY_OPTIMIZED", ceilings.spot
+            ),
+            # BEST_FIT waits for its one cheapest type, and cannot be updated in place.
+            f"{prefix}OnDemand": self._instances(
+                f"{prefix}OnDemand", hardware, "EC2", "BEST_FIT_PROGRESSIVE", ceilings.on_demand
+            ),
+        }
+
+    def _instances(
+        self, construct_id: str, hardware: Hardware, type_: str, strategy: str, vcpus: int
+    ) -> batch.CfnComputeEnvironment:
+        return batch.CfnComputeEnvironment(
             self,
             construct_id,
-            vpc=self._props.vpc,
-            vpc_subnets=self._props.subnets,
-            security_groups=[self._security_group],
-            spot=spot,
-            allocation_strategy=(
-                batch.AllocationStrategy.SPOT_PRICE_CAPACITY_OPTIMIZED
-                if spot
-                else batch.AllocationStrategy.BEST_FIT_PROGRESSIVE
+            type="MANAGED",
+            state="ENABLED",
+            compute_resources=batch.CfnComputeEnvironment.ComputeResourcesProperty(
+                type=type_,
+                allocation_strategy=strategy,
+                minv_cpus=0,
+                maxv_cpus=vcpus,
+                instance_types=list(hardware.families),
+                instance_role=self._instance_profile.attr_arn,
+                ec2_configuration=[
+                    batch.CfnComputeEnvironment.Ec2ConfigurationObjectProperty(image_type=hardware.image_type)
+                ],
+                launch_template=batch.CfnComputeEnvironment.LaunchTemplateSpecificationProperty(
+                    launch_template_id=self._launch_template.launch_template_id,
+                    # No version means the default one: the first, for ever. A change of the template would never reach
+                    # an instance.
+                    version=self._launch_template.latest_version_number,
+                ),
+                subnets=self._subnets,
+                security_group_ids=[self._security_group.security_group_id],
             ),
-            instance_classes=list(_INSTANCE_CLASSES),
-            use_optimal_instance_classes=False,
-            instance_role=self._instance_role,
-            launch_template=self._launch_template,
-            minv_cpus=0,
-            maxv_cpus=vcpus,
         )
-        # The L2 names no version, which means the default one: the first, for ever. A change of the template would
-        # never reach an instance.
-        resource_of(environment, batch.CfnComputeEnvironment).add_property_override(
-            "ComputeResources.LaunchTemplate.Version", self._launch_template.latest_version_number
+
+    def _on_fargate(self, construct_id: str, type_: str, vcpus: int) -> batch.CfnComputeEnvironment:
+        return batch.CfnComputeEnvironment(
+            self,
+            construct_id,
+            type="MANAGED",
+            state="ENABLED",
+            compute_resources=batch.CfnComputeEnvironment.ComputeResourcesProperty(
+                type=type_,
+                maxv_cpus=vcpus,
+                subnets=self._subnets,
+                security_group_ids=[self._security_group.security_group_id],
+            ),
         )
-        return environment
