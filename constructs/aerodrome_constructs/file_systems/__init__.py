@@ -1,0 +1,16 @@
+"""File systems that containers share."""
+
+from aerodrome_constructs.file_systems.elastic import (
+    AccessPoint,
+    ElasticFileSystem,
+    ElasticFileSystemProps,
+)
+from aerodrome_constructs.file_systems.lustre import LustreFileSystem, LustreFileSystemProps
+
+__all__ = [
+    "AccessPoint",
+    "ElasticFileSystem",
+    "ElasticFileSystemProps",
+    "LustreFileSystem",
+    "LustreFileSystemProps",
+]
