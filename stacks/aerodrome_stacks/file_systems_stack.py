@@ -4,16 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from aerodrome_constructs.file_systems import (
+    CLIENT_ACTIONS,
     ElasticFileSystem,
     ElasticFileSystemProps,
     LustreFileSystem,
     LustreFileSystemProps,
 )
-from aerodrome_constructs.identity import PROJECT_TAG
+from aerodrome_constructs.identity import PROJECT_TAG, allow
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.network_stack import NetworkPorts
@@ -32,6 +34,17 @@ class EfsPorts:
     file_system_id: str
     file_system_arn: str
     access_points: Mapping[tuple[str, str], tuple[str, str]]
+
+    def client_statements(self, project: str, domain: str) -> list[iam.PolicyStatement]:
+        """The right to read and write a project's own directory in one domain.
+
+        Args:
+            project: The project.
+            domain: The domain.
+        """
+        _, access_point_arn = self.access_points[project, domain]
+        own = {"StringEquals": {"elasticfilesystem:AccessPointArn": access_point_arn}}
+        return [allow(CLIENT_ACTIONS, [self.file_system_arn], own)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

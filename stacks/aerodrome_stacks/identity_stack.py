@@ -31,6 +31,7 @@ from aerodrome_stacks import service_accounts
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.file_systems_stack import EfsPorts
 from aerodrome_stacks.flyte_access import FlyteBuckets, propeller_batch_statements
 from aerodrome_stacks.storage_stack import StoragePorts
 
@@ -71,6 +72,7 @@ class IdentityStack(AerodromeStack):
         cluster: ClusterPorts,
         storage: StoragePorts,
         secrets_key: kms.IKey,
+        efs: EfsPorts | None,
     ) -> None:
         super().__init__(
             scope,
@@ -83,6 +85,7 @@ class IdentityStack(AerodromeStack):
         self._partition, self._region, self._account = self.partition, environment.region, environment.account
         self._data_key_arn = key_arn_of(storage.metadata)
         self._secrets_key_arn = secrets_key.key_arn
+        self._efs = efs
         self._buckets = FlyteBuckets.of(storage, environment)
         self._boundary = self._workload_boundary(environment)
         self._projects = Construct(self, "Projects")
@@ -241,6 +244,7 @@ class IdentityStack(AerodromeStack):
             data_key_arn=self._data_key_arn,
             secrets_key_arn=self._secrets_key_arn,
             log_groups=[f"/aerodrome/{environment.name}/*"],
+            file_system_arn=self._efs.file_system_arn if self._efs else None,
             policy_name=f"{self.prefix}-workload-boundary",
         )
         return WorkloadBoundary(self, "WorkloadBoundary", props).policy
@@ -249,12 +253,13 @@ class IdentityStack(AerodromeStack):
         # Flyte runs a project's pods in the namespace <project>-<domain>, as its default service account. The namespace
         # is the ID, too: two never make one ID.
         namespace = f"{project}-{domain}"
+        files = self._efs.client_statements(project, domain) if self._efs else []
         props = ServiceAccountRoleProps(
             service_account=ServiceAccount(namespace, "default"),
             oidc_issuer=self._cluster.oidc_issuer,
             role_name=self._project_role_name(project, domain),
             trusted_services=("ecs-tasks.amazonaws.com",),
-            statements=self._in_buckets(*self._buckets.project(project, domain)),
+            statements=[*self._in_buckets(*self._buckets.project(project, domain)), *files],
             boundary=self._boundary,
             tags={PROJECT_TAG: project, "aerodrome:domain": domain},
         )

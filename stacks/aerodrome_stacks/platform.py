@@ -12,6 +12,7 @@ from aerodrome_stacks.costs_stack import CostsStack
 from aerodrome_stacks.database_stack import DatabaseStack
 from aerodrome_stacks.emergency_stack import EmergencyStack
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.file_systems_stack import FileSystemsStack, has_file_systems
 from aerodrome_stacks.identity_stack import IdentityStack
 from aerodrome_stacks.jobs_stack import JobsStack
 from aerodrome_stacks.keys_stack import KeysStack
@@ -49,12 +50,23 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         alerts=alerts,
         copy=copy,
     )
+    file_systems = None
+    if has_file_systems(environment):
+        file_systems = FileSystemsStack(
+            scope, "FileSystems", environment=environment, network=network, data_key=keys.data
+        ).ports
     batch = BatchStack(scope, "Batch", environment=environment, network=network)
     cluster = ClusterStack(
         scope, "Cluster", environment=environment, network=network, secrets_key=keys.cluster, log_key=keys.logs
     ).ports
     identity = IdentityStack(
-        scope, "Identity", environment=environment, cluster=cluster, storage=storage, secrets_key=keys.secrets
+        scope,
+        "Identity",
+        environment=environment,
+        cluster=cluster,
+        storage=storage,
+        secrets_key=keys.secrets,
+        efs=file_systems.efs if file_systems else None,
     ).ports
     JobsStack(scope, "Jobs", environment=environment, identity=identity, storage=storage, log_key=keys.logs)
     if environment.access.break_glass:

@@ -1,6 +1,7 @@
 """File systems that containers share."""
 
 from aerodrome_constructs.file_systems.elastic import (
+    CLIENT_ACTIONS,
     AccessPoint,
     ElasticFileSystem,
     ElasticFileSystemProps,
@@ -8,6 +9,7 @@ from aerodrome_constructs.file_systems.elastic import (
 from aerodrome_constructs.file_systems.lustre import LustreFileSystem, LustreFileSystemProps
 
 __all__ = [
+    "CLIENT_ACTIONS",
     "AccessPoint",
     "ElasticFileSystem",
     "ElasticFileSystemProps",

@@ -13,11 +13,10 @@ from constructs import Construct
 
 NFS_PORT: Final = 2049
 
-_CLIENT_ACTIONS = (
-    "elasticfilesystem:ClientMount",
-    "elasticfilesystem:ClientRootAccess",
-    "elasticfilesystem:ClientWrite",
-)
+CLIENT_ACTIONS: Final = ("elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite")
+"""What a client does that reads and writes. To act as root is another right, which nobody needs here."""
+
+_ALL_CLIENT_ACTIONS = (*CLIENT_ACTIONS, "elasticfilesystem:ClientRootAccess")
 # Whoever comes through an access point acts as this user and group, whatever the container's own is. It is the same for
 # all: what keeps them apart is the directory, which nobody can climb out of, and IAM, which says whose it is. A number
 # for each would have to be kept for ever, as it stands in every file.
@@ -129,10 +128,12 @@ def _refusals() -> list[iam.PolicyStatement]:
     """
     return [
         _refuse("WithoutTls", ["*"], {"Bool": {"aws:SecureTransport": "false"}}),
-        _refuse("WithoutAccessPoint", list(_CLIENT_ACTIONS), {"Null": {"elasticfilesystem:AccessPointArn": "true"}}),
+        _refuse(
+            "WithoutAccessPoint", list(_ALL_CLIENT_ACTIONS), {"Null": {"elasticfilesystem:AccessPointArn": "true"}}
+        ),
         _refuse(
             "WithoutMountTarget",
-            list(_CLIENT_ACTIONS),
+            list(_ALL_CLIENT_ACTIONS),
             {"Bool": {"elasticfilesystem:AccessedViaMountTarget": "false"}},
         ),
     ]

@@ -7,6 +7,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from aerodrome_constructs.file_systems import CLIENT_ACTIONS
 from aerodrome_constructs.identity.bucket_access import key_statement
 from aerodrome_constructs.identity.statements import allow, deny
 from aerodrome_constructs.policy import acknowledge
@@ -24,6 +25,7 @@ class WorkloadBoundaryProps:
         bucket_arns: The buckets whose objects workloads may be given access to.
         data_key_arn: The key that encrypts them.
         secrets_key_arn: The key that encrypts the secrets. None: no secrets.
+        file_system_arn: The EFS file system that workloads may be let into. None: none.
         log_groups: Patterns of the names of log groups that workloads may write to.
         policy_name: The policy's name, where roles that are made by hand need it. Default: generated.
     """
@@ -32,6 +34,7 @@ class WorkloadBoundaryProps:
     data_key_arn: str
     log_groups: Sequence[str]
     secrets_key_arn: str | None = None
+    file_system_arn: str | None = None
     policy_name: str | None = None
 
 
@@ -39,9 +42,9 @@ class WorkloadBoundary(Construct):
     """A permissions boundary for the roles that people's code runs with.
 
     It gives nothing. A role has what its own policies allow *and* this allows: objects in the platform's buckets, with
-    their key; secrets that carry the same project tag as the role; log events; images. The denials hold even against
-    a policy of a bucket or key that would let the role in by itself, which a boundary's lack of permission does not
-    always (https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html).
+    their key; secrets that carry the same project tag as the role; files of a file system; log events; images. The
+    denials hold even against a policy of a bucket or key that would let the role in by itself, which a boundary's lack
+    of permission does not always (https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html).
 
     Attributes:
         policy: The policy, for a role's ``permissions_boundary``.
@@ -93,6 +96,8 @@ class WorkloadBoundary(Construct):
         ]
         if props.secrets_key_arn is not None:
             statements += self._own_secrets(props.secrets_key_arn)
+        if props.file_system_arn is not None:
+            statements.append(allow(CLIENT_ACTIONS, [props.file_system_arn]))
         return statements
 
     def _own_secrets(self, key_arn: str) -> list[iam.PolicyStatement]:
