@@ -20,7 +20,9 @@ PREFIX = "/_aerodrome/"
 
 
 class Admin:
-    """An ASGI application that answers ``GET /_aerodrome/NAME`` and hands everything else to MiniStack.
+    """An ASGI application that answers ``/_aerodrome/NAME`` and hands everything else to MiniStack.
+
+    GET shows a view, POST with a JSON object carries out an action.
 
     Attributes:
         audit: The property audit where the server was started with it, otherwise None.
@@ -54,11 +56,28 @@ class Admin:
                 self._checkpoint.requests += 1
             await self._ministack(scope, receive, send)
             return
-        view = self._views.get(scope["path"].removeprefix(PREFIX))
-        status, body = (404, {"views": sorted(self._views)}) if view is None else (200, view())
+        name = scope["path"].removeprefix(PREFIX)
+        if scope["method"] == "POST":
+            status, body = self._act(name, await _body(receive))
+        else:
+            view = self._views.get(name)
+            status, body = (404, {"views": sorted(self._views)}) if view is None else (200, view())
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+
+    def _act(self, name: str, body: bytes) -> tuple[int, object]:
+        action = self._runtime.actions.get(name)
+        if action is None:
+            return 404, {"actions": sorted(self._runtime.actions)}
+        self._checkpoint.requests += 1
+        try:
+            request = json.loads(body)
+            if isinstance(request, dict):
+                return 200, action(request)
+        except ValueError as error:
+            return 400, {"message": str(error)}
+        return 400, {"message": "the request's body must be a JSON object"}
 
     def _health(self) -> object:
         return {"ready": self._ready, "state_dir": str(self._runtime.state_dir), "port": self._runtime.port}
@@ -80,3 +99,12 @@ class Admin:
 
     def _audit(self) -> object:
         return {"recording": self.audit is not None, "unread": {} if self.audit is None else self.audit.unread()}
+
+
+async def _body(receive: Callable[[], Awaitable[Message]]) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body

@@ -24,6 +24,7 @@ EXTENSIONS = (
     "resources.cdk",
     "kubernetes",
     "resources.batch",
+    "events",
     "resources.rds",
 )
 """Modules below this package, in the order in which their ``install(runtime)`` runs."""

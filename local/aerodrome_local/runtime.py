@@ -69,6 +69,8 @@ class Runtime:
     start_callbacks: list[Callable[[], None]] = field(default_factory=list)
     stop_callbacks: list[Callable[[], None]] = field(default_factory=list)
     views: dict[str, Callable[[], object]] = field(default_factory=dict)
+    actions: dict[str, Callable[[dict[str, Any]], object]] = field(default_factory=dict)
+    event_targets: dict[str, Callable[[Any], None]] = field(default_factory=dict)
     # One session for all: it keeps what it has read of AWS's models, which is most of what a client takes.
     _session: boto3.session.Session = field(default_factory=boto3.session.Session)
     _clients: dict[tuple[str, str, str], Any] = field(default_factory=dict)
@@ -212,12 +214,26 @@ class Runtime:
         """Answer ``GET /_aerodrome/NAME`` with the function's result as JSON. It runs on the event loop: be quick."""
         self.views[name] = function
 
+    def action(self, name: str, function: Callable[[dict[str, Any]], object]) -> None:
+        """Answer ``POST /_aerodrome/NAME`` with what the function makes of the body, a JSON object.
+
+        It runs on the event loop: be quick. A ValueError becomes an answer of status 400 with its text.
+        """
+        self.actions[name] = function
+
+    def event_target(self, service: str, deliver: Callable[[Any], None]) -> None:
+        """Deliver the events of EventBridge's rules to targets of a service, named as in ARNs.
+
+        ``deliver`` is a :data:`aerodrome_local.events.delivery.Deliver`.
+        """
+        self.event_targets[service] = deliver
+
     def emit_event(
         self, account: str, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str] = ()
     ) -> None:
         """Put an event on the account's default EventBridge bus, ``aws.*`` sources included.
 
-        May be called from any thread; returns when the rules' targets have been called.
+        May be called from any thread; returns when rules have matched, and deliveries to their targets are under way.
         """
         entry = {
             "Source": source,

@@ -95,6 +95,21 @@ class EmbeddedAws:
         with urllib.request.urlopen(f"{self.endpoint}/_aerodrome/{name}", timeout=30) as answer:  # noqa: S310 - http
             return json.load(answer)
 
+    def act(self, name: str, **request: object) -> Any:  # noqa: ANN401 - any JSON value
+        """Tell the server what AWS cannot be told, at ``/_aerodrome/NAME``, and return its answer.
+
+        ``act("events", duplicateEvery=20)`` delivers every 20th event of each rule twice (0: none any more), and
+        ``act("events", runRule=ARN)`` runs a scheduled rule at once.
+
+        Raises:
+            urllib.error.HTTPError: The request is wrong; the answer's body says why.
+        """
+        asked = urllib.request.Request(  # noqa: S310 - http, on loopback
+            f"{self.endpoint}/_aerodrome/{name}", data=json.dumps(request).encode(), method="POST"
+        )
+        with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310 - http, on loopback
+            return json.load(answer)
+
     def stack(self, name: str, account: str | None = None) -> "Stack":
         """A stack of it, which need not exist. What a stack's name may not have becomes a hyphen."""
         return Stack(self.client("cloudformation", account), re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:60])

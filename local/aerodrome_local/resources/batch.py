@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from aerodrome_local.batch_service import cloudformation, http
+from aerodrome_local.batch_service import cloudformation, event_target, http, step_functions
 from aerodrome_local.batch_service.backend import AwsBackend
 from aerodrome_local.batch_service.model import Scope
 from aerodrome_local.batch_service.service import BatchService
 from aerodrome_local.batch_service.settings import Settings
 from aerodrome_local.processes import INSTANCE_VARIABLE
+from aerodrome_local.resources import step_functions_private
 from aerodrome_local.runtime import Runtime, current_account, current_region
 
 
@@ -40,7 +41,16 @@ def install(runtime: Runtime) -> None:
         handle = functools.partial(http.handle, service, scope, method, path, query=query, body=body)
         return await asyncio.get_running_loop().run_in_executor(threads, handle)
 
+    def run_task(resource: str, parameters: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
+        try:
+            scope = Scope(current_account(), current_region())
+            return step_functions.run_task(service, resource, parameters, scope)
+        except step_functions.TaskError as error:
+            raise step_functions_private.task_failure(error.error, error.cause) from error
+
     runtime.route("batch", answer)
+    runtime.event_target("batch", functools.partial(event_target.submit, service))
+    step_functions_private.add_integration(step_functions.RESOURCE, run_task)
     runtime.on_start(service.start)
     runtime.on_stop(service.stop)
     _register_types(runtime)
