@@ -8,7 +8,6 @@ from constructs import Construct
 from aerodrome_constructs.helm import HelmRelease, HelmReleaseProps
 from aerodrome_stacks import service_accounts
 from aerodrome_stacks.base import AerodromeStack
-from aerodrome_stacks.batch_queues import Kind, domains, flyte_queue_name
 from aerodrome_stacks.batch_stack import BatchPorts
 from aerodrome_stacks.chart_values import release
 from aerodrome_stacks.chart_values.flyte import (
@@ -58,7 +57,7 @@ class OrchestratorStack(AerodromeStack):
             identity: The roles of service accounts and of projects.
             storage: The buckets of metadata and raw data.
             database: Where flyteadmin and datacatalog keep their records.
-            batch: The queue of tasks that run on AWS Batch.
+            batch: The queues of tasks that run on AWS Batch.
             network: Where the database is, which tasks on Kubernetes do not reach.
             after: Stacks whose releases must be ready first: Addons, and Observability for the CRDs of Prometheus.
         """
@@ -116,7 +115,7 @@ class OrchestratorStack(AerodromeStack):
                         datacatalog_role_arn=roles[service_accounts.DATACATALOG],
                         flytepropeller_role_arn=roles[service_accounts.FLYTEPROPELLER],
                         project_role_arn=self._project_role_arn(identity),
-                        batch_queue_name=flyte_queue_name(environment, domains(environment)[-1], Kind.SPOT),
+                        batch_queues=batch.queue_arns.keys(),
                         database_ranges=network.database_ranges,
                     ),
                 ),

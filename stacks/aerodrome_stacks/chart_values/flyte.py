@@ -1,11 +1,11 @@
 """Values of ``charts/flyte-core``."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from aerodrome_constructs.cluster.scheduling import GPU_TAINT, INTERRUPTIBLE_LABEL, INTERRUPTIBLE_TAINT, TASK_TAINT
 from aerodrome_constructs.helm import Value
-from aerodrome_stacks.chart_values import flyte_projects
+from aerodrome_stacks.chart_values import flyte_batch, flyte_projects
 from aerodrome_stacks.chart_values.front_door import host, load_balancer_annotations
 from aerodrome_stacks.chart_values.service_account import role_annotation
 from aerodrome_stacks.environment import Environment
@@ -61,7 +61,7 @@ class FlyteInputs:
         datacatalog_role_arn: The role of datacatalog.
         flytepropeller_role_arn: The role of flytepropeller.
         project_role_arn: The role of a project, with ``{project}`` and ``{domain}`` in it.
-        batch_queue_name: The AWS Batch queue of tasks of type ``aws-batch``.
+        batch_queues: The names of the queues of AWS Batch, among them those of tasks of type ``aws-batch``.
         database_ranges: The ranges of the database's subnets, to which projects' pods open nothing.
     """
 
@@ -73,7 +73,7 @@ class FlyteInputs:
     datacatalog_role_arn: str
     flytepropeller_role_arn: str
     project_role_arn: str
-    batch_queue_name: str
+    batch_queues: Collection[str]
     database_ranges: Sequence[str]
 
 
@@ -112,11 +112,7 @@ def flyte(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
             "domain": {"domains": flyte_projects.domains(environment)},
             "core": {"propeller": {"rawoutput-prefix": f"s3://{inputs.raw_data_bucket}/"}},
             "k8s": {
-                "plugins": {
-                    # The plugin's default region is us-east-2, whatever the cluster's.
-                    "aws": {"region": environment.region, "accountId": environment.account},
-                    "k8s": _scheduling(),
-                }
+                "plugins": {"aws": flyte_batch.plugin(environment), "k8s": _scheduling()},
             },
             "remoteData": {"remoteData": {"region": environment.region}},
             "task_resource_defaults": {"task_resources": {"limits": flyte_projects.task_limits(environment)}},
@@ -160,11 +156,7 @@ def _admin_server(environment: Environment, inputs: FlyteInputs) -> dict[str, Va
             }
         },
         "auth": _auth(environment, url),
-        # Always a rule without a domain: if none matches, Batch tasks fail.
-        "queues": {
-            "executionQueues": [{"dynamic": inputs.batch_queue_name, "attributes": ["default"]}],
-            "workflowConfigs": [{"tags": ["default"]}],
-        },
+        "queues": flyte_batch.queues(environment, inputs.batch_queues),
     }
 
 
