@@ -1,6 +1,7 @@
 """The Backup stacks: a vault with daily backups of what cannot be made again, and another one far away."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
@@ -31,6 +32,21 @@ and maintenance nor in one of them, where RDS refuses a backup."""
 
 RUNBOOK = "runbooks/backup-failed.md"
 """What those do who are told of a backup that failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupPorts:
+    """What a stack needs to have something of its own backed up.
+
+    Attributes:
+        plan_id: The plan for daily backups.
+        vault_arn: The vault that it writes to, with the key ``backup``.
+        copied_to: Where it copies them to. None: nowhere.
+    """
+
+    plan_id: str
+    vault_arn: str
+    copied_to: CopyDestination | None
 
 
 class BackupCopyStack(AerodromeStack):
@@ -104,7 +120,7 @@ class BackupStack(AerodromeStack):
             key=keys.backup,
             destination=destination,
         ).role
-        DailyBackups(
+        daily = DailyBackups(
             self,
             "Daily",
             DailyBackupsProps(
@@ -131,6 +147,7 @@ class BackupStack(AerodromeStack):
             destination=destination,
         ).role
         cdk.CfnOutput(self, "RestoreRoleArn", value=restore.role_arn)
+        self.ports = BackupPorts(plan_id=daily.plan.ref, vault_arn=vault.backup_vault_arn, copied_to=destination)
 
 
 def _vault(environment: Environment, key: kms.IKey) -> BackupVaultProps:

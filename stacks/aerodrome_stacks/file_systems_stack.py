@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from aerodrome_constructs.backup import FileBackups, FileBackupsProps
 from aerodrome_constructs.file_systems import (
     CLIENT_ACTIONS,
     ElasticFileSystem,
@@ -16,8 +16,10 @@ from aerodrome_constructs.file_systems import (
     LustreFileSystemProps,
 )
 from aerodrome_constructs.identity import PROJECT_TAG, allow
+from aerodrome_stacks.backup_stack import BackupPorts
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.keys_stack import KeysPorts
 from aerodrome_stacks.network_stack import NetworkPorts
 
 
@@ -90,7 +92,8 @@ class FileSystemsStack(AerodromeStack):
         *,
         environment: Environment,
         network: NetworkPorts,
-        data_key: kms.IKey,
+        keys: KeysPorts,
+        backup: BackupPorts,
     ) -> None:
         super().__init__(
             scope,
@@ -99,7 +102,7 @@ class FileSystemsStack(AerodromeStack):
             description="EFS and FSx for Lustre: files that jobs share",
             holds_data=True,
         )
-        self._network, self._key = network, data_key
+        self._network, self._key = network, keys.data
         self._clients = ec2.SecurityGroup(
             self,
             "Clients",
@@ -112,6 +115,21 @@ class FileSystemsStack(AerodromeStack):
             efs=self._efs(environment) if environment.batch.efs else None,
             lustre=self._lustre(environment.batch.lustre_gib) if environment.batch.lustre_gib else None,
         )
+        if self.ports.efs:
+            FileBackups(
+                self,
+                "Backups",
+                FileBackupsProps(
+                    name=f"{self.prefix}-files",
+                    plan_id=backup.plan_id,
+                    file_system_arn=self.ports.efs.file_system_arn,
+                    data_key=keys.data,
+                    vault_arn=backup.vault_arn,
+                    vault_key=keys.backup,
+                    restore_role_name=f"{self.prefix}-restore-files",
+                    destination=backup.copied_to,
+                ),
+            )
 
     def _efs(self, environment: Environment) -> EfsPorts:
         # A project and a domain make one namespace of Flyte, and no two of them the same.

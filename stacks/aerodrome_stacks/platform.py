@@ -40,7 +40,7 @@ def build_platform(scope: Construct, environment: Environment) -> None:
     database = DatabaseStack(scope, "Database", environment=environment, network=network, keys=keys).ports
     copy_region = environment.backup.copy_region
     copy = BackupCopyStack(scope, "BackupCopy", environment=environment, region=copy_region) if copy_region else None
-    BackupStack(
+    backup = BackupStack(
         scope,
         "Backup",
         environment=environment,
@@ -49,11 +49,11 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         buckets=[storage.metadata, storage.mlflow_artifacts, storage.batch_output],
         alerts=alerts,
         copy=copy,
-    )
+    ).ports
     file_systems = None
     if has_file_systems(environment):
         file_systems = FileSystemsStack(
-            scope, "FileSystems", environment=environment, network=network, data_key=keys.data
+            scope, "FileSystems", environment=environment, network=network, keys=keys, backup=backup
         ).ports
     batch = BatchStack(scope, "Batch", environment=environment, network=network)
     cluster = ClusterStack(

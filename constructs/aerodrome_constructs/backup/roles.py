@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSBackupService
 https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSBackupServiceRolePolicyForS3Restore.html.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -15,9 +15,15 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from aerodrome_constructs.backup.sources import BackupSources, CopyDestination
+from aerodrome_constructs.backup.vault_access import (
+    attach,
+    backup_role,
+    key_of,
+    snapshots,
+    uses_keys,
+    writes_to_vaults,
+)
 from aerodrome_constructs.identity.statements import allow
-from aerodrome_constructs.policy import acknowledge
-from aerodrome_constructs.policy.known_rules import WILDCARDS
 
 
 class BackupRole(Construct):
@@ -48,14 +54,14 @@ class BackupRole(Construct):
         destination: CopyDestination | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.role = _role(self, "What AWS Backup does to back up the database and the buckets")
+        self.role = backup_role(self, "What AWS Backup does to back up the database and the buckets")
         statements = [
             *_backs_up_database(cdk.Stack.of(self), sources.database_arn),
             *_backs_up_buckets(cdk.Stack.of(self), sources),
-            *_writes_to_vaults(cdk.Stack.of(self), [vault_arn, *([destination.vault_arn] if destination else [])]),
-            *_uses_keys(cdk.Stack.of(self), [sources.data_key, key], destination),
+            *writes_to_vaults(cdk.Stack.of(self), [vault_arn, *([destination.vault_arn] if destination else [])]),
+            *uses_keys(cdk.Stack.of(self), [sources.data_key, key], destination),
         ]
-        _attach(
+        attach(
             self,
             self.role,
             statements,
@@ -100,7 +106,7 @@ class RestoreRole(Construct):
         destination: CopyDestination | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.role = _role(self, "What AWS Backup does to restore objects", name)
+        self.role = backup_role(self, "What AWS Backup does to restore objects", name)
         stack = cdk.Stack.of(self)
         new_bucket = f"arn:{stack.partition}:s3:::{new_buckets}*"
         statements = [
@@ -135,9 +141,9 @@ class RestoreRole(Construct):
         ]
         if destination:
             statements.append(
-                allow(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], *_key_of(stack, destination))
+                allow(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], *key_of(stack, destination))
             )
-        _attach(
+        attach(
             self,
             self.role,
             statements,
@@ -152,39 +158,12 @@ class RestoreRole(Construct):
         )
 
 
-def _role(scope: Construct, description: str, name: str | None = None) -> iam.Role:
-    return iam.Role(
-        scope,
-        "Resource",
-        assumed_by=iam.ServicePrincipal("backup.amazonaws.com"),
-        description=description,
-        role_name=name,
-    )
-
-
-def _attach(
-    scope: Construct,
-    role: iam.Role,
-    statements: Sequence[iam.PolicyStatement],
-    *,
-    reason: str,
-    wildcards: Sequence[str],
-) -> None:
-    policy = iam.ManagedPolicy(scope, "Policy", roles=[role], statements=list(statements))
-    acknowledge(policy, WILDCARDS, reason=reason, findings=wildcards)
-
-
-def _snapshots(stack: cdk.Stack) -> str:
-    # Of both regions: a copy is made where it goes to.
-    return f"arn:{stack.partition}:rds:*:{stack.account}:snapshot:awsbackup:*"
-
-
 def _backs_up_database(stack: cdk.Stack, database_arn: str) -> Iterator[iam.PolicyStatement]:
-    snapshots = _snapshots(stack)
+    own = snapshots(stack)
     yield allow(["rds:DescribeDBInstances", "rds:DescribeDBSnapshots"])
-    yield allow(["rds:AddTagsToResource", "rds:CreateDBSnapshot", "rds:ListTagsForResource"], [database_arn, snapshots])
+    yield allow(["rds:AddTagsToResource", "rds:CreateDBSnapshot", "rds:ListTagsForResource"], [database_arn, own])
     # To share one with another account (ModifyDBSnapshotAttribute) is not among them.
-    yield allow(["rds:CopyDBSnapshot", "rds:DeleteDBSnapshot"], [snapshots])
+    yield allow(["rds:CopyDBSnapshot", "rds:DeleteDBSnapshot"], [own])
 
 
 def _backs_up_buckets(stack: cdk.Stack, sources: BackupSources) -> Iterator[iam.PolicyStatement]:
@@ -229,30 +208,3 @@ def _backs_up_buckets(stack: cdk.Stack, sources: BackupSources) -> Iterator[iam.
         [stack.format_arn(service="events", resource="rule", resource_name="AwsBackupManagedRule*")],
     )
     yield allow(["cloudwatch:GetMetricData", "events:ListRules", "s3:ListAllMyBuckets", "tag:GetResources"])
-
-
-def _writes_to_vaults(stack: cdk.Stack, vault_arns: Sequence[str]) -> Iterator[iam.PolicyStatement]:
-    recovery_points = f"arn:{stack.partition}:backup:*:{stack.account}:recovery-point:*"
-    yield allow(["backup:CopyIntoBackupVault", "backup:DescribeBackupVault"], vault_arns)
-    # The recovery point of a database is a snapshot, also by its ARN.
-    yield allow(["backup:CopyFromBackupVault", "backup:TagResource"], [recovery_points, _snapshots(stack)])
-
-
-def _uses_keys(
-    stack: cdk.Stack, keys: Sequence[kms.IKey], destination: CopyDestination | None
-) -> Iterator[iam.PolicyStatement]:
-    arns = [key.key_arn for key in keys]
-    for_aws = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
-    yield allow(["kms:Decrypt", "kms:DescribeKey"], arns)
-    yield allow(["kms:CreateGrant"], arns, for_aws)
-    if destination:
-        resources, conditions = _key_of(stack, destination)
-        yield allow(["kms:DescribeKey"], resources, conditions)
-        yield allow(["kms:CreateGrant"], resources, {**conditions, **for_aws})
-
-
-def _key_of(
-    stack: cdk.Stack, destination: CopyDestination
-) -> tuple[list[str], dict[str, dict[str, str | Sequence[str]]]]:
-    keys = f"arn:{stack.partition}:kms:{destination.region}:{stack.account}:key/*"
-    return [keys], {"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{destination.key_alias}"}}
