@@ -12,6 +12,7 @@ from aerodrome_constructs.batch import (
     BatchComputeProps,
     Ceilings,
     FairShareProps,
+    HostMetrics,
     QueueProps,
     fair_share,
     job_queue,
@@ -31,6 +32,12 @@ from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.capacity import InstanceCapacity
 from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.network_stack import NetworkPorts
+
+HOST_METRICS = "Aerodrome/BatchHosts"
+"""The namespace of the metrics of hosts, with the dimensions Environment, ComputeEnvironment (such as ``ArmSpot``) and
+InstanceId, or the first two: ``cpu_usage_active``, ``mem_used_percent``, ``swap_used_percent`` and
+``disk_used_percent``; of hosts with GPUs also ``nvidia_smi_utilization_gpu``, ``nvidia_smi_utilization_memory`` and
+``nvidia_smi_temperature_gpu``."""
 
 _CAPACITY: Mapping[Kind, Sequence[str]] = {
     Kind.SPOT: ("Spot", "OnDemand"),
@@ -71,6 +78,7 @@ class BatchStack(AerodromeStack):
             BatchComputeProps(
                 vpc=network.vpc,
                 subnets=network.node_subnets,
+                metrics=HostMetrics(namespace=HOST_METRICS, dimensions={"Environment": environment.name}),
                 x86=Ceilings(spot=ceilings.spot_vcpus, on_demand=ceilings.on_demand_vcpus),
                 fargate=Ceilings(spot=ceilings.fargate_spot_vcpus, on_demand=ceilings.fargate_vcpus),
                 arm=_ceilings(ceilings.arm),

@@ -1,5 +1,6 @@
 """Where AWS Batch jobs run: capacity on instances and on Fargate that shrinks to nothing when no job waits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aws_cdk import aws_batch as batch
@@ -8,9 +9,11 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from aerodrome_constructs.batch.families import ARM, GPU, X86, Hardware
+from aerodrome_constructs.batch.host import HostMetrics, user_data
+from aerodrome_constructs.identity import allow
 from aerodrome_constructs.instances import hardened_launch_template
 from aerodrome_constructs.policy import acknowledge
-from aerodrome_constructs.policy.known_rules import MANAGED_POLICIES
+from aerodrome_constructs.policy.known_rules import INLINE_POLICY, MANAGED_POLICIES, WILDCARDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,27 +36,46 @@ class BatchComputeProps:
     Attributes:
         vpc: The VPC.
         subnets: Where the instances are: private, with a way to ECR, S3 and CloudWatch Logs.
+        metrics: Where the metrics of the instances go: memory, swap, disk, processor and GPUs.
         x86: The ceilings of x86 instances.
         fargate: The ceilings of Fargate tasks.
         arm: The ceilings of instances with Graviton processors. None: there are none.
         gpu: The ceilings of instances with NVIDIA GPUs. None: there are none.
+        security_groups: What instances and tasks carry beside the group of their own.
+        mounts: Lines of bash with which an instance mounts file systems before it takes jobs.
         disk_gib: The size of each instance's encrypted gp3 disk, in GiB. It holds the images and what jobs write.
     """
 
     vpc: ec2.IVpc
     subnets: ec2.SubnetSelection
+    metrics: HostMetrics
     x86: Ceilings
     fargate: Ceilings
     arm: Ceilings | None = None
     gpu: Ceilings | None = None
+    security_groups: Sequence[ec2.ISecurityGroup] = ()
+    mounts: Sequence[str] = ()
     disk_gib: int = 100
 
 
 class BatchCompute(Construct):
     """Compute environments on one security group that lets nothing in.
 
-    No compute environment has a name of its own: CloudFormation can then make the new one before it removes the old,
-    and a change that replaces one never takes away what a queue is using.
+    **What a change does.** Ceilings and subnets of Fargate change in place. Whatever the instances are made of (types,
+    images, launch template, role, subnets, security groups) makes a new compute environment: CloudFormation creates it
+    and waits until it is VALID, points the queues at it, and deletes the old one last, when the whole update has
+    succeeded. At no time is a queue without one. Three things make it so:
+
+    - ``ReplaceComputeEnvironment`` is true, on purpose: the CDK's own construct sets false, which leaves the change to
+      an "infrastructure update" in place. That ends jobs after ``jobExecutionTimeoutMinutes``, takes no allocation
+      strategy but two, of which ``SPOT_PRICE_CAPACITY_OPTIMIZED`` is none (AWS Batch User Guide, "Updating compute
+      environments"; hashicorp/terraform-provider-aws#38695), and where it cannot be rolled back leaves the stack in
+      ``UPDATE_ROLLBACK_FAILED`` (CloudFormation, ``AWS::Batch::ComputeEnvironment``).
+    - None has a name of its own: while the old one stands, its name is taken.
+    - Nobody imports their ARNs from another stack, as CloudFormation would refuse to change such an export.
+
+    Jobs on the instances of the old one lose their host when it goes, as after a spot reclaim, with the status reason
+    ``Host EC2 (instance i-...) terminated.``: they are tried again if their retry strategy says so.
 
     Attributes:
         environments: The compute environments by ID: ``Spot``, ``OnDemand``, ``Fargate`` and ``FargateSpot``, and where
@@ -62,14 +84,12 @@ class BatchCompute(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, props: BatchComputeProps) -> None:
         super().__init__(scope, construct_id)
+        self._props = props
         self._subnets = props.vpc.select_subnets(
             subnet_type=props.subnets.subnet_type, subnet_group_name=props.subnets.subnet_group_name
         ).subnet_ids
-        self._security_group = ec2.SecurityGroup(
-            self, "SecurityGroup", vpc=props.vpc, description="Batch instances and tasks: out, nothing in"
-        )
+        self._security_groups = [group.security_group_id for group in (self._security_group(), *props.security_groups)]
         self._instance_profile = self._profile()
-        self._launch_template = hardened_launch_template(self, "LaunchTemplate", disk_gib=props.disk_gib)
         self.environments = {
             **self._on_instances("", X86, props.x86),
             **self._on_instances("Arm", ARM, props.arm),
@@ -77,6 +97,11 @@ class BatchCompute(Construct):
             "Fargate": self._on_fargate("Fargate", "FARGATE", props.fargate.on_demand),
             "FargateSpot": self._on_fargate("FargateSpot", "FARGATE_SPOT", props.fargate.spot),
         }
+
+    def _security_group(self) -> ec2.ISecurityGroup:
+        return ec2.SecurityGroup(
+            self, "SecurityGroup", vpc=self._props.vpc, description="Batch instances and tasks: out, nothing in"
+        )
 
     def _profile(self) -> iam.CfnInstanceProfile:
         role = iam.Role(
@@ -93,6 +118,17 @@ class BatchCompute(Construct):
             reason="the ECS agent needs what AWS lets it do in this policy, and AWS adds to it when the agent changes",
             findings=["Policy::*/AmazonEC2ContainerServiceforEC2Role"],
         )
+        # All that the agent needs of CloudWatchAgentServerPolicy, which would let it read every tag and volume, and
+        # write every log and metric.
+        own_namespace = {"StringEquals": {"cloudwatch:namespace": self._props.metrics.namespace}}
+        role.add_to_policy(allow(["cloudwatch:PutMetricData"], conditions=own_namespace))
+        acknowledge(
+            role,
+            WILDCARDS,
+            reason="metrics have no ARN; a condition names the namespace",
+            findings=["Resource::[*]"],
+        )
+        acknowledge(role, INLINE_POLICY, reason="the policy, to write metrics, is this role's alone and goes with it")
         return iam.CfnInstanceProfile(self, "InstanceProfile", roles=[role.role_name])
 
     def _on_instances(
@@ -113,11 +149,23 @@ class BatchCompute(Construct):
     def _instances(
         self, construct_id: str, hardware: Hardware, type_: str, strategy: str, vcpus: int
     ) -> batch.CfnComputeEnvironment:
+        launch_template = hardened_launch_template(
+            self,
+            f"{construct_id}LaunchTemplate",
+            disk_gib=self._props.disk_gib,
+            user_data=user_data(
+                self._props.metrics,
+                compute_environment=construct_id,
+                has_gpus=hardware.has_gpus,
+                mounts=self._props.mounts,
+            ),
+        )
         return batch.CfnComputeEnvironment(
             self,
             construct_id,
             type="MANAGED",
             state="ENABLED",
+            replace_compute_environment=True,
             compute_resources=batch.CfnComputeEnvironment.ComputeResourcesProperty(
                 type=type_,
                 allocation_strategy=strategy,
@@ -129,13 +177,13 @@ class BatchCompute(Construct):
                     batch.CfnComputeEnvironment.Ec2ConfigurationObjectProperty(image_type=hardware.image_type)
                 ],
                 launch_template=batch.CfnComputeEnvironment.LaunchTemplateSpecificationProperty(
-                    launch_template_id=self._launch_template.launch_template_id,
+                    launch_template_id=launch_template.launch_template_id,
                     # No version means the default one: the first, for ever. A change of the template would never reach
                     # an instance.
-                    version=self._launch_template.latest_version_number,
+                    version=launch_template.latest_version_number,
                 ),
                 subnets=self._subnets,
-                security_group_ids=[self._security_group.security_group_id],
+                security_group_ids=self._security_groups,
             ),
         )
 
@@ -149,6 +197,6 @@ class BatchCompute(Construct):
                 type=type_,
                 maxv_cpus=vcpus,
                 subnets=self._subnets,
-                security_group_ids=[self._security_group.security_group_id],
+                security_group_ids=self._security_groups,
             ),
         )

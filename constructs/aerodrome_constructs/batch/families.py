@@ -13,11 +13,13 @@ class Hardware:
 
     Attributes:
         families: The instance families.
-        image_type: Whose ECS-optimized image Batch starts, as ``Ec2Configuration`` names it.
+        image_type: Which ECS-optimized image Batch starts, as ``Ec2Configuration`` names it.
+        has_gpus: Whether they have NVIDIA GPUs.
     """
 
     families: tuple[str, ...]
     image_type: str
+    has_gpus: bool = False
 
 
 X86: Final = Hardware(
@@ -36,5 +38,6 @@ GPU: Final = Hardware(
     # The image for GPUs takes neither g3 nor p3 (AWS Batch API Reference, "Ec2Configuration").
     families=("g4dn", "g5", "g6"),
     image_type="ECS_AL2023_NVIDIA",
+    has_gpus=True,
 )
 """NVIDIA T4, A10G and L4, from one GPU with 4 vCPUs to eight."""

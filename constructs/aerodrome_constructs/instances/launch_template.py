@@ -4,7 +4,9 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 
-def hardened_launch_template(scope: Construct, construct_id: str, *, disk_gib: int) -> ec2.LaunchTemplate:
+def hardened_launch_template(
+    scope: Construct, construct_id: str, *, disk_gib: int, user_data: str | None = None
+) -> ec2.LaunchTemplate:
     """Make a launch template with IMDSv2 and an encrypted disk.
 
     The metadata service answers no further than one hop, the instance itself: a container on it cannot take the
@@ -14,12 +16,14 @@ def hardened_launch_template(scope: Construct, construct_id: str, *, disk_gib: i
         scope: What the launch template belongs to.
         construct_id: Its ID there.
         disk_gib: The size of the encrypted gp3 disk, in GiB. It holds the images and what containers write.
+        user_data: What an instance is started with. None: what who starts it adds, and nothing else.
     """
     return ec2.LaunchTemplate(
         scope,
         construct_id,
         require_imdsv2=True,
         http_put_response_hop_limit=1,
+        user_data=ec2.UserData.custom(user_data) if user_data else None,
         block_devices=[
             ec2.BlockDevice(
                 device_name="/dev/xvda",

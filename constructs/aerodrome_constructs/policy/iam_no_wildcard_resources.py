@@ -105,6 +105,10 @@ ON_EVERYTHING: Final = (
         "alarms are those that somebody looks at in the account",
         actions=("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:ListMetrics"),
     ),
+    OnEverything(
+        reason="hosts of AWS Batch tell of memory, disk and GPUs; a condition names the namespace",
+        actions=("cloudwatch:PutMetricData",),
+    ),
     OnEverything(reason="flytepropeller asks how its jobs fare", actions=("batch:DescribeJobs",)),
     OnEverything(reason="an image is pulled with a token of the registry", actions=("ecr:GetAuthorizationToken",)),
     OnEverything(
