@@ -31,6 +31,7 @@ from aerodrome_stacks.batch_queues import (
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.capacity import InstanceCapacity
 from aerodrome_stacks.environment.domain_types import Domain
+from aerodrome_stacks.file_systems_stack import FileSystemsPorts
 from aerodrome_stacks.network_stack import NetworkPorts
 
 HOST_METRICS = "Aerodrome/BatchHosts"
@@ -63,7 +64,15 @@ class BatchPorts:
 class BatchStack(AerodromeStack):
     """Queues for people, for Flyte and for what arrives in S3, and the capacity behind them."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment, network: NetworkPorts) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        network: NetworkPorts,
+        file_systems: FileSystemsPorts | None = None,
+    ) -> None:
         super().__init__(
             scope,
             construct_id,
@@ -83,6 +92,8 @@ class BatchStack(AerodromeStack):
                 fargate=Ceilings(spot=ceilings.fargate_spot_vcpus, on_demand=ceilings.fargate_vcpus),
                 arm=_ceilings(ceilings.arm),
                 gpu=_ceilings(ceilings.gpu),
+                security_groups=[file_systems.clients] if file_systems else [],
+                mounts=file_systems.lustre.mount_commands if file_systems and file_systems.lustre else [],
             ),
         )
         names: list[str] = []

@@ -14,6 +14,7 @@ from aerodrome_constructs.file_systems import (
     ElasticFileSystemProps,
     LustreFileSystem,
     LustreFileSystemProps,
+    lustre_mount_commands,
 )
 from aerodrome_constructs.identity import PROJECT_TAG, allow
 from aerodrome_stacks.backup_stack import BackupPorts
@@ -60,6 +61,11 @@ class LustrePorts:
 
     dns_name: str
     mount_name: str
+
+    @property
+    def mount_commands(self) -> list[str]:
+        """Lines of bash with which an instance mounts it when it starts."""
+        return lustre_mount_commands(self.dns_name, self.mount_name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,7 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         file_systems = FileSystemsStack(
             scope, "FileSystems", environment=environment, network=network, keys=keys, backup=backup
         ).ports
-    batch = BatchStack(scope, "Batch", environment=environment, network=network)
+    batch = BatchStack(scope, "Batch", environment=environment, network=network, file_systems=file_systems)
     cluster = ClusterStack(
         scope, "Cluster", environment=environment, network=network, secrets_key=keys.cluster, log_key=keys.logs
     ).ports
@@ -68,7 +68,16 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         secrets_key=keys.secrets,
         efs=file_systems.efs if file_systems else None,
     ).ports
-    JobsStack(scope, "Jobs", environment=environment, identity=identity, storage=storage, log_key=keys.logs)
+    JobsStack(
+        scope,
+        "Jobs",
+        environment=environment,
+        identity=identity,
+        storage=storage,
+        file_systems=file_systems,
+        log_key=keys.logs,
+        secrets_key=keys.secrets,
+    )
     if environment.access.break_glass:
         EmergencyStack(scope, "Emergency", environment=environment, cluster=cluster, alerts=alerts)
     # Kubernetes: what is installed in the cluster, the controllers that the others need first.

@@ -6,13 +6,20 @@ from aerodrome_constructs.file_systems.elastic import (
     ElasticFileSystem,
     ElasticFileSystemProps,
 )
-from aerodrome_constructs.file_systems.lustre import LustreFileSystem, LustreFileSystemProps
+from aerodrome_constructs.file_systems.lustre import (
+    LUSTRE_PATH,
+    LustreFileSystem,
+    LustreFileSystemProps,
+    lustre_mount_commands,
+)
 
 __all__ = [
     "CLIENT_ACTIONS",
+    "LUSTRE_PATH",
     "AccessPoint",
     "ElasticFileSystem",
     "ElasticFileSystemProps",
     "LustreFileSystem",
     "LustreFileSystemProps",
+    "lustre_mount_commands",
 ]

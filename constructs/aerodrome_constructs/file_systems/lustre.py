@@ -13,6 +13,13 @@ LUSTRE_PORTS: Final = ((988, 988), (1018, 1023))
 """The ports between clients and servers, the first and last of each range
 (https://docs.aws.amazon.com/fsx/latest/LustreGuide/limit-access-security-groups.html)."""
 
+LUSTRE_PATH: Final = "/mnt/lustre"
+"""Where hosts have it, and containers."""
+
+# A file server that fails is back in minutes; a zone that fails is not.
+_ATTEMPTS = 20
+_WAIT_SECONDS = 30
+
 # In MB/s for each TiB: the least that PERSISTENT_2 has. More is bought by size, too.
 _THROUGHPUT = 125
 # The newest that FSx makes. The client of Amazon Linux 2023 is of the same line.
@@ -99,3 +106,29 @@ class LustreFileSystem(Construct):
     def mount_name(self) -> str:
         """The path that clients mount."""
         return self.file_system.attr_lustre_mount_name
+
+
+def lustre_mount_commands(dns_name: str, mount_name: str) -> list[str]:
+    """Lines of bash with which a host of AWS Batch mounts a file system when it starts, or does not join.
+
+    cloud-init runs them before it is through, and the ECS agent waits for that: while they try, no job comes. A host
+    that has not mounted it after ten minutes would still get jobs, and they would read an empty directory and write to
+    the host's own disk. So its agent is kept from starting, and the host ends itself; Batch starts another in its place
+    while jobs wait.
+
+    Args:
+        dns_name: The name that the file system is mounted by.
+        mount_name: The path that is mounted.
+    """
+    mounted = f"mountpoint -q {LUSTRE_PATH}"
+    return [
+        f"mkdir -p {LUSTRE_PATH}",
+        f"for attempt in {{1..{_ATTEMPTS}}}; do",
+        # Amazon Linux 2023 has the client among its own packages.
+        "  rpm -q lustre-client || dnf install -y lustre-client",
+        f"  {mounted} || mount -t lustre -o relatime,flock {dns_name}@tcp:/{mount_name} {LUSTRE_PATH}",
+        f"  {mounted} && break",
+        f"  sleep {_WAIT_SECONDS}",
+        "done",
+        f"{mounted} || {{ systemctl mask --now ecs.service; shutdown -h now; }}",
+    ]

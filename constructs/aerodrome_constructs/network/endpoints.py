@@ -111,10 +111,9 @@ def keep_to_own_account(endpoint: ec2.InterfaceVpcEndpoint, service: str) -> Non
 
 
 def keep_s3_to_own_account(endpoint: ec2.GatewayVpcEndpoint) -> None:
-    """Let the account's own buckets through, and of AWS's the two kinds that the platform cannot do without.
+    """Let the account's own buckets through, and of AWS's the three kinds that the platform cannot do without.
 
-    Amazon Linux's repositories and those of Systems Manager's patches are not among them: nodes are replaced by newer
-    images, not patched.
+    Those of Systems Manager's patches are not among them: nodes are replaced by newer images, not patched.
     """
     stack = cdk.Stack.of(endpoint)
     own = {"aws:PrincipalAccount": stack.account, "aws:ResourceAccount": stack.account}
@@ -126,6 +125,16 @@ def keep_s3_to_own_account(endpoint: ec2.GatewayVpcEndpoint) -> None:
             principals=[iam.AnyPrincipal()],
             actions=["s3:GetObject"],
             resources=[f"arn:{stack.partition}:s3:::prod-{stack.region}-starport-layer-bucket/*"],
+        )
+    )
+    # Hosts of AWS Batch install two packages when they start: the CloudWatch agent, and the client of FSx for Lustre
+    # (Amazon Linux 2023 User Guide, "Deterministic upgrades": the repositories are in S3, a bucket a region).
+    endpoint.add_to_policy(
+        iam.PolicyStatement(
+            sid="PackagesOfAmazonLinux",
+            principals=[iam.AnyPrincipal()],
+            actions=["s3:GetObject"],
+            resources=[f"arn:{stack.partition}:s3:::al2023-repos-{stack.region}-de612dc2/*"],
         )
     )
     # Where Lambdas in the VPC answer CloudFormation. Without it a deploy waits for an hour and fails. The region stands

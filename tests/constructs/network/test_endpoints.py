@@ -112,12 +112,18 @@ def endpoint_statements(template: TemplateJson, service: str) -> list[Statement]
     return statements(template, found)
 
 
-def test_without_a_way_out_s3_gives_the_own_buckets_images_and_answers_to_cloudformation(closed: TemplateJson) -> None:
-    own, layers, answers = endpoint_statements(closed, "s3")
+def test_without_a_way_out_s3_gives_the_own_buckets_and_what_the_platform_cannot_do_without(
+    closed: TemplateJson,
+) -> None:
+    own, layers, packages, answers = endpoint_statements(closed, "s3")
     assert own.conditions == {"StringEquals": {"aws:PrincipalAccount": ACCOUNT, "aws:ResourceAccount": ACCOUNT}}
     assert (layers.actions, layers.resources) == (
         ["s3:GetObject"],
         [f"arn:aws:s3:::prod-{REGION}-starport-layer-bucket/*"],
+    )
+    assert (packages.actions, packages.resources) == (
+        ["s3:GetObject"],
+        [f"arn:aws:s3:::al2023-repos-{REGION}-de612dc2/*"],
     )
     assert (answers.actions, answers.resources) == (
         ["s3:PutObject"],
