@@ -1,16 +1,40 @@
 """The catalogue of jobs: the kinds that every project has, in each of its domains.
 
-Adding a job is adding an entry: ``docs/how-to/add-a-job.md``.
+Adding a job is adding an entry: ``docs/how-to/add-a-job.md``. What an entry takes is in ``docs/reference/jobs.md``.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+
+from aerodrome_constructs.batch import Architecture, Container, Platform
+from aerodrome_stacks.batch_queues import Kind
 
 _SCRIPTS = Path(__file__).parents[2] / "workflows" / "aerodrome_workflows"
 # Has boto3 and scikit-learn: https://github.com/aws/sagemaker-distribution/releases/tag/3.9.14-cpu
 _SAGEMAKER_IMAGE = "public.ecr.aws/sagemaker/sagemaker-distribution:3.9.14-cpu"
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_SECRET_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+# Secrets Manager ends a secret's ARN in a hyphen and six characters, and would take these for them.
+# https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
+_LIKE_A_SUFFIX = re.compile(r"-[A-Za-z0-9]{6}$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretField:
+    """Where a secret's value is in AWS Secrets Manager.
+
+    Attributes:
+        secret: The last part of the secret's name, ``aerodrome/<environment>/<project>/<domain>/<secret>``: each
+            project has its own in each of its domains.
+        field: The field of the secret's JSON. Default: the whole text.
+    """
+
+    secret: str
+    field: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,43 +42,75 @@ class JobKind:
     """A kind of job, as every project gets it in each of its domains.
 
     Attributes:
-        name: What it is called in its project, such as ``train-classifier``.
-        image: The container image, with its tag or digest.
-        command: What runs in it. ``Ref::name`` stands for the parameter of that name.
-        parameters: The parameters and their defaults. ``{input}`` and ``{output}`` in one stand for the project's own
-            place in the bucket that jobs read from, and write to: ``s3://<bucket>/<project>/<domain>``.
-        vcpus: How many vCPUs the job gets.
-        memory_mib: How much memory the job gets, in MiB. It is killed when it takes more.
-        timeout: How long one attempt may run.
+        name: What it is called in its project, such as ``train-classifier``: lower-case words with hyphens between.
+        container: What runs. In its parameters and environment variables ``{input}`` and ``{output}`` stand for the
+            project's own place in the buckets of jobs, ``s3://<bucket>/<project>/<domain>``; in its image
+            ``{registry}`` stands for the account's own registry.
+        secrets: Secrets as environment variables, by the variable's name. Default: none.
+        mounts_files: Whether it has the file systems that the environment has: EFS at ``/mnt/efs``, Lustre at
+            ``/mnt/lustre``. Default: yes, though no Lustre on Fargate.
+
+    Raises:
+        ValueError: If the job could not be made or could not run; with everything that is wrong with it.
     """
 
     name: str
-    image: str
-    command: Sequence[str]
-    parameters: Mapping[str, str]
-    vcpus: int
-    memory_mib: int
-    timeout: timedelta
+    container: Container
+    secrets: Mapping[str, SecretField] = field(default_factory=dict)
+    mounts_files: bool = True
+
+    def __post_init__(self) -> None:
+        if problems := list(self._problems()):
+            raise ValueError("\n".join(f"job {self.name}: {problem}" for problem in problems))
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kinds of queues that have capacity for it."""
+        if self.container.platform is Platform.FARGATE:
+            return frozenset({Kind.FARGATE})
+        if self.container.gpus:
+            return frozenset({Kind.GPU})
+        if self.container.architecture is Architecture.ARM64:
+            return frozenset({Kind.ARM})
+        return frozenset({Kind.SPOT, Kind.ON_DEMAND})
+
+    def _problems(self) -> Iterator[str]:
+        if not _NAME.fullmatch(self.name):
+            yield "a job's name is lower-case words with a hyphen between, such as train-classifier"
+        yield from self.container.problems()
+        if self.container.gpus and self.container.architecture is Architecture.ARM64:
+            yield "gpus with architecture=ARM64: the platform's instances with GPUs are x86; build the image for those"
+        for variable, source in sorted(self.secrets.items()):
+            if not _SECRET_NAME.fullmatch(source.secret):
+                yield f"secret {source.secret!r} of {variable}: letters, digits, hyphens, underscores and full stops"
+            elif _LIKE_A_SUFFIX.search(source.secret):
+                yield (
+                    f"secret {source.secret!r} of {variable} ends in a hyphen and six characters, as the ARNs of "
+                    "secrets do: Secrets Manager would look for another; choose a name that does not"
+                )
 
 
 TRAIN_CLASSIFIER = JobKind(
     name="train-classifier",
-    image=_SAGEMAKER_IMAGE,
-    # The script travels in the job definition (at most 24 KiB), so the image needs no code of ours.
-    command=[
-        "python",
-        "-c",
-        (_SCRIPTS / "train_classifier.py").read_text(encoding="utf-8"),
-        "--input",
-        "Ref::input",
-        "--output",
-        "Ref::output",
-    ],
-    parameters={"input": "{input}/data.csv", "output": "{output}/train-classifier"},
-    vcpus=1,
-    memory_mib=2048,
-    timeout=timedelta(hours=1),
+    container=Container(
+        image=_SAGEMAKER_IMAGE,
+        # The script travels in the job definition (at most 24 KiB), so the image needs no code of ours.
+        command=[
+            "python",
+            "-c",
+            (_SCRIPTS / "train_classifier.py").read_text(encoding="utf-8"),
+            "--input",
+            "Ref::input",
+            "--output",
+            "Ref::output",
+        ],
+        parameters={"input": "{input}/data.csv", "output": "{output}/train-classifier"},
+        vcpus=1,
+        memory_mib=2048,
+        timeout=timedelta(hours=1),
+        user="1000",  # the image's sagemaker-user
+    ),
 )
 
 CATALOGUE: Sequence[JobKind] = (TRAIN_CLASSIFIER,)
-"""Every kind of job. Names are unique."""
+"""Every kind of job."""

@@ -1,7 +1,9 @@
-"""The Jobs stack: the catalogue's jobs for each project in each of its domains, and where their output goes."""
+"""The Jobs stack: the catalogue's jobs for each project in each of its domains, and who may start and submit them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -9,14 +11,37 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from aerodrome_constructs.batch import ContainerJob, ContainerJobProps
+from aerodrome_constructs.batch import (
+    Container,
+    ContainerJob,
+    ContainerJobProps,
+    ElasticMount,
+    HostMount,
+    JobExecutionRole,
+    JobExecutionRoleProps,
+    JobSubmitPolicy,
+    JobSubmitPolicyProps,
+    Platform,
+)
+from aerodrome_constructs.identity import PROJECT_TAG, Conditions
 from aerodrome_stacks.base import AerodromeStack, resource_prefix
+from aerodrome_stacks.batch_queues import kinds, queue_name
 from aerodrome_stacks.chart_values.flyte_projects import own_prefix
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.environment.domain_types import Domain
+from aerodrome_stacks.environment.model import Project
+from aerodrome_stacks.file_systems_stack import FileSystemsPorts
 from aerodrome_stacks.identity_stack import IdentityPorts
 from aerodrome_stacks.job_catalogue import CATALOGUE, JobKind
 from aerodrome_stacks.retention import log_retention
 from aerodrome_stacks.storage_stack import StoragePorts
+
+ENVIRONMENT_TAG = "aerodrome:environment"
+"""The tag of everything, and of a secret that somebody makes, that says which environment it belongs to."""
+DOMAIN_TAG = "aerodrome:domain"
+"""The tag of a job definition, of a job, and of a role that says which domain it belongs to."""
+
+_REGISTRY = "{registry}/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +67,13 @@ def log_group_name(environment: Environment, project: str, domain: str) -> str:
     return f"/aerodrome/{environment.name}/jobs/{project}-{domain}"
 
 
+def submit_policy_name(environment: Environment, project: str, domain: str) -> str:
+    """The name of the policy of people, such as ``aerodrome-dev-fraud-detection-development-submit-jobs``."""
+    return f"{resource_prefix(environment)}-{project}-{domain}-submit-jobs"
+
+
 class JobsStack(AerodromeStack):
-    """Each project has its own job definitions, with its own role and its own log group, in each of its domains."""
+    """Each project has its own job definitions, log group and rights in each of its domains."""
 
     def __init__(
         self,
@@ -54,56 +84,157 @@ class JobsStack(AerodromeStack):
         identity: IdentityPorts,
         storage: StoragePorts,
         log_key: kms.IKey,
+        secrets_key: kms.IKey,
+        file_systems: FileSystemsPorts | None = None,
+        catalogue: Sequence[JobKind] = CATALOGUE,
     ) -> None:
         super().__init__(
             scope,
             construct_id,
             environment=environment,
-            description="AWS Batch: job definitions and log groups of each project and domain",
+            description="AWS Batch: job definitions and log groups of each project and domain, and who submits jobs",
         )
-        self._buckets = {"input": storage.batch_input.bucket_name, "output": storage.batch_output.bucket_name}
-        for project, domain in identity.projects:
-            place = Construct(self, f"{project}-{domain}")
-            cdk.Tags.of(place).add("aerodrome:project", project)
-            cdk.Tags.of(place).add("aerodrome:domain", domain)
-            role = iam.Role.from_role_arn(place, "JobRole", identity.projects[project, domain], mutable=False)
-            log_group = logs.LogGroup(
-                place,
-                "Logs",
-                log_group_name=log_group_name(environment, project, domain),
-                retention=log_retention(environment),
-                encryption_key=log_key,
-                # Not when its creation is rolled back: its name would be taken at the next try.
-                removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        self._environment, self._identity, self._file_systems = environment, identity, file_systems
+        self._log_key, self._secrets_key_arn = log_key, secrets_key.key_arn
+        self._buckets = {"{input}": storage.batch_input.bucket_name, "{output}": storage.batch_output.bucket_name}
+        # Asked for once: each question to the CDK goes to another process.
+        self._partition = self.partition
+        self._here = f"{environment.region}:{environment.account}"
+        self._registry = f"{environment.account}.dkr.ecr.{environment.region}.{self.url_suffix}/"
+        # Made by Identity, and found by its name as by whoever makes a role by hand.
+        self._boundary = iam.ManagedPolicy.from_managed_policy_name(
+            self, "WorkloadBoundary", f"{self.prefix}-workload-boundary"
+        )
+        offered = set(kinds(environment))
+        self._jobs = [job for job in catalogue if job.kinds & offered]
+        self.ports = self._ports()
+        for project in environment.projects:
+            for domain in project.domains:
+                self._project(project, domain)
+
+    def _ports(self) -> JobsPorts:
+        spaces = [(project.name, domain) for project in self._environment.projects for domain in project.domains]
+        definitions = [(*space, job.name) for space in spaces for job in self._jobs]
+        names = [definition_name(self._environment, *definition) for definition in definitions]
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
+            raise ValueError(
+                f"two jobs would be called {twice[0]}: a job's name is its own in the catalogue, and project, domain "
+                "and job together are no other's; give one of them another name"
             )
-            for kind in CATALOGUE:
-                self._job(place, kind, definition_name(environment, project, domain, kind.name), role, log_group)
-        self.ports = JobsPorts(
-            definition_names={
-                (project, domain, kind.name): definition_name(environment, project, domain, kind.name)
-                for project, domain in identity.projects
-                for kind in CATALOGUE
-            },
-            log_groups={
-                (project, domain): log_group_name(environment, project, domain) for project, domain in identity.projects
-            },
+        return JobsPorts(
+            definition_names=dict(zip(definitions, names, strict=True)),
+            log_groups={space: log_group_name(self._environment, *space) for space in spaces},
         )
 
-    def _job(self, place: Construct, kind: JobKind, name: str, role: iam.IRole, log_group: logs.ILogGroup) -> None:
-        project, domain = place.node.id.rsplit("-", 1)
-        own = {key: f"s3://{bucket}/{own_prefix(project, domain)}" for key, bucket in self._buckets.items()}
-        ContainerJob(
-            place,
-            kind.name,
-            ContainerJobProps(
-                name=name,
-                image=kind.image,
-                command=kind.command,
-                parameters={key: value.format(**own) for key, value in kind.parameters.items()},
-                vcpus=kind.vcpus,
-                memory_mib=kind.memory_mib,
-                timeout=kind.timeout,
-                job_role=role,
-                log_group=log_group,
-            ),
+    def _project(self, project: Project, domain: Domain) -> None:
+        space = Construct(self, f"{project.name}-{domain}")
+        for key, value in self._tags(project, domain).items():
+            cdk.Tags.of(space).add(key, value)
+        self._log_group(space, project, domain)
+        execution_role = self._execution_role(space, project, domain)
+        for job in self._jobs:
+            self._job(space, job, project, domain, execution_role)
+        self._submit_policy(space, project, domain)
+
+    def _tags(self, project: Project, domain: Domain) -> dict[str, str]:
+        return {PROJECT_TAG: project.name, DOMAIN_TAG: domain}
+
+    def _log_group(self, space: Construct, project: Project, domain: Domain) -> None:
+        logs.LogGroup(
+            space,
+            "Logs",
+            log_group_name=self.ports.log_groups[project.name, domain],
+            retention=log_retention(self._environment),
+            encryption_key=self._log_key,
+            # Not when its creation is rolled back: its name would be taken at the next try.
+            removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
+
+    def _execution_role(self, space: Construct, project: Project, domain: Domain) -> iam.IRole:
+        images = [job.container.image for job in self._jobs]
+        secrets = {source.secret for job in self._jobs for source in job.secrets.values()}
+        prefix = self._secret_arn(project, domain)
+        own: Conditions = {
+            "StringEquals": {
+                f"secretsmanager:ResourceTag/{ENVIRONMENT_TAG}": self._environment.name,
+                f"secretsmanager:ResourceTag/{PROJECT_TAG}": project.name,
+            },
+            # A secret may be one domain's only.
+            "StringEqualsIfExists": {f"secretsmanager:ResourceTag/{DOMAIN_TAG}": domain},
+        }
+        props = JobExecutionRoleProps(
+            log_group_name=self.ports.log_groups[project.name, domain],
+            boundary=self._boundary,
+            repositories=sorted({_repository(image) for image in images if image.startswith(_REGISTRY)}),
+            # A secret's ARN ends in six characters that Secrets Manager makes up.
+            secret_arns=[f"{prefix}/{secret}-??????" for secret in sorted(secrets)],
+            secret_conditions=own,
+            secrets_key_arn=self._secrets_key_arn,
+        )
+        return JobExecutionRole(space, "ExecutionRole", props).role
+
+    def _secret_arn(self, project: Project, domain: Domain) -> str:
+        name = f"aerodrome/{self._environment.name}/{project.name}/{domain}"
+        return f"arn:{self._partition}:secretsmanager:{self._here}:secret:{name}"
+
+    def _job(self, space: Construct, job: JobKind, project: Project, domain: Domain, execution_role: iam.IRole) -> None:
+        prefix = self._secret_arn(project, domain)
+        props = ContainerJobProps(
+            name=self.ports.definition_names[project.name, domain, job.name],
+            container=self._placed(job.container, project, domain),
+            job_role_arn=self._identity.projects[project.name, domain],
+            execution_role_arn=execution_role.role_arn,
+            log_group_name=self.ports.log_groups[project.name, domain],
+            log_stream_prefix=job.name,
+            secrets={
+                variable: f"{prefix}/{source.secret}" + (f":{source.field}::" if source.field else "")
+                for variable, source in job.secrets.items()
+            },
+            mounts=self._mounts(job, project, domain),
+        )
+        ContainerJob(space, job.name, props)
+
+    def _placed(self, container: Container, project: Project, domain: Domain) -> Container:
+        """A container of the catalogue with a project's own places in it."""
+
+        def placed(text: str) -> str:
+            for placeholder, bucket in self._buckets.items():
+                text = text.replace(placeholder, f"s3://{bucket}/{own_prefix(project.name, domain)}")
+            return text
+
+        return replace(
+            container,
+            image=container.image.replace(_REGISTRY, self._registry, 1),
+            parameters={key: placed(value) for key, value in container.parameters.items()},
+            environment={key: placed(value) for key, value in container.environment.items()},
+        )
+
+    def _mounts(self, job: JobKind, project: Project, domain: Domain) -> list[ElasticMount | HostMount]:
+        found: list[ElasticMount | HostMount] = []
+        if self._file_systems is None or not job.mounts_files:
+            return found
+        if efs := self._file_systems.efs:
+            access_point_id, _ = efs.access_points[project.name, domain]
+            found.append(
+                ElasticMount(path="/mnt/efs", file_system_id=efs.file_system_id, access_point_id=access_point_id)
+            )
+        if self._file_systems.lustre and job.container.platform is Platform.EC2:
+            found.append(HostMount(path="/mnt/lustre"))
+        return found
+
+    def _submit_policy(self, space: Construct, project: Project, domain: Domain) -> None:
+        queues = [queue_name(self._environment, domain, kind) for kind in kinds(self._environment)]
+        props = JobSubmitPolicyProps(
+            name=submit_policy_name(self._environment, project.name, domain),
+            description=f"Submit jobs of {project.name} in {domain}, look at them and end them",
+            definition_names=[self.ports.definition_names[project.name, domain, job.name] for job in self._jobs],
+            queue_arns=[f"arn:{self._partition}:batch:{self._here}:job-queue/{name}" for name in queues],
+            share_identifier=project.share_identifier,
+            job_tags=self._tags(project, domain),
+            log_group_name=self.ports.log_groups[project.name, domain],
+        )
+        JobSubmitPolicy(space, "SubmitPolicy", props)
+
+
+def _repository(image: str) -> str:
+    return re.split("[:@]", image.removeprefix(_REGISTRY))[0]

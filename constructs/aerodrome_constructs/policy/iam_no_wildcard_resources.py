@@ -109,7 +109,13 @@ ON_EVERYTHING: Final = (
         reason="hosts of AWS Batch tell of memory, disk and GPUs; a condition names the namespace",
         actions=("cloudwatch:PutMetricData",),
     ),
-    OnEverything(reason="flytepropeller asks how its jobs fare", actions=("batch:DescribeJobs",)),
+    OnEverything(
+        reason="flytepropeller, and people who submit jobs, ask how they fare", actions=("batch:DescribeJobs",)
+    ),
+    OnEverything(
+        reason="people who submit jobs look for jobs, and for what there is to submit them to",
+        actions=("batch:DescribeJobDefinitions", "batch:DescribeJobQueues", "batch:ListJobs"),
+    ),
     OnEverything(reason="an image is pulled with a token of the registry", actions=("ecr:GetAuthorizationToken",)),
     OnEverything(
         reason="AWS Backup looks for what it can back up, and for its own rules",

@@ -1,0 +1,97 @@
+"""What ECS may do to start a job's container, and nothing of what the code in it may."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from aerodrome_constructs.identity import Conditions, allow
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import INLINE_POLICY, WILDCARDS
+
+_TOKEN = "Resource::[*]"  # noqa: S105 - the finding about ecr:GetAuthorizationToken
+_STREAMS = "Resource::arn:*:logs:*:log-group:*:[*]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobExecutionRoleProps:
+    """What the role needs to know.
+
+    Attributes:
+        log_group_name: The one log group that its containers write to.
+        boundary: The most that the role may do, whatever it is given.
+        repositories: The repositories of the account's own registry that images come from. Default: none.
+        secret_arns: Patterns of the ARNs of the secrets that containers get. Default: none.
+        secret_conditions: When it may read one, such as by the secret's tags. Default: always.
+        secrets_key_arn: The key that encrypts the secrets. Default: the one that AWS manages, which needs no right.
+        tags: The role's tags, which a boundary may compare with those of a secret.
+    """
+
+    log_group_name: str
+    boundary: iam.IManagedPolicy
+    repositories: Sequence[str] = ()
+    secret_arns: Sequence[str] = ()
+    secret_conditions: Conditions | None = None
+    secrets_key_arn: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class JobExecutionRole(Construct):
+    """The role that ECS starts the containers of one project's jobs with.
+
+    Attributes:
+        role: The role.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, props: JobExecutionRoleProps) -> None:
+        super().__init__(scope, construct_id)
+        stack = cdk.Stack.of(self)
+        self._here = f"{stack.region}:{stack.account}"
+        self._partition, self._region = stack.partition, stack.region
+        self.role = iam.Role(
+            self,
+            "Resource",
+            assumed_by=iam.ServicePrincipal(
+                "ecs-tasks.amazonaws.com",
+                # Another account's service cannot be talked into using the role (the confused deputy).
+                conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
+            ),
+            inline_policies={"Rights": iam.PolicyDocument(statements=self._statements(props))},
+            permissions_boundary=props.boundary,
+        )
+        for key, value in props.tags.items():
+            cdk.Tags.of(self.role).add(key, value)
+        acknowledge(
+            self.role,
+            INLINE_POLICY,
+            reason="what starts one project's containers stands in its role: nobody attaches it elsewhere",
+        )
+        acknowledge(
+            self.role,
+            WILDCARDS,
+            reason="a log stream is named by the task that writes it, and a registry's token is for no one image",
+            findings=[_STREAMS, *([_TOKEN] if props.repositories else [])],
+        )
+
+    def _statements(self, props: JobExecutionRoleProps) -> list[iam.PolicyStatement]:
+        log_group = self._arn("logs", f"log-group:{props.log_group_name}:*")
+        statements = [allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group])]
+        if props.repositories:
+            statements += [
+                allow(["ecr:GetAuthorizationToken"]),
+                allow(
+                    ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+                    [self._arn("ecr", f"repository/{name}") for name in props.repositories],
+                ),
+            ]
+        if props.secret_arns:
+            statements.append(allow(["secretsmanager:GetSecretValue"], props.secret_arns, props.secret_conditions))
+        if props.secret_arns and props.secrets_key_arn:
+            through = {"kms:ViaService": f"secretsmanager.{self._region}.amazonaws.com"}
+            statements.append(allow(["kms:Decrypt"], [props.secrets_key_arn], {"StringEquals": through}))
+        return statements
+
+    def _arn(self, service: str, resource: str) -> str:
+        return f"arn:{self._partition}:{service}:{self._here}:{resource}"
