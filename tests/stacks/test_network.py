@@ -122,8 +122,8 @@ def test_a_workload_in_a_public_subnet_would_be_found(stacks: Mapping[str, Templ
         "Properties": {"SubnetIds": [{"Ref": subnet}]},
     }
     network["Outputs"]["Public"] = {"Value": {"Ref": subnet}, "Export": {"Name": "network:Public"}}
-    fargate = next(one for key, one in batch["Resources"].items() if one["Type"] == "AWS::Batch::ComputeEnvironment")
-    fargate["Properties"]["ComputeResources"]["Subnets"] = [{"Fn::ImportValue": "network:Public"}]
+    hosts = next(one for one in batch["Resources"].values() if one["Type"] == "AWS::Batch::ComputeEnvironment")
+    hosts["Properties"]["ComputeResources"]["Subnets"] = [{"Fn::ImportValue": "network:Public"}]
     uses = uses_of_public_subnets({**stacks, "Network": network, "Batch": batch})
     assert {use.partition(": ")[2] for use in uses} - IN_PUBLIC_SUBNETS == {
         "AWS::Batch::ComputeEnvironment",

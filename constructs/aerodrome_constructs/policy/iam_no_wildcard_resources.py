@@ -107,6 +107,7 @@ ON_EVERYTHING: Final = (
     ),
     OnEverything(
         reason="hosts of AWS Batch tell of memory, disk and GPUs; a condition names the namespace",
+        although="metrics have no ARN: the resource that AWS knows is a data set of theirs, which we do not have",
         actions=("cloudwatch:PutMetricData",),
     ),
     OnEverything(
