@@ -93,6 +93,7 @@ class OrchestratorStack(AerodromeStack):
                     **raw_output(
                         environment,
                         raw_data_bucket=storage.raw_data.bucket_name,
+                        project_role_arn=self._project_role_arn(identity),
                         client_secret=(AUTH_SECRET, "client_secret"),
                     ),
                 },

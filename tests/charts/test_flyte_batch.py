@@ -146,21 +146,6 @@ def test_a_queue_that_is_not_made_fails_the_synth(environment: Environment) -> N
     assert flyte_queue_name(environment, domains(environment)[0], Kind.SPOT) in str(raised.value)
 
 
-def test_batch_tasks_are_the_plugins_and_map_tasks_stay_on_kubernetes(flyte: DeployedRelease) -> None:
-    plugins = flyte.value("configmap", "enabled_plugins", "tasks", "task-plugins")
-    assert plugins["default-for-task-types"]["aws-batch"] == "aws_array"
-    assert plugins["default-for-task-types"]["container_array"] == "k8s-array"
-    # Helm replaces lists: the chart's own are restated.
-    assert set(plugins["enabled-plugins"]) == {
-        "container",
-        "sidecar",
-        "k8s-array",
-        "connector-service",
-        "echo",
-        "aws_array",
-    }
-
-
 def test_jobs_are_looked_for_where_they_are(flyte: DeployedRelease, environment: Environment) -> None:
     aws = flyte.value("configmap", "k8s", "plugins", "aws")
     # The code's default is us-east-2.

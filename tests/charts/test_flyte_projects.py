@@ -120,6 +120,16 @@ def test_each_project_writes_below_a_prefix_of_its_own_at_which_its_role_ends(
     ]
 
 
+def test_its_jobs_take_the_role_that_its_pods_have(
+    releases: Mapping[str, DeployedRelease], flyte: DeployedRelease
+) -> None:
+    entries = releases["aerodrome-projects"].value("rawOutput", "prefixes")
+    assert entries
+    for entry in entries:
+        _, account, *_ = project_objects(flyte, project=entry["project"], domain=entry["domain"])
+        assert entry["role"] == account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"]
+
+
 def test_the_job_that_sets_the_prefixes_runs_the_program_and_reads_what_it_is_given(
     releases: Mapping[str, DeployedRelease], helm: Helm, environment: Environment
 ) -> None:

@@ -211,7 +211,12 @@ def test_no_pod_gets_into_a_domain_that_a_project_does_not_have(helm: Helm, envi
         namespace="flyte",
         values={
             **team_namespaces(changed),
-            **raw_output(changed, raw_data_bucket="raw-data", client_secret=("flyte-secret-auth", "client_secret")),
+            **raw_output(
+                changed,
+                raw_data_bucket="raw-data",
+                project_role_arn="arn:aws:iam::111122223333:role/aerodrome-dev-{project}-{domain}",
+                client_secret=("flyte-secret-auth", "client_secret"),
+            ),
         },
     )
 

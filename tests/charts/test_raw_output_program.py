@@ -125,7 +125,8 @@ def run(flyteadmin: Flyteadmin, tmp_path: Path) -> Any:  # noqa: ANN401 - a func
 
     def run(prefixes: dict[tuple[str, str], str], **sign_on: str) -> int:
         entries = [
-            {"project": project, "domain": domain, "prefix": prefix} for (project, domain), prefix in prefixes.items()
+            {"project": project, "domain": domain, "prefix": prefix, "role": role(project, domain)}
+            for (project, domain), prefix in prefixes.items()
         ]
         settings = tmp_path / "settings.json"
         settings.write_text(json.dumps({"admin": flyteadmin.url, "prefixes": entries, **sign_on}))
@@ -139,13 +140,22 @@ FORECAST = ("demand-forecast", "production")
 PREFIXES = {FRAUD: "s3://raw/fraud-detection/production", FORECAST: "s3://raw/demand-forecast/production"}
 
 
+def role(project: str, domain: str) -> str:
+    return f"arn:aws:iam::111122223333:role/aerodrome-prod-{project}-{domain}"
+
+
 def prefix_of(config: dict[str, Any]) -> str:
     return str(config["raw_output_data_config"]["output_location_prefix"])
 
 
-def test_each_project_gets_its_prefix(flyteadmin: Flyteadmin, run: Any) -> None:  # noqa: ANN401 - see the fixture
+def role_of(config: dict[str, Any]) -> str:
+    return str(config["security_context"]["run_as"]["iam_role"])
+
+
+def test_each_project_gets_its_prefix_and_its_role(flyteadmin: Flyteadmin, run: Any) -> None:  # noqa: ANN401 - see the fixture
     assert run(PREFIXES) == 0
     assert {key: prefix_of(config) for key, config in flyteadmin.configs.items()} == PREFIXES
+    assert {key: role_of(config) for key, config in flyteadmin.configs.items()} == {key: role(*key) for key in PREFIXES}
 
 
 def test_a_second_run_changes_nothing(flyteadmin: Flyteadmin, run: Any) -> None:  # noqa: ANN401 - see the fixture
@@ -155,8 +165,13 @@ def test_a_second_run_changes_nothing(flyteadmin: Flyteadmin, run: Any) -> None:
 
 def test_what_was_set_back_is_mended(flyteadmin: Flyteadmin, run: Any) -> None:  # noqa: ANN401 - see the fixture
     flyteadmin.configs[FRAUD] = {"raw_output_data_config": {"output_location_prefix": "s3://raw/elsewhere"}}
+    flyteadmin.configs[FORECAST] = {
+        "raw_output_data_config": {"output_location_prefix": PREFIXES[FORECAST]},
+        "security_context": {"run_as": {"iam_role": role("fraud-detection", "production")}},
+    }
     run(PREFIXES)
-    assert prefix_of(flyteadmin.configs[FRAUD]) == PREFIXES[FRAUD]
+    assert {key: prefix_of(config) for key, config in flyteadmin.configs.items()} == PREFIXES
+    assert role_of(flyteadmin.configs[FORECAST]) == role(*FORECAST)
 
 
 def test_what_else_an_operator_has_set_stays(flyteadmin: Flyteadmin, run: Any) -> None:  # noqa: ANN401 - see the fixture
@@ -166,11 +181,31 @@ def test_what_else_an_operator_has_set_stays(flyteadmin: Flyteadmin, run: Any) -
     assert flyteadmin.configs[FRAUD]["max_parallelism"] == 7
 
 
+def test_pods_keep_the_service_account_that_an_operator_has_chosen(flyteadmin: Flyteadmin, run: Any) -> None:  # noqa: ANN401 - see the fixture
+    chosen = {"k8s_service_account": "trainer", "iam_role": "", "oauth2_client": None, "execution_identity": ""}
+    flyteadmin.configs[FRAUD] = {"security_context": {"run_as": chosen, "secrets": [], "tokens": []}}
+    run(PREFIXES)
+    assert flyteadmin.configs[FRAUD]["security_context"] == {
+        "run_as": {**chosen, "iam_role": role(*FRAUD)},
+        "secrets": [],
+        "tokens": [],
+    }
+
+
+def test_it_chooses_no_service_account_for_pods(flyteadmin: Flyteadmin, run: Any) -> None:  # noqa: ANN401 - see the fixture
+    # With one, flytepropeller would not leave a pod to its namespace's default.
+    run(PREFIXES)
+    assert flyteadmin.configs[FRAUD]["security_context"] == {"run_as": {"iam_role": role(*FRAUD)}}
+
+
 def test_what_holds_for_the_whole_project_is_not_copied_to_a_domain(flyteadmin: Flyteadmin, run: Any) -> None:  # noqa: ANN401 - see the fixture
     # flyteadmin merges both itself; a copy would stay behind when the project's own changes.
     flyteadmin.configs["fraud-detection", ""] = {"max_parallelism": 7}
     run(PREFIXES)
-    assert flyteadmin.configs[FRAUD] == {"raw_output_data_config": {"output_location_prefix": PREFIXES[FRAUD]}}
+    assert flyteadmin.configs[FRAUD] == {
+        "raw_output_data_config": {"output_location_prefix": PREFIXES[FRAUD]},
+        "security_context": {"run_as": {"iam_role": role(*FRAUD)}},
+    }
 
 
 def test_a_project_that_is_not_there_yet_stops_no_other(
@@ -214,7 +249,7 @@ def test_while_flyteadmin_is_away_it_fails_without_a_traceback(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = tmp_path / "settings.json"
-    entry = {"project": "fraud-detection", "domain": "production", "prefix": "s3://raw/fraud-detection/production"}
+    entry = {"project": FRAUD[0], "domain": FRAUD[1], "prefix": PREFIXES[FRAUD], "role": role(*FRAUD)}
     settings.write_text(json.dumps({"admin": "http://127.0.0.1:1", "prefixes": [entry]}))
     assert main([str(settings)]) == 1
     assert "refused" in capsys.readouterr().out

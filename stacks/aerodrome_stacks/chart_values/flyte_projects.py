@@ -5,8 +5,8 @@ that it knows for a domain, but none for one project in one domain: those are ke
 (``flytectl update cluster-resource-attribute``). Hence:
 
 - A project's role is found by its name, which is made of project and domain.
-- Where a project's tasks write what they hand to each other is kept there, too: a job of our chart
-  (``charts/aerodrome-projects``) asks flyteadmin for it and puts what is missing.
+- Where a project's tasks write what they hand to each other, and the role of those on AWS Batch, are kept there, too: a
+  job of our chart (``charts/aerodrome-projects``) asks flyteadmin for them and puts what is missing.
 - The quota that flyteadmin makes is the domain's ceiling, the largest that any of its projects has. A team's own quota
   stands beside it, made by a chart of ours (``charts/aerodrome-projects``): of two quotas, the smaller one decides.
 - The network policy is flyteadmin's, too: a project that somebody registers by hand gets the same. flyteadmin's pods
@@ -109,7 +109,7 @@ def cluster_resource_templates(project_role_arn: str, *, database_ranges: Sequen
         project_role_arn: The ARN of a project's role, with ``{project}`` and ``{domain}`` in it.
         database_ranges: The ranges of the database's subnets, to which a project's pods open nothing.
     """
-    role_arn = project_role_arn.replace("{project}", "{{ project }}").replace("{domain}", "{{ domain }}")
+    role_arn = _role_of(project_role_arn, "{{ project }}", "{{ domain }}")
     return [
         {"key": "aa_namespace", "value": _NAMESPACE},
         {"key": "ab_default_service_account", "value": _SERVICE_ACCOUNT % {"role_arn": role_arn}},
@@ -156,15 +156,18 @@ def team_namespaces(environment: Environment) -> dict[str, Value]:
     }
 
 
-def raw_output(environment: Environment, *, raw_data_bucket: str, client_secret: tuple[str, str]) -> dict[str, Value]:
-    """Values of ``charts/aerodrome-projects``: where the tasks of each project and domain write.
+def raw_output(
+    environment: Environment, *, raw_data_bucket: str, project_role_arn: str, client_secret: tuple[str, str]
+) -> dict[str, Value]:
+    """Values of ``charts/aerodrome-projects``: where the tasks of each project and domain write, and as whom.
 
     flytepropeller appends ``/<two characters>/<execution>-<node>-<attempt>`` to a prefix, so that all that a project
-    writes in a domain lies below one path, at which its role ends.
+    writes in a domain lies below one path, at which its role ends. Its AWS Batch plugin hands the role to jobs.
 
     Args:
         environment: The environment.
         raw_data_bucket: The bucket of what tasks hand to each other.
+        project_role_arn: The ARN of a project's role, with ``{project}`` and ``{domain}`` in it.
         client_secret: The Kubernetes secret, and the key in it, with which the job signs on where there is sign-on.
     """
     secret, key = client_secret
@@ -178,6 +181,7 @@ def raw_output(environment: Environment, *, raw_data_bucket: str, client_secret:
                     "project": project.name,
                     "domain": domain,
                     "prefix": f"s3://{raw_data_bucket}/{own_prefix(project.name, domain)}",
+                    "role": _role_of(project_role_arn, project.name, domain),
                 }
                 for project in environment.projects
                 for domain in project.domains
@@ -201,6 +205,10 @@ def task_limits(environment: Environment) -> dict[str, Value]:
     largest = [_largest_quota(environment, domain) for domain in _used_domains(environment)]
     cpus, memories, gpus = zip(*largest, strict=True)
     return {"cpu": str(max(cpus)), "memory": f"{max(memories)}Gi", "gpu": str(max(gpus))}
+
+
+def _role_of(project_role_arn: str, project: str, domain: str) -> str:
+    return project_role_arn.replace("{project}", project).replace("{domain}", domain)
 
 
 def _quota(quota: Quota) -> dict[str, Value]:

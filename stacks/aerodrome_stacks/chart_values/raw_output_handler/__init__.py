@@ -1,1 +1,1 @@
-"""The program that tells flyteadmin where each project's tasks write. It runs in the cluster, with Python alone."""
+"""What tells flyteadmin where projects' tasks write, and as whom. It runs in the cluster, on Python."""

@@ -1,12 +1,15 @@
-"""Tell flyteadmin under which prefix the tasks of each project and domain write what they hand to each other.
+"""Tell flyteadmin where the tasks of each project and domain write what they hand to each other, and as whom.
 
-flyteadmin keeps it in its database, as the workflow execution config of a project and domain, and offers no file for
+The prefix holds for pods and jobs. The role is what jobs on AWS Batch take, which get none otherwise; a pod has that of
+its service account, whatever stands here.
+
+flyteadmin keeps both in its database, as the workflow execution config of a project and domain, and offers no file for
 it. So this asks for what is there, and puts what is missing: run again, it changes nothing. What else an operator has
 set in the same config stays.
 
 It is handed to the pod as text, and has Python's standard library only. The paths and fields are those of flyteidl
-v1.16.8 (``service/admin.proto``, ``admin/project_domain_attributes.proto``), in the snake case in which flyteadmin
-answers.
+v1.16.8 (``service/admin.proto``, ``admin/project_domain_attributes.proto``, ``core/security.proto``), in the snake case
+in which flyteadmin answers.
 """
 
 import base64
@@ -29,7 +32,7 @@ def main(arguments: list[str]) -> int:
 
     Args:
         arguments: The path of a JSON file: ``admin``, the URL of flyteadmin; ``prefixes``, a list of ``project``,
-            ``domain`` and ``prefix``; with sign-on also ``client_id`` and ``client_secret_file``.
+            ``domain``, ``prefix`` and ``role``; with sign-on also ``client_id`` and ``client_secret_file``.
     """
     wanted = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
     try:
@@ -41,22 +44,26 @@ def main(arguments: list[str]) -> int:
     for entry in wanted["prefixes"]:
         name = f"{entry['project']} in {entry['domain']}"
         try:
-            changed = _set_prefix(wanted["admin"], headers, **entry)
+            changed = _set(wanted["admin"], headers, **entry)
         except (OSError, ValueError) as error:
             failed += 1
             print(f"{name}: not set: {_why(error)}")  # noqa: T201 - the pod's log
         else:
-            print(f"{name}: {'set to' if changed else 'is'} {entry['prefix']}")  # noqa: T201 - the pod's log
+            print(f"{name}: {'set to' if changed else 'is'} {entry['prefix']} as {entry['role']}")  # noqa: T201 - the pod's log
     return 1 if failed else 0
 
 
-def _set_prefix(admin: str, headers: dict[str, str], *, project: str, domain: str, prefix: str) -> bool:
+def _set(admin: str, headers: dict[str, str], *, project: str, domain: str, prefix: str, role: str) -> bool:
     path = f"/api/v1/project_domain_attributes/{quote(project, safe='')}/{quote(domain, safe='')}"
     config = _current_config(admin, headers, path, project, domain)
-    if (config.get("raw_output_data_config") or {}).get("output_location_prefix") == prefix:
+    current = (config.get("raw_output_data_config") or {}).get("output_location_prefix")
+    context = config.get("security_context") or {}
+    identity = context.get("run_as") or {}
+    if (current, identity.get("iam_role")) == (prefix, role):
         return False
     # flyteadmin replaces the whole config.
     config["raw_output_data_config"] = {"output_location_prefix": prefix}
+    config["security_context"] = {**context, "run_as": {**identity, "iam_role": role}}
     attributes = {
         "project": project,
         "domain": domain,
