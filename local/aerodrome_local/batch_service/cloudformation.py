@@ -157,6 +157,8 @@ class ComputeEnvironmentType:
         if self._client().describe_compute_environments(computeEnvironments=[arn])["computeEnvironments"]:
             self._client().update_compute_environment(computeEnvironment=arn, state="DISABLED")
         self._client().delete_compute_environment(computeEnvironment=arn)
+        for left in self._client().describe_compute_environments(computeEnvironments=[arn])["computeEnvironments"]:
+            raise ValueError(f"Resource did not stabilize: {arn} went {left['status']}: {left.get('statusReason')}")
 
 
 class JobQueueType:

@@ -6,6 +6,7 @@ import uuid
 from aerodrome_local.batch_service import tags
 from aerodrome_local.batch_service.core import Core, Operation, page
 from aerodrome_local.batch_service.errors import ClientException
+from aerodrome_local.batch_service.executor import StopCause
 from aerodrome_local.batch_service.model import Json, Scope
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
@@ -29,6 +30,8 @@ _NOT_ON_FARGATE = (
     "ec2Configuration",
     "scalingPolicy",
 )
+# A g behind the generation, as in m7g and c6gn; and the first, which had no other. GPU families begin with theirs.
+_GRAVITON = re.compile(r"[a-z]+\d+g[a-z]*|a1")
 _SPOT_STRATEGIES = (
     "SPOT_CAPACITY_OPTIMIZED",
     "SPOT_PRICE_CAPACITY_OPTIMIZED",
@@ -69,6 +72,13 @@ def create_compute_environment(core: Core, scope: Scope, request: Json) -> Json:
     return {"computeEnvironmentName": name, "computeEnvironmentArn": arn}
 
 
+def architectures(environment: Json) -> set[str]:
+    """The architectures of a compute environment's instance types. Empty: it has none, or they are Batch's choice."""
+    types = environment.get("computeResources", {}).get("instanceTypes") or []
+    families = {name.partition(".")[0] for name in types} - {"optimal"}
+    return {"ARM64" if _GRAVITON.fullmatch(family) else "X86_64" for family in families}
+
+
 def _check(environment: Json) -> None:
     resources = environment.get("computeResources")
     if environment["type"] == "UNMANAGED":
@@ -90,6 +100,8 @@ def _check(environment: Json) -> None:
         _check_fargate(resources)
     else:
         _check_ec2(resources)
+        if len(architectures(environment)) > 1:
+            raise ClientException("computeResources.instanceTypes: ARM64 and X86_64 instances can't be mixed")
 
 
 def _check_fargate(resources: Json) -> None:
@@ -159,7 +171,10 @@ def _store(core: Core, environment: Json, status: str) -> None:
 
 
 def delete_compute_environment(core: Core, scope: Scope, request: Json) -> Json:
-    """DeleteComputeEnvironment. Deleting what does not exist is no error, as on AWS."""
+    """DeleteComputeEnvironment. Deleting what does not exist is no error, as on AWS.
+
+    With its instances go the jobs that run on them, as after a spot reclaim. With jobs on Fargate it becomes INVALID.
+    """
     environment = core.state.compute_environments.find(scope, request["computeEnvironment"])
     if environment is None:
         return {}
@@ -172,6 +187,14 @@ def delete_compute_environment(core: Core, scope: Scope, request: Json) -> Json:
         raise ClientException("Cannot delete, found existing JobQueue relationship")
     if environment["state"] != "DISABLED":
         raise ClientException("Cannot delete, state must be DISABLED: first update the compute environment")
+    on_it = [job for job in core.state.on_host.values() if job.compute_environment == arn]
+    if on_it and environment.get("computeResources", {}).get("type") in _FARGATE:
+        environment["status"] = "INVALID"
+        environment["statusReason"] = "CLIENT_ERROR - terminate the jobs on the compute environment before deleting it"
+        core.state.compute_environments.put(arn, environment)
+        return {}
+    for job in on_it:
+        core.stop_attempt(job, StopCause.HOST_LOST)
     core.state.compute_environments.delete(arn)
     return {}
 

@@ -1,7 +1,7 @@
 """Job queues: create, describe, update, delete, and what stands at their front."""
 
 from aerodrome_local.batch_service import tags
-from aerodrome_local.batch_service.compute_environments import NAME
+from aerodrome_local.batch_service.compute_environments import NAME, architectures
 from aerodrome_local.batch_service.containers import EC2, FARGATE
 from aerodrome_local.batch_service.core import Core, Operation, page
 from aerodrome_local.batch_service.errors import ClientException
@@ -65,6 +65,7 @@ def _order(core: Core, scope: Scope, given: list[Json]) -> list[Json]:
         raise ClientException("computeEnvironmentOrder: each entry needs an order of its own")
     entries = []
     platforms = set()
+    of_all: set[str] = set()
     for entry in sorted(given, key=lambda each: int(each["order"])):
         environment = core.state.compute_environments.get(scope, entry["computeEnvironment"])
         if environment["status"] not in {"VALID", "UPDATING"}:
@@ -73,9 +74,12 @@ def _order(core: Core, scope: Scope, given: list[Json]) -> list[Json]:
                 "created and valid before attaching it to a job queue"
             )
         platforms.add(platform_of(environment))
+        of_all |= architectures(environment)
         entries.append({"order": entry["order"], "computeEnvironment": environment["computeEnvironmentArn"]})
     if len(platforms) > 1:
         raise ClientException("computeEnvironmentOrder: EC2 and Fargate compute environments can't be mixed in a queue")
+    if len(of_all) > 1:
+        raise ClientException("computeEnvironmentOrder: a queue's compute environments must share one architecture")
     return entries
 
 

@@ -43,6 +43,7 @@ def fargate_container(vcpus: str, memory: str, **more: Any) -> dict[str, Any]:  
         ({"type": "SPOT"}, "spotIamFleetRole must be provided for SPOT with BEST_FIT"),
         ({"type": "FARGATE"}, "instanceRole not applicable for Fargate"),
         ({"launchTemplate": {"version": "1"}}, "exactly one of launchTemplateId and launchTemplateName"),
+        ({"instanceTypes": ["m7i", "g4dn.xlarge", "c7gn"]}, "ARM64 and X86_64 instances can't be mixed"),
     ],
 )
 def test_compute_resources_that_aws_refuses_are_refused(batch: Batch, changes: dict[str, Any], message: str) -> None:
@@ -102,6 +103,54 @@ def test_a_compute_environment_is_deleted_when_it_is_disabled_and_no_queue_uses_
     assert batch.call("DescribeComputeEnvironments")["computeEnvironments"] == []
 
 
+def delete_environment_under_a_job(batch: Batch, kind: str, definition: str) -> str:
+    """Delete a compute environment on which a job runs, with another in the queue, and return the job's ID."""
+    batch.queue("queue", batch.environment("old", 1, kind))
+    job_id: str = batch.submit(definition)
+    batch.until(job_id, "RUNNING")
+    order = [{"order": 1, "computeEnvironment": batch.environment("new", 1, kind)}]
+    batch.call("UpdateJobQueue", jobQueue="queue", computeEnvironmentOrder=order)
+    batch.call("UpdateComputeEnvironment", computeEnvironment="old", state="DISABLED")
+    batch.eventually(lambda: batch.environment_detail("old")["status"] == "VALID")
+    batch.call("DeleteComputeEnvironment", computeEnvironment="old")
+    return job_id
+
+
+def test_a_deleted_compute_environments_instances_go_and_their_jobs_are_tried_again(batch: Batch) -> None:
+    rules = [{"onStatusReason": "Host EC2*", "action": "RETRY"}, {"onReason": "*", "action": "EXIT"}]
+    retry = {"attempts": 2, "evaluateOnExit": rules}
+    batch.definition("definition", "sh", "-c", "test $AWS_BATCH_CE_NAME = new || sleep 60", retryStrategy=retry)
+    job = batch.ended(delete_environment_under_a_job(batch, "EC2", "definition"))
+    assert job["status"] == "SUCCEEDED"
+    assert [attempt["statusReason"][:19] for attempt in job["attempts"]] == [
+        "Host EC2 (instance ",
+        "Essential container",
+    ]
+
+
+def test_a_fargate_compute_environment_with_jobs_is_not_deleted_but_invalid(batch: Batch) -> None:
+    container = fargate_container("1", "2048", command=["sleep", "60"])
+    batch.call(
+        "RegisterJobDefinition",
+        jobDefinitionName="definition",
+        type="container",
+        platformCapabilities=["FARGATE"],
+        containerProperties=container,
+    )
+    job_id = delete_environment_under_a_job(batch, "FARGATE", "definition")
+    assert batch.environment_detail("old")["status"] == "INVALID"
+    assert batch.status(job_id) == "RUNNING"
+    batch.call("TerminateJob", jobId=job_id, reason="make way")
+    batch.ended(job_id)
+    batch.call("DeleteComputeEnvironment", computeEnvironment="old")
+    assert [one["computeEnvironmentName"] for one in environments(batch)] == ["new"]
+
+
+def environments(batch: Batch) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = batch.call("DescribeComputeEnvironments")["computeEnvironments"]
+    return found
+
+
 def test_a_deleted_queues_jobs_end(batch: Batch) -> None:
     batch.simple_queue(vcpus=1)
     batch.definition("definition", "sleep", "60")
@@ -119,6 +168,10 @@ def test_what_a_queue_may_be_attached_to(batch: Batch) -> None:
     ec2, fargate = batch.environment("ec2", 4), batch.environment("fargate", 4, "FARGATE")
     with pytest.raises(ClientException, match="can't be mixed"):
         batch.queue("queue", ec2, fargate)
+    arm = batch.environment("arm", 4, instanceTypes=["c7g", "m8g"])
+    x86 = batch.environment("x86", 4, instanceTypes=["c7a", "g5", "optimal"])
+    with pytest.raises(ClientException, match="must share one architecture"):
+        batch.queue("queue", x86, arm)
     with pytest.raises(ClientException, match="has 4 entries; a queue has 1 to 3"):
         batch.queue("queue", ec2, ec2, ec2, ec2)
     with pytest.raises(ClientException, match="compute-environment/nobody does not exist"):
