@@ -7,6 +7,7 @@ import typer
 
 from aerodrome import local
 from aerodrome.check import check
+from aerodrome.check_workflows.command import check_workflows
 from aerodrome.plan.command import plan
 from aerodrome.try_out.command import try_out
 
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.command("try")(try_out)
 app.command("check")(check)
+app.command("check-workflows")(check_workflows)
 app.command("plan")(plan)
 app.add_typer(local.app)
 

@@ -1,0 +1,1 @@
+"""``aerodrome check-workflows``: refuses what Flyte's plugin for AWS Batch cannot do, before it is registered."""

@@ -1,0 +1,122 @@
+"""``aerodrome check-workflows``: the verb and its exit status."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aerodrome.check_workflows.ceilings import beyond
+from aerodrome.check_workflows.facts import Ask, Package, Task
+from aerodrome.check_workflows.load import LoadError, default_python, here, load, source
+from aerodrome.check_workflows.rules import Finding, findings
+from aerodrome.project import PROJECT
+from aerodrome_stacks.environment import Environment, InvalidEnvironmentError, load_environment
+
+_REFUSED = 2
+
+
+def check_workflows(
+    package: Annotated[
+        str,
+        typer.Argument(help="A folder or a file with Flyte workflows, or a package's dotted name.", metavar="PACKAGE"),
+    ],
+    *,
+    env: Annotated[
+        str | None, typer.Option("--env", "-e", help="Hold tasks against what this environment has, too.")
+    ] = None,
+    python: Annotated[
+        Path | None,
+        typer.Option(help="The interpreter that has flytekit. Left out, .venv-workflows/bin/python, or this one."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check a package of Flyte workflows before it is registered: refuse what AWS Batch would not do, with status 2.
+
+    Prints every problem with its reason and the way out, or what runs where. Nothing is registered, and no image built.
+    """
+    try:
+        environment = None if env is None else load_environment(env, PROJECT.environments)
+        where = source(package)
+        loaded = load(where, python or default_python())
+    except InvalidEnvironmentError as error:
+        typer.echo("\n".join(error.problems), err=True)
+        raise typer.Exit(_REFUSED) from None
+    except LoadError as error:
+        typer.echo(f"aerodrome check-workflows: {error}", err=True)
+        raise typer.Exit(_REFUSED) from None
+    found = [
+        replace(finding, place=finding.place and here(finding.place, where)) for finding in _found(loaded, environment)
+    ]
+    if as_json:
+        typer.echo(json.dumps(_document(loaded, found), indent=2))
+    else:
+        _print(package, loaded, found)
+    if any(finding.refused for finding in found):
+        raise typer.Exit(_REFUSED)
+
+
+def _found(package: Package, environment: Environment | None) -> Sequence[Finding]:
+    return [*findings(package), *(beyond(package, environment) if environment is not None else ())]
+
+
+def _print(name: str, package: Package, found: Sequence[Finding]) -> None:
+    # Written without wrapping: a problem is a line, on a terminal as in a log.
+    for finding in found:
+        place = f"{finding.place}: " if finding.place else ""
+        kind = "" if finding.refused else "warning: "
+        typer.echo(f"{place}{kind}{finding.subject}: {finding.value}: {finding.reason}; {finding.way_out}", err=True)
+    if any(finding.refused for finding in found):
+        return
+    typer.echo(
+        f"{name}: {_counted(package.tasks, 'task')}, {_counted(package.workflows, 'workflow')}, "
+        f"{_counted(package.launch_plans, 'launch plan')}; nothing that AWS Batch would not do"
+    )
+    on_batch = [task for task in package.tasks if task.on_batch]
+    _section("on AWS Batch", [(task.name, _on_batch(task.ask)) for task in on_batch])
+    _section("as pods", [(task.name, _as_pod(task)) for task in package.tasks if not task.on_batch])
+
+
+def _section(title: str, rows: Sequence[tuple[str, str]]) -> None:
+    if rows:
+        typer.echo(f"  {title}:")
+        width = max(len(name) for name, _ in rows)
+        for name, text in rows:
+            typer.echo(f"    {name:{width}}  {text}")
+
+
+def _on_batch(ask: Ask) -> str:
+    longest = "72 h" if ask.timeout is None else str(timedelta(seconds=ask.timeout))
+    vcpus = "the default vCPUs" if ask.vcpus is None else _counted(range(ask.vcpus), "vCPU")
+    memory = "the default memory" if ask.memory is None else f"{ask.memory} MiB"
+    return f"{vcpus}, {memory}, {ask.attempts} attempts of at most {longest} each"
+
+
+def _as_pod(task: Task) -> str:
+    resources = ", ".join(f"{name.lower().replace('_', ' ')} {value}" for name, value in task.resources.items())
+    said = [
+        resources or "the default resources",
+        *(["cached"] if task.metadata.get("discoverable", False) else []),
+        *(["interruptible"] if task.metadata.get("interruptible", False) else []),
+        *(["dynamic"] if task.dynamic else []),
+    ]
+    return ", ".join(said)
+
+
+def _counted(things: Sequence[object], noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
+
+
+def _document(package: Package, found: Sequence[Finding]) -> dict[str, object]:
+    return {
+        "tasks": [
+            {"name": task.name, "type": task.template["type"], "asks": asdict(task.ask) if task.on_batch else None}
+            for task in package.tasks
+        ],
+        "workflows": list(package.workflows),
+        "launch_plans": list(package.launch_plans),
+        "findings": [asdict(finding) for finding in found],
+    }

@@ -1,0 +1,205 @@
+"""What a package of Flyte workflows holds: the probe's report, read."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+BATCH = "aws-batch"
+"""The task type of flytekitplugins-awsbatch, which propeller hands to its plugin for AWS Batch."""
+
+MOST_RETRIES = 9
+"""The plugin's ``maxRetries`` here. AWS Batch takes 10 attempts: the first, and 9 retries."""
+
+_LEAST_RETRIES = 1  # The plugin's minRetries, which it does not let go of.
+_MEGA = 10**6
+# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+_QUANTITY = re.compile(r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?P<unit>m|k|M|G|T|P|E|[KMGTPE]i|)")
+_UNITS = {
+    "": Decimal(1),
+    "m": Decimal("0.001"),
+    **{unit: Decimal(1000) ** (power + 1) for power, unit in enumerate(("k", "M", "G", "T", "P", "E"))},
+    **{f"{unit}i": Decimal(1024) ** (power + 1) for power, unit in enumerate("KMGTPE")},
+}
+
+
+def quantity(text: str) -> Decimal:
+    """The number that a Kubernetes quantity such as ``500m`` or ``16Gi`` stands for.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a quantity such as 500m, 2 or 16Gi")
+    return Decimal(match["number"]) * _UNITS[match["unit"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What the plugin asks of AWS Batch for a task.
+
+    Attributes:
+        vcpus: Whole vCPUs, rounded up. None if the task names none: flyteadmin's default, or the plugin's, decides.
+        memory: In MiB. The plugin counts the task's bytes in units of 10^6 and AWS Batch reads MiB, which gives the
+            container 4.9 % more than it asked for. None as with vCPUs.
+        attempts: How often the job may be started.
+        timeout: How long an attempt may run, in seconds. None: the plugin's default, 72 hours.
+    """
+
+    vcpus: int | None
+    memory: int | None
+    attempts: int
+    timeout: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A task as it would be registered.
+
+    Attributes:
+        template: The task's template, in the names of flyteidl's TaskTemplate.
+        place: ``file:line`` of its function, where there is one.
+        maps: Name and type of the task that this one maps over.
+        dynamic: Whether it makes a workflow when it runs.
+        calls: The Batch tasks that a dynamic workflow names.
+    """
+
+    template: Mapping[str, Any]
+    place: str | None = None
+    maps: tuple[str, str] | None = None
+    dynamic: bool = False
+    calls: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """The module and the function."""
+        return str(self.template["id"]["name"])
+
+    @property
+    def on_batch(self) -> bool:
+        """Whether propeller hands it to its plugin for AWS Batch."""
+        return bool(self.template["type"] == BATCH)
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Retries, timeout, cache and the like."""
+        return dict(self.template.get("metadata", {}))
+
+    @property
+    def custom(self) -> Mapping[str, Any]:
+        """What ``AWSBatchConfig`` says, as far as it says anything."""
+        return {name: value for name, value in self.template.get("custom", {}).items() if value is not None}
+
+    @property
+    def retries(self) -> int:
+        """How often the task says that it may be retried."""
+        return int(self.metadata.get("retries", {}).get("retries", 0))
+
+    @property
+    def timeout(self) -> int | None:
+        """How long it says that an attempt may run, in seconds."""
+        text = str(self.metadata.get("timeout", "0s"))
+        return math.ceil(Decimal(text.removesuffix("s"))) or None
+
+    @property
+    def resources(self) -> Mapping[str, str]:
+        """What it asks for, by flyteidl's name, as written: the limit, or the request where there is no limit."""
+        return resources(self.template.get("container", {}).get("resources", {}))
+
+    @property
+    def ask(self) -> Ask:
+        """What the plugin makes of it: ``FlyteTaskToBatchInput`` in flyteplugins' array/awsbatch/transformer.go."""
+        cpu, memory = self.resources.get("CPU"), self.resources.get("MEMORY")
+        return Ask(
+            vcpus=None if cpu is None else math.ceil(quantity(cpu)),
+            memory=None if memory is None else math.ceil(quantity(memory) / _MEGA),
+            attempts=min(max(self.retries, _LEAST_RETRIES), MOST_RETRIES) + 1,
+            timeout=self.timeout,
+        )
+
+
+def resources(container: Mapping[str, Any]) -> Mapping[str, str]:
+    """What flyteidl's ``Resources`` ask for, by name: the limit, or the request where there is no limit."""
+    entries = (*container.get("requests", ()), *container.get("limits", ()))
+    return {entry["name"]: entry["value"] for entry in entries}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A node of a workflow that runs a task.
+
+    Attributes:
+        workflow: The workflow's name.
+        identifier: The node's.
+        task: The name of its task.
+        overrides: What ``with_overrides`` changes of the task, in the names of flyteidl's TaskNodeOverrides.
+        interruptible: Whether the node says that it may be interrupted.
+    """
+
+    workflow: str
+    identifier: str
+    task: str
+    overrides: Mapping[str, Any]
+    interruptible: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """All that a package would register.
+
+    Attributes:
+        tasks: Its tasks, in the order in which they are written.
+        workflows: The names of its workflows.
+        launch_plans: The names of its launch plans; each workflow has one of its own name.
+        nodes: The nodes of its workflows that run a task.
+    """
+
+    tasks: Sequence[Task]
+    workflows: Sequence[str]
+    launch_plans: Sequence[str]
+    nodes: Sequence[Node]
+
+
+def read(report: Mapping[str, Any]) -> Package:
+    """Read the probe's report."""
+    # A workflow that another one calls is in the report by itself and with the other.
+    workflows = {workflow["name"]: workflow["nodes"] for workflow in report["workflows"]}
+    return Package(
+        tasks=[
+            Task(
+                template=task["template"],
+                place=task["place"],
+                maps=None if task["maps"] is None else (task["maps"]["name"], task["maps"]["type"]),
+                dynamic=task["dynamic"],
+                calls=task["calls"],
+            )
+            for task in report["tasks"]
+        ],
+        workflows=list(workflows),
+        launch_plans=list(report["launch_plans"]),
+        nodes=[node for name, nodes in workflows.items() for found in nodes for node in _nodes(name, found)],
+    )
+
+
+def _nodes(workflow: str, node: Mapping[str, Any]) -> Iterator[Node]:
+    """A node, and those within it: the branches of a condition, what an array maps over."""
+    if "task_node" in node:
+        yield Node(
+            workflow=workflow,
+            identifier=node["id"],
+            task=node["task_node"]["reference_id"]["name"],
+            overrides=node["task_node"].get("overrides", {}),
+            interruptible=bool(node.get("metadata", {}).get("interruptible", False)),
+        )
+    branches = node.get("branch_node", {}).get("if_else", {})
+    within = [
+        *(case["then_node"] for case in (branches.get("case"), *branches.get("other", ())) if case),
+        branches.get("else_node"),
+        node.get("array_node", {}).get("node"),
+    ]
+    for inner in within:
+        if inner is not None:
+            yield from _nodes(workflow, inner)

@@ -1,0 +1,162 @@
+"""Loads a package of Flyte workflows the way ``pyflyte package`` does, and writes what propeller would be given of it.
+
+A program of its own: it runs in the interpreter that has flytekit and the package's own requirements, which is not the
+one of the ``aerodrome`` command, so it imports nothing but flytekit. Nothing is registered, and no image is built.
+
+    python probe.py REPORT SOURCE_ROOT MODULE...
+
+REPORT is the file that gets the JSON: either ``error``, or ``tasks``, ``workflows`` and ``launch_plans``.
+"""
+
+import inspect
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+# Beside this file lie modules of the command, whose names a package may use, too.
+sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != Path(__file__).resolve().parent]
+
+BATCH = "aws-batch"
+IMAGE = "image.invalid/given-when-registered:check"
+
+
+def main() -> None:
+    """Load the modules and write the report."""
+    report, root, *modules = sys.argv[1:]
+    try:
+        found = probe(root, modules)
+    except BaseException as error:  # noqa: BLE001 - whatever a stranger's module raises or exits with is the answer
+        found = {"error": told(error, root)}
+    Path(report).write_text(json.dumps(found), encoding="utf-8")
+
+
+def probe(root: str, modules: list[str]) -> dict[str, Any]:
+    """Load the modules, with all below them, and serialize every task, workflow and launch plan that they made."""
+    try:
+        from flytekit.configuration import ImageConfig, SerializationSettings  # noqa: PLC0415 - its absence is told
+        from flytekit.core.context_manager import FlyteContextManager, FlyteEntities  # noqa: PLC0415 - as above
+        from flytekit.image_spec.image_spec import ImageBuildEngine  # noqa: PLC0415 - as above
+        from flytekit.models.admin.workflow import WorkflowSpec  # noqa: PLC0415 - as above
+        from flytekit.models.launch_plan import LaunchPlan  # noqa: PLC0415 - as above
+        from flytekit.models.task import TaskSpec  # noqa: PLC0415 - as above
+        from flytekit.tools.module_loader import just_load_modules  # noqa: PLC0415 - as above
+        from flytekit.tools.serialize_helpers import get_registrable_entities  # noqa: PLC0415 - as above
+    except ModuleNotFoundError as missing:
+        return {"error": {"kind": "NoFlytekit", "message": str(missing)}}
+    # Serializing a task with an ImageSpec builds and pushes its image.
+    ImageBuildEngine.build = lambda *_arguments, **_options: None
+    sys.path.insert(0, root)
+    settings = SerializationSettings(image_config=ImageConfig.auto(img_name=IMAGE), source_root=root)
+    with FlyteContextManager.with_context(
+        FlyteContextManager.current_context().with_serialization_settings(settings)
+    ) as context:
+        just_load_modules(modules)
+        specs = get_registrable_entities(context)
+        entities = {entity.name: entity for entity in FlyteEntities.entities}
+    return {
+        "tasks": [
+            {"template": as_json(spec.template), **facts_of(entities.get(spec.template.id.name), root)}
+            for spec in specs
+            if isinstance(spec, TaskSpec)
+        ],
+        "workflows": [
+            {"name": template.id.name, "nodes": [as_json(node) for node in template.nodes]}
+            for spec in specs
+            if isinstance(spec, WorkflowSpec)
+            for template in (spec.template, *spec.sub_workflows)
+        ],
+        "launch_plans": [spec.id.name for spec in specs if isinstance(spec, LaunchPlan)],
+    }
+
+
+def as_json(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a model of flytekit's, which ships no types
+    """What flyteadmin gets of a model, by the names of the protobuf fields."""
+    from google.protobuf.json_format import MessageToDict  # noqa: PLC0415 - comes with flytekit
+
+    return dict(MessageToDict(model.to_flyte_idl(), preserving_proto_field_name=True))
+
+
+def facts_of(entity: Any, root: str) -> dict[str, Any]:  # noqa: ANN401 - whatever flytekit keeps of the package
+    """What the serialized task does not say: where it is written, what it maps over, what it calls at run time."""
+    from flytekit.core.array_node_map_task import ArrayNodeMapTask  # noqa: PLC0415 - as above
+    from flytekit.core.legacy_map_task import MapPythonTask  # noqa: PLC0415 - as above
+
+    mapped = None
+    if isinstance(entity, ArrayNodeMapTask):
+        mapped = entity.python_function_task
+    elif isinstance(entity, MapPythonTask):
+        mapped = entity.run_task
+    function = getattr(entity if mapped is None else mapped, "task_function", None)
+    dynamic = getattr(getattr(entity, "execution_mode", None), "name", "") == "DYNAMIC"
+    return {
+        "place": None if function is None else place_of(function, root),
+        "maps": None if mapped is None else {"name": mapped.name, "type": mapped.task_type},
+        "dynamic": dynamic,
+        "calls": sorted(set(batch_tasks_called(function))) if dynamic and function is not None else [],
+    }
+
+
+def place_of(function: Any, root: str) -> str | None:  # noqa: ANN401 - anything that a task may be made of
+    """File and line of a function, the file as it is reached from the source root."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return None if code is None else f"{os.path.relpath(code.co_filename, root)}:{code.co_firstlineno}"
+
+
+def batch_tasks_called(function: Any) -> Iterator[str]:  # noqa: ANN401 - as above
+    """The Batch tasks that a function names, itself or through a workflow. What it computes at run time is not seen."""
+    function = inspect.unwrap(function)
+    names = set(names_in(function.__code__))
+    known = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+    for name in names & known.keys():
+        value = known[name]
+        reached = [getattr(value, other, None) for other in names] if isinstance(value, ModuleType) else [value]
+        for entity in reached:
+            yield from batch_tasks_in(entity)
+
+
+def names_in(code: CodeType) -> Iterator[str]:
+    """Every name in a function's code, and in that of the functions within it."""
+    yield from (*code.co_names, *code.co_freevars)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from names_in(constant)
+
+
+def batch_tasks_in(entity: Any) -> Iterator[str]:  # noqa: ANN401 - as above
+    """The Batch tasks that an entity is or holds. A launch plan is an execution of its own, which gets its queue."""
+    from flytekit.core.base_task import PythonTask  # noqa: PLC0415 - as above
+    from flytekit.core.workflow import WorkflowBase  # noqa: PLC0415 - as above
+
+    if isinstance(entity, PythonTask) and entity.task_type == BATCH:
+        yield entity.name
+    elif isinstance(entity, WorkflowBase):
+        for node in entity.nodes:
+            yield from batch_tasks_in(node.flyte_entity)
+
+
+def told(error: BaseException, root: str) -> dict[str, Any]:
+    """What went wrong and where in the package: the innermost line of its own, or of the file that does not parse."""
+    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        frames.append((error.filename, error.lineno))
+    own = [(file, line) for file, line in frames if is_own(file, root)]
+    return {
+        "kind": type(error).__name__,
+        "message": " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split()),
+        "missing": getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None,
+        "place": f"{os.path.relpath(own[-1][0], root)}:{own[-1][1]}" if own else None,
+    }
+
+
+def is_own(file: str, root: str) -> bool:
+    """Whether a file is of the package, and not a library that is installed below its root."""
+    return Path(file).resolve().is_relative_to(Path(root).resolve()) and "site-packages" not in Path(file).parts
+
+
+if __name__ == "__main__":
+    main()
