@@ -90,9 +90,13 @@ class AwsBackend:
         """See :meth:`Backend.create_log_stream`."""
         logs = self._client("logs", scope.account, scope.region)
         try:
-            if create_group:
+            try:
+                _unless_it_exists(lambda: logs.create_log_stream(logGroupName=group, logStreamName=stream))
+            except logs.exceptions.ResourceNotFoundException:
+                if not create_group:
+                    raise
                 _unless_it_exists(lambda: logs.create_log_group(logGroupName=group))
-            _unless_it_exists(lambda: logs.create_log_stream(logGroupName=group, logStreamName=stream))
+                _unless_it_exists(lambda: logs.create_log_stream(logGroupName=group, logStreamName=stream))
         except (ClientError, BotoCoreError) as error:
             raise BackendError(
                 f"ResourceInitializationError: failed to validate logger args: failed to create Cloudwatch log stream "

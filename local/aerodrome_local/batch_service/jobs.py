@@ -55,7 +55,9 @@ def list_jobs(core: Core, scope: Scope, request: Json) -> Json:
         status = JobStatus(request.get("jobStatus") or "RUNNING")
         jobs = (job for job in jobs if job.status is status)
     listed = sorted(jobs, key=lambda job: job.order, reverse=bool(filters))
-    return page([summarized(job) for job in listed], request, "jobSummaryList")
+    answer = page(listed, request, "jobSummaryList")
+    answer["jobSummaryList"] = [summarized(job) for job in answer["jobSummaryList"]]
+    return answer
 
 
 def _filter(given: Json) -> Callable[[Job], bool]:

@@ -9,6 +9,15 @@ from pathlib import Path
 from aerodrome_local.batch_service.model import Json
 
 
+# A deleted record stays as one without a value, until the next start.
+_WRITE = """
+    INSERT INTO records
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]')
+    FROM json_each(?) WHERE true
+    ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value
+"""
+
+
 class Database:
     """Records by kind and key in SQLite, which keeps every finished change when the process is killed.
 
@@ -28,32 +37,38 @@ class Database:
         self._connection.execute(
             "CREATE TABLE IF NOT EXISTS records (kind TEXT, key TEXT, value TEXT, PRIMARY KEY (kind, key))"
         )
+        self._connection.execute("DELETE FROM records WHERE value IS NULL")
+        self._changes: dict[tuple[str, str], str | None] = {}
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Write all that is put and deleted meanwhile at once, which is also far quicker."""
-        self._connection.execute("BEGIN")
+        """Write all that is put and deleted meanwhile at once.
+
+        In one statement: each one lets other threads go first, who then wait for the lock that this one holds.
+        """
         try:
             yield
         finally:
             # In memory nothing is undone after an error, so nothing is here.
-            self._connection.execute("COMMIT")
+            changes, self._changes = self._changes, {}
+            if changes:
+                rows = json.dumps([[*place, value] for place, value in changes.items()])
+                self._connection.execute(_WRITE, (rows,))
 
     def load(self, kind: str) -> dict[str, Json]:
         """All records of a kind, by key, in the order in which they were first put."""
-        rows = self._connection.execute("SELECT key, value FROM records WHERE kind = ? ORDER BY rowid", (kind,))
+        rows = self._connection.execute(
+            "SELECT key, value FROM records WHERE kind = ? AND value IS NOT NULL ORDER BY rowid", (kind,)
+        )
         return {key: json.loads(value) for key, value in rows}
 
     def put(self, kind: str, key: str, value: Json) -> None:
-        """Insert or replace a record."""
-        self._connection.execute(
-            "INSERT INTO records VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value",
-            (kind, key, json.dumps(value)),
-        )
+        """Insert or replace a record, when the transaction ends."""
+        self._changes[kind, key] = json.dumps(value)
 
     def delete(self, kind: str, key: str) -> None:
-        """Delete a record. One that does not exist is no error."""
-        self._connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key))
+        """Delete a record, when the transaction ends. One that does not exist is no error."""
+        self._changes[kind, key] = None
 
     def close(self) -> None:
         """Close the file."""

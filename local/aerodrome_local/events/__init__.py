@@ -22,6 +22,7 @@ def install(runtime: Runtime) -> None:
     ministack_events.dispatch_on_event_loop(runtime.on_event_loop)
     ministack_events.refuse_targets(targets_problem)
     ministack_events.complete_s3_events()
+    ministack_events.keep_no_events()
 
     def check(_name: str, properties: Properties, _attributes: dict[str, Any]) -> None:
         problem = rule_problem(properties, ministack_events.pattern_problem)

@@ -1,6 +1,7 @@
 """Every private name of MiniStack that events build on, in one place; see :mod:`aerodrome_local.ministack_private`."""
 
 import json
+from collections import deque
 from collections.abc import Callable, Container
 from contextvars import ContextVar
 from typing import Any
@@ -67,6 +68,11 @@ def dispatch_on_event_loop(on_event_loop: OnEventLoop) -> None:
         on_event_loop(lambda: built_in(event, view))
 
     eventbridge._dispatch_event = dispatch  # noqa: SLF001 - see the module docstring
+
+
+def keep_no_events() -> None:
+    """Forget events once they are delivered: nothing reads the list of them, which grows without end."""
+    eventbridge._events_log_list = lambda: deque(maxlen=0)  # noqa: SLF001 - see the module docstring
 
 
 def complete_s3_events() -> None:
