@@ -25,14 +25,14 @@ from aerodrome_constructs.batch import (
 )
 from aerodrome_constructs.identity import PROJECT_TAG, Conditions
 from aerodrome_stacks.base import AerodromeStack, resource_prefix
-from aerodrome_stacks.batch_queues import kinds, queue_name
+from aerodrome_stacks.batch_queues import Kind, kinds, queue_name
 from aerodrome_stacks.chart_values.flyte_projects import own_prefix
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.environment.model import Project
 from aerodrome_stacks.file_systems_stack import FileSystemsPorts
 from aerodrome_stacks.identity_stack import IdentityPorts
-from aerodrome_stacks.job_catalogue import CATALOGUE, JobKind
+from aerodrome_stacks.job_catalogue import CATALOGUE, TRAIN_CLASSIFIER, JobKind
 from aerodrome_stacks.retention import log_retention
 from aerodrome_stacks.storage_stack import StoragePorts
 
@@ -70,6 +70,14 @@ def log_group_name(environment: Environment, project: str, domain: str) -> str:
 def submit_policy_name(environment: Environment, project: str, domain: str) -> str:
     """The name of the policy of people, such as ``aerodrome-dev-fraud-detection-development-submit-jobs``."""
     return f"{resource_prefix(environment)}-{project}-{domain}-submit-jobs"
+
+
+def job_tags(project: str, domain: str) -> dict[str, str]:
+    """The tags that say whose a job is. A definition has them, and who submits a job gives it them as well.
+
+    Tags of a definition go to the ECS task, and not to the job (``propagateTags`` of SubmitJob).
+    """
+    return {PROJECT_TAG: project, DOMAIN_TAG: domain}
 
 
 class JobsStack(AerodromeStack):
@@ -111,6 +119,7 @@ class JobsStack(AerodromeStack):
         for project in environment.projects:
             for domain in project.domains:
                 self._project(project, domain)
+        self._outputs(environment.projects[0])
 
     def _ports(self) -> JobsPorts:
         spaces = [(project.name, domain) for project in self._environment.projects for domain in project.domains]
@@ -128,16 +137,13 @@ class JobsStack(AerodromeStack):
 
     def _project(self, project: Project, domain: Domain) -> None:
         space = Construct(self, f"{project.name}-{domain}")
-        for key, value in self._tags(project, domain).items():
+        for key, value in job_tags(project.name, domain).items():
             cdk.Tags.of(space).add(key, value)
         self._log_group(space, project, domain)
         execution_role = self._execution_role(space, project, domain)
         for job in self._jobs:
             self._job(space, job, project, domain, execution_role)
         self._submit_policy(space, project, domain)
-
-    def _tags(self, project: Project, domain: Domain) -> dict[str, str]:
-        return {PROJECT_TAG: project.name, DOMAIN_TAG: domain}
 
     def _log_group(self, space: Construct, project: Project, domain: Domain) -> None:
         logs.LogGroup(
@@ -230,10 +236,22 @@ class JobsStack(AerodromeStack):
             definition_names=[self.ports.definition_names[project.name, domain, job.name] for job in self._jobs],
             queue_arns=[f"arn:{self._partition}:batch:{self._here}:job-queue/{name}" for name in queues],
             share_identifier=project.share_identifier,
-            job_tags=self._tags(project, domain),
+            job_tags=job_tags(project.name, domain),
             log_group_name=self.ports.log_groups[project.name, domain],
         )
         JobSubmitPolicy(space, "SubmitPolicy", props)
+
+    def _outputs(self, project: Project) -> None:
+        """What `aerodrome try` submits: the first project's training, in its first domain."""
+        domain = next(iter(project.domains))
+        outputs = {
+            "TutorialPrefix": own_prefix(project.name, domain),
+            "TutorialQueueName": queue_name(self._environment, domain, Kind.SPOT),
+            "TutorialShare": project.share_identifier,
+            "TutorialJobName": definition_name(self._environment, project.name, domain, TRAIN_CLASSIFIER.name),
+        }
+        for name, value in outputs.items():
+            cdk.CfnOutput(self, name, value=value)
 
 
 def _repository(image: str) -> str:

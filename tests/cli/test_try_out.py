@@ -21,7 +21,14 @@ DEFINITIONS = [
     {"revision": 9, "jobDefinitionArn": "arn:aws:batch:us-east-1:111122223333:job-definition/train:9"},
     {"revision": 10, "jobDefinitionArn": "arn:aws:batch:us-east-1:111122223333:job-definition/train:10"},
 ]
-PLACES = job.Places(input_bucket="in", output_bucket="out", queue="queue", job_definition="train")
+PLACES = job.Places(
+    input_bucket="in",
+    output_bucket="out",
+    prefix="fraud-detection/development",
+    queue="queue",
+    share="frauddetection",
+    job_definition="train",
+)
 
 
 def test_an_unknown_environment_ends_with_status_2_and_the_names_that_there_are() -> None:
@@ -155,14 +162,14 @@ def test_a_job_of_an_interrupted_run_is_waited_for_and_not_submitted_again(monke
 def test_a_run_is_spared_only_if_the_same_code_has_trained_on_the_same_input_and_its_output_is_there(
     monkeypatch: pytest.MonkeyPatch, earlier: str, output: list[str], *, submitted: bool
 ) -> None:
-    names: list[str] = []
+    requests: list[dict[str, Any]] = []
 
     def list_jobs(filters: list[dict[str, Any]], **_: object) -> dict[str, Any]:
         found = [{"jobId": "old", "status": "SUCCEEDED"}] if filters[0]["values"] == [earlier] else []
         return {"jobSummaryList": found}
 
-    def submit_job(**job: str) -> dict[str, str]:
-        names.append(job["jobName"])
+    def submit_job(**request: object) -> dict[str, str]:
+        requests.append(request)
         return {"jobId": "new"}
 
     batch = SimpleNamespace(
@@ -178,7 +185,15 @@ def test_a_run_is_spared_only_if_the_same_code_has_trained_on_the_same_input_and
     monkeypatch.setattr(EmbeddedAws, "s3", s3)
 
     assert job.train(AWS, PLACES, "digest", lambda _: None) is submitted
-    assert names == (["train-digest-10"] if submitted else [])
+    assert [request["jobName"] for request in requests] == (["train-digest-10"] if submitted else [])
+    for request in requests:
+        # As the project itself would: with its share and its tags, from and to its own prefix.
+        assert request["shareIdentifier"] == "frauddetection"
+        assert request["tags"] == {"aerodrome:project": "fraud-detection", "aerodrome:domain": "development"}
+        assert request["parameters"] == {
+            "input": "s3://in/fraud-detection/development/tutorial/breast-cancer.csv",
+            "output": "s3://out/fraud-detection/development/tutorial/breast-cancer",
+        }
 
 
 def test_an_interrupt_ends_a_cli_that_does_not_end_when_it_is_asked_to(

@@ -28,6 +28,7 @@ STACKS = {
     "costs",
     "database",
     "identity",
+    "jobs",
     "keys",
     "network",
     "observability",

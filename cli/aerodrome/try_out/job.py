@@ -9,8 +9,6 @@ from hashlib import sha256
 
 from aerodrome.embedded_aws import EmbeddedAws
 
-INPUT_KEY = "tutorial/breast-cancer.csv"
-OUTPUT_PREFIX = "tutorial/breast-cancer"
 _TIME_LIMIT = 300.0
 _POLL = 0.25
 
@@ -26,14 +24,34 @@ class Places:
     Attributes:
         input_bucket: What jobs read.
         output_bucket: What jobs write.
-        queue: The queue that jobs wait in.
-        job_definition: The kind of job that trains a classifier.
+        prefix: The project's own part of both buckets, ``<project>/<domain>``.
+        queue: The queue that jobs wait in, each project's beside the others'.
+        share: The project's share of that queue.
+        job_definition: The kind of job that trains a classifier, with the project's role and log.
     """
 
     input_bucket: str
     output_bucket: str
+    prefix: str
     queue: str
+    share: str
     job_definition: str
+
+    @property
+    def input_key(self) -> str:
+        """The key of the data set in the input bucket."""
+        return f"{self.prefix}/tutorial/breast-cancer.csv"
+
+    @property
+    def output_prefix(self) -> str:
+        """What the keys of the model and its metrics begin with in the output bucket, without a slash at the end."""
+        return f"{self.prefix}/tutorial/breast-cancer"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags that say whose the job is."""
+        project, domain = self.prefix.split("/")
+        return {"aerodrome:project": project, "aerodrome:domain": domain}
 
 
 def dataset() -> bytes:
@@ -52,9 +70,11 @@ def put_input(aws: EmbeddedAws, places: Places) -> str:
     """Put the data set into the input bucket, unless it is there, and return the digest that names this input."""
     content = dataset()
     digest = sha256(content).hexdigest()[:16]
-    listed = aws.s3.list_objects_v2(Bucket=places.input_bucket, Prefix=INPUT_KEY)
-    if not any(entry["Key"] == INPUT_KEY and entry["Size"] == len(content) for entry in listed.get("Contents", [])):
-        aws.s3.put_object(Bucket=places.input_bucket, Key=INPUT_KEY, Body=content)
+    listed = aws.s3.list_objects_v2(Bucket=places.input_bucket, Prefix=places.input_key)
+    if not any(
+        entry["Key"] == places.input_key and entry["Size"] == len(content) for entry in listed.get("Contents", [])
+    ):
+        aws.s3.put_object(Bucket=places.input_bucket, Key=places.input_key, Body=content)
     return digest
 
 
@@ -81,10 +101,14 @@ def train(aws: EmbeddedAws, places: Places, digest: str, on_state: Callable[[str
             jobName=name,
             jobQueue=places.queue,
             jobDefinition=definition,
+            shareIdentifier=places.share,
+            # A fair share asks for one: jobs of the same share with a higher number go first.
+            schedulingPriorityOverride=0,
             parameters={
-                "input": f"s3://{places.input_bucket}/{INPUT_KEY}",
-                "output": f"s3://{places.output_bucket}/{OUTPUT_PREFIX}",
+                "input": f"s3://{places.input_bucket}/{places.input_key}",
+                "output": f"s3://{places.output_bucket}/{places.output_prefix}",
             },
+            tags=places.tags,
         )["jobId"]
     )
     _wait(aws, job_id, on_state)
@@ -94,20 +118,20 @@ def train(aws: EmbeddedAws, places: Places, digest: str, on_state: Callable[[str
 def _newest(aws: EmbeddedAws, name: str) -> str:
     answer = aws.batch.describe_job_definitions(jobDefinitionName=name, status="ACTIVE")["jobDefinitions"]
     if not answer:
-        raise JobError(f"there is no job definition {name}: was the stack Batch deployed?")
+        raise JobError(f"there is no job definition {name}: was the stack Jobs deployed?")
     return max(answer, key=lambda definition: definition["revision"])["jobDefinitionArn"]
 
 
 def _has_output(aws: EmbeddedAws, places: Places) -> bool:
-    listed = aws.s3.list_objects_v2(Bucket=places.output_bucket, Prefix=f"{OUTPUT_PREFIX}/")
+    listed = aws.s3.list_objects_v2(Bucket=places.output_bucket, Prefix=f"{places.output_prefix}/")
     return {"model.joblib", "metrics.json"} <= {
-        entry["Key"].removeprefix(f"{OUTPUT_PREFIX}/") for entry in listed.get("Contents", [])
+        entry["Key"].removeprefix(f"{places.output_prefix}/") for entry in listed.get("Contents", [])
     }
 
 
 def metrics(aws: EmbeddedAws, places: Places) -> dict[str, float]:
     """What the job wrote about its model."""
-    body = aws.s3.get_object(Bucket=places.output_bucket, Key=f"{OUTPUT_PREFIX}/metrics.json")["Body"].read()
+    body = aws.s3.get_object(Bucket=places.output_bucket, Key=f"{places.output_prefix}/metrics.json")["Body"].read()
     loaded: dict[str, float] = json.loads(body)
     return loaded
 

@@ -55,12 +55,14 @@ def run(environment: Environment, state_dir: Path, display: Display) -> None:
     places = job.Places(
         input_bucket=outputs["BatchInputBucketName"],
         output_bucket=outputs["BatchOutputBucketName"],
-        queue=outputs["QueueName"],
-        job_definition=outputs["TrainingJobName"],
+        prefix=outputs["TutorialPrefix"],
+        queue=outputs["TutorialQueueName"],
+        share=outputs["TutorialShare"],
+        job_definition=outputs["TutorialJobName"],
     )
     with display.step("Put a data set into S3") as step:
         digest = job.put_input(aws, places)
-        step.result = f"s3://{places.input_bucket}/{job.INPUT_KEY}"
+        step.result = f"s3://{places.input_bucket}/{places.input_key}"
     with display.step("Train a model on it with AWS Batch") as step:
         trained = job.train(aws, places, digest, step.progress)
         step.result = "done" if trained else "an earlier run did"
@@ -94,12 +96,13 @@ def _summarize(aws: EmbeddedAws, environment: Environment, places: job.Places, d
     metrics = job.metrics(aws, places)
     console.print(f"\ncluster   aerodrome-{environment.name}, Kubernetes {environment.cluster.kubernetes_version}")
     console.print(f"queue     {places.queue}: spot first, on-demand when there is no spot")
+    console.print(f"job       {places.job_definition}, with the project's own role, log and share")
     console.print(f"buckets   {len(buckets)}, such as {places.output_bucket}")
     console.print(
         f"model     trained on {metrics['rows']} rows: accuracy {metrics['accuracy']:.3f}, "
         f"ROC AUC {metrics['roc_auc']:.3f}"
     )
-    console.print(f"          s3://{places.output_bucket}/{job.OUTPUT_PREFIX}/model.joblib")
+    console.print(f"          s3://{places.output_bucket}/{places.output_prefix}/model.joblib")
     console.print(
         "\n[bold]What to type next[/]\n"
         "  .venv/bin/aerodrome local status      how to point the AWS CLI or boto3 at it\n"

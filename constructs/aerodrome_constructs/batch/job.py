@@ -133,8 +133,10 @@ def _container_properties(props: ContainerJobProps, region: str) -> batch.CfnJob
         execution_role_arn=props.execution_role_arn,
         environment=[
             _Definition.EnvironmentProperty(name=name, value=value) for name, value in container.environment.items()
-        ],
-        secrets=[_Definition.SecretProperty(name=name, value_from=source) for name, source in props.secrets.items()],
+        ]
+        or None,
+        secrets=[_Definition.SecretProperty(name=name, value_from=source) for name, source in props.secrets.items()]
+        or None,
         user=container.user,
         privileged=None if container.platform is Platform.FARGATE else False,
         readonly_root_filesystem=container.read_only_root,
@@ -150,8 +152,9 @@ def _container_properties(props: ContainerJobProps, region: str) -> batch.CfnJob
         mount_points=[
             _Definition.MountPointsProperty(source_volume=_volume_name(mount.path), container_path=mount.path)
             for mount in props.mounts
-        ],
-        volumes=[_volume(mount) for mount in props.mounts],
+        ]
+        or None,
+        volumes=[_volume(mount) for mount in props.mounts] or None,
         **(_on_fargate(container) if container.platform is Platform.FARGATE else {}),
     )
 

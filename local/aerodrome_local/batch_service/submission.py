@@ -104,7 +104,10 @@ def _share(request: Json, queue: Json, definition: Json) -> tuple[str | None, in
         raise ClientException(f"shareIdentifier {share!r}: up to 255 letters and digits")
     if override is not None and not 0 <= override <= _HIGHEST_PRIORITY:
         raise ClientException(f"schedulingPriorityOverride={override}: must be from 0 to {_HIGHEST_PRIORITY}")
-    return share, definition.get("schedulingPriority", 0) if override is None else override
+    priority: int | None = definition.get("schedulingPriority") if override is None else override
+    if priority is None:
+        raise ClientException("Either schedulingPriority in job definition or schedulingPriorityOverride is required.")
+    return share, priority
 
 
 def _array_size(properties: Json | None) -> int | None:

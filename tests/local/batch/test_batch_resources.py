@@ -324,6 +324,8 @@ def test_policies_are_made_changed_and_deleted(batch: Batch) -> None:
     batch.queue("queue", batch.environment("environment", 1), schedulingPolicyArn=arn)
     with pytest.raises(ClientException, match="must have a shareIdentifier"):
         batch.submit(batch.definition("definition", "true"))
+    with pytest.raises(ClientException, match="schedulingPriorityOverride is required"):
+        batch.submit("definition", shareIdentifier="A")
     with pytest.raises(ClientException, match="used by job queue queue"):
         batch.call("DeleteSchedulingPolicy", arn=arn)
     batch.call("UpdateJobQueue", jobQueue="queue", state="DISABLED")

@@ -186,8 +186,8 @@ def test_shares_take_turns_by_what_they_use_and_weigh(make_batch: MakeBatch, tmp
     weights = [{"shareIdentifier": "A", "weightFactor": 1.0}, {"shareIdentifier": "B*", "weightFactor": 0.25}]
     fair_share_queue(batch, shareDecaySeconds=3600, shareDistribution=weights)
     gate = tmp_path / "gate"
-    batch.definition("gate", "sh", "-c", f"until test -e {gate}; do sleep 0.01; done")
-    batch.definition("definition", "sleep", "0.05")
+    batch.definition("gate", "sh", "-c", f"until test -e {gate}; do sleep 0.01; done", schedulingPriority=0)
+    batch.definition("definition", "sleep", "0.05", schedulingPriority=0)
     first = batch.submit("gate", shareIdentifier="Z")
     jobs = [batch.submit("definition", shareIdentifier="A") for _ in range(5)]
     jobs += [batch.submit("definition", shareIdentifier="B1") for _ in range(5)]
@@ -212,7 +212,7 @@ def test_within_a_share_priority_decides(make_batch: MakeBatch) -> None:
 
 def test_a_reservation_keeps_room_for_shares_that_have_no_job_yet(batch: Batch) -> None:
     fair_share_queue(batch, computeReservation=50)
-    batch.definition("definition", "sleep", "0.1")
+    batch.definition("definition", "sleep", "0.1", schedulingPriority=0)
     # 50 % of 4 vCPUs are kept while one share is active.
     assert batch.most_at_once([batch.submit("definition", shareIdentifier="A") for _ in range(4)]) == 2
     # 25 % (50 % of 50 %) while two are.
