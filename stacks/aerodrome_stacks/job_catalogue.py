@@ -112,5 +112,37 @@ TRAIN_CLASSIFIER = JobKind(
     ),
 )
 
-CATALOGUE: Sequence[JobKind] = (TRAIN_CLASSIFIER,)
+# The object and its version come from what submits it: stacks/aerodrome_stacks/ingest_stack.py.
+INGEST_OBJECT = JobKind(
+    name="ingest-object",
+    container=Container(
+        image=_SAGEMAKER_IMAGE,
+        command=[
+            "python",
+            "-c",
+            (_SCRIPTS / "ingest_object.py").read_text(encoding="utf-8"),
+            "--step",
+            "Ref::step",
+            "--bucket",
+            "Ref::bucket",
+            "--key",
+            "Ref::key",
+            "--version",
+            "Ref::version",
+            "--lines",
+            "Ref::lines",
+            "--output",
+            "Ref::output",
+        ],
+        parameters={"step": "profile", "lines": "none", "output": "{output}"},
+        vcpus=1,
+        memory_mib=1024,
+        timeout=timedelta(hours=1),
+        user="1000",  # the image's sagemaker-user
+    ),
+    # It needs nothing but S3, and waits for no file system.
+    mounts_files=False,
+)
+
+CATALOGUE: Sequence[JobKind] = (TRAIN_CLASSIFIER, INGEST_OBJECT)
 """Every kind of job."""

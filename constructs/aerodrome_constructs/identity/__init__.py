@@ -5,6 +5,7 @@ from aerodrome_constructs.identity.bucket_access import (
     BucketAccess,
     bucket_statements,
     key_arn_of,
+    key_statement,
     object_wildcards,
 )
 from aerodrome_constructs.identity.karpenter import karpenter_statements
@@ -29,6 +30,7 @@ __all__ = [
     "deny",
     "karpenter_statements",
     "key_arn_of",
+    "key_statement",
     "load_balancer_controller_statements",
     "object_wildcards",
 ]

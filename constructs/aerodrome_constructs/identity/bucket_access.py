@@ -23,6 +23,7 @@ class BucketAccess:
         delete: Patterns of the keys of objects that may be deleted.
         list_all: Whether all keys of the bucket may be listed. Else only those that begin with one of the patterns. S3
             tells only those who may list all that an object is missing (404); others are refused (403).
+        versions: Whether what may be read may be read in each of its versions, by the version's ID.
     """
 
     bucket_arn: str
@@ -30,6 +31,7 @@ class BucketAccess:
     write: Sequence[str] = ()
     delete: Sequence[str] = ()
     list_all: bool = False
+    versions: bool = False
 
 
 def bucket_statements(access: Sequence[BucketAccess], *, key_arn: str, region: str) -> list[iam.PolicyStatement]:
@@ -46,6 +48,7 @@ def bucket_statements(access: Sequence[BucketAccess], *, key_arn: str, region: s
     """
     granted = [
         (["s3:GetObject"], _arns((one.bucket_arn, one.read) for one in access)),
+        (["s3:GetObjectVersion"], _arns((one.bucket_arn, one.read) for one in access if one.versions)),
         (["s3:AbortMultipartUpload", "s3:PutObject"], _arns((one.bucket_arn, one.write) for one in access)),
         (["s3:DeleteObject"], _arns((one.bucket_arn, one.delete) for one in access)),
     ]

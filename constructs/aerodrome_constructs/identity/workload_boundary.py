@@ -79,7 +79,13 @@ class WorkloadBoundary(Construct):
     def _allowed(self, props: WorkloadBoundaryProps) -> list[iam.PolicyStatement]:
         statements = [
             allow(
-                ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+                [
+                    "s3:AbortMultipartUpload",
+                    "s3:DeleteObject",
+                    "s3:GetObject",
+                    "s3:GetObjectVersion",
+                    "s3:PutObject",
+                ],
                 [f"{bucket}/*" for bucket in props.bucket_arns],
             ),
             allow(["s3:ListBucket"], props.bucket_arns),
