@@ -19,6 +19,8 @@ _REFERENCE = re.compile(r"\$\{([^}!]+)\}")
 # Types whose ARN has neither account nor region, or another form than <service>:<region>:<account>:<type>/<name>.
 _ARNS = {
     "AWS::Batch::JobQueue": "arn:aws:batch:{region}:{account}:job-queue/{name}",
+    "AWS::EFS::AccessPoint": "arn:aws:elasticfilesystem:{region}:{account}:access-point/{name}",
+    "AWS::EFS::FileSystem": "arn:aws:elasticfilesystem:{region}:{account}:file-system/{name}",
     "AWS::IAM::ManagedPolicy": "arn:aws:iam::{account}:policy/{name}",
     "AWS::IAM::Role": "arn:aws:iam::{account}:role/{name}",
     "AWS::KMS::Key": "arn:aws:kms:{region}:{account}:key/{name}",
@@ -36,7 +38,7 @@ _NAMES = {
 # Types of which Ref gives the ARN, not the name.
 _REF_IS_ARN = {"AWS::IAM::ManagedPolicy", "AWS::SecretsManager::Secret", "AWS::SNS::Topic"}
 # Where a resource keeps the policy that says who may use it.
-RESOURCE_POLICIES = {"AWS::KMS::Key": "KeyPolicy"}
+RESOURCE_POLICIES = {"AWS::EFS::FileSystem": "FileSystemPolicy", "AWS::KMS::Key": "KeyPolicy"}
 
 
 class UnknownIntrinsicError(ValueError):
@@ -141,12 +143,14 @@ class Account:
         return is_allowed(role, request, self.resource_policy(owner))
 
     def resource_policy(self, arn: str) -> list[Document]:
-        """The statements of a bucket's, key's or secret's policy, by the ARN of the bucket, key or secret."""
+        """The statements of the policy of a bucket, key, secret or file system, by its ARN."""
         found: list[Document] = []
         for resource in self.resources:
             properties = resource.properties
             if resource.type in RESOURCE_POLICIES and resource.arn == arn:
-                found += statements_of(properties.get(RESOURCE_POLICIES[resource.type], {}))
+                # A file system's policy names no resource: it speaks of the file system alone.
+                policy = statements_of(properties.get(RESOURCE_POLICIES[resource.type], {}))
+                found += [{"Resource": arn, **one} for one in policy]
             elif resource.type == "AWS::S3::BucketPolicy" and f"arn:aws:s3:::{properties['Bucket']}" == arn:
                 found += statements_of(properties["PolicyDocument"])
             elif resource.type == "AWS::SecretsManager::ResourcePolicy" and properties["SecretId"] == arn:
@@ -179,6 +183,8 @@ class Account:
                 found = self._attribute(stack, target, attribute)
             case "Fn::ImportValue", _:
                 found = self.resolve(*self._exports[self.resolve(stack, argument)])
+            case "Fn::Base64", _:
+                found = self.resolve(stack, argument)  # as a reader would see it
             case "Fn::Join", [str(separator), parts]:
                 found = separator.join(self.resolve(stack, parts))
             case "Fn::Sub", str(pattern):

@@ -143,6 +143,53 @@ def test_a_project_decrypts_through_s3_and_for_buckets_that_projects_share(
         assert not account.can(role, "kms:Decrypt", key, via)
 
 
+def access_points(account: Account) -> dict[Place, str]:
+    """The access point of each project's directory in each domain, by its path."""
+    found: dict[Place, str] = {}
+    for point in account.of_type("AWS::EFS::AccessPoint"):
+        _, project, domain = point.properties["RootDirectory"]["Path"].split("/")
+        found[project, domain] = point.arn
+    return found
+
+
+def test_a_project_mounts_its_own_directory_and_no_other(
+    account: Account, environment: Environment, places: list[Place]
+) -> None:
+    if not environment.batch.efs:
+        assert not [one for one in account.resources if one.type.startswith("AWS::EFS::")]
+        return
+    file_system = account.one("FileSystems", "AWS::EFS::FileSystem", "Efs").arn
+    points = access_points(account)
+    assert set(points) == set(places)
+    for place, (other, point) in product(places, points.items()):
+        role = role_of(account, environment, place)
+        through = {"elasticfilesystem:AccessPointArn": point, "elasticfilesystem:AccessedViaMountTarget": "true"}
+        for action in ("elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"):
+            assert account.can(role, action, file_system, through) is (place == other), (place, other)
+            assert not account.can(role, action, file_system, {**through, "aws:SecureTransport": "false"})
+            assert not account.can(role, action, file_system), "the root, with everybody's files"
+        assert not account.can(role, "elasticfilesystem:ClientRootAccess", file_system, through)
+
+
+def test_nobody_but_projects_mounts_anything(account: Account, environment: Environment, places: list[Place]) -> None:
+    if not environment.batch.efs:
+        return
+    file_system = account.one("FileSystems", "AWS::EFS::FileSystem", "Efs").arn
+    through = {"elasticfilesystem:AccessedViaMountTarget": "true"}
+    who = {
+        arn
+        for arn, role in account.principals.items()
+        for point in access_points(account).values()
+        if account.can(
+            role,
+            "elasticfilesystem:ClientMount",
+            file_system,
+            {**through, "elasticfilesystem:AccessPointArn": point},
+        )
+    }
+    assert who == {role_of(account, environment, place).arn for place in places}
+
+
 def test_every_role_that_peoples_code_runs_with_has_a_boundary(account: Account, places: list[Place]) -> None:
     # The containers' own role is used by the agent, before and beside the container.
     workloads = {
@@ -151,7 +198,7 @@ def test_every_role_that_peoples_code_runs_with_has_a_boundary(account: Account,
         if "ecs-tasks.amazonaws.com" in json.dumps(role.properties["AssumeRolePolicyDocument"])
         and "ExecutionRole" not in role.logical_id
     }
-    assert len(workloads) == len(places) + 1, "the projects', and that of the platform's own job"
+    assert len(workloads) == len(places), "the projects' alone"
     assert [arn for arn, boundary in workloads.items() if boundary is None] == []
 
 

@@ -9,6 +9,7 @@ from tests.templates import ACCOUNT, REGION, new_stack, only, synthesized
 
 BUCKET = "arn:aws:s3:::data"
 KEY, SECRETS_KEY = (f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{name}" for name in ("data", "secrets"))
+FILES = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:file-system/fs-1"
 # IAM's limit for a managed policy, without white space.
 LONGEST_MANAGED_POLICY = 6144
 GENEROUS = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -23,6 +24,7 @@ def policy() -> Mapping[str, Any]:
         data_key_arn=KEY,
         secrets_key_arn=SECRETS_KEY,
         log_groups=["/aerodrome/test/*"],
+        file_system_arn=FILES,
         policy_name="test-workload-boundary",
     )
     WorkloadBoundary(stack, "Boundary", props)
@@ -53,6 +55,8 @@ def may(boundary: list[Document], action: str, resource: str, **context: str) ->
     [
         ("s3:GetObject", f"{BUCKET}/a"),
         ("s3:ListBucket", BUCKET),
+        ("elasticfilesystem:ClientMount", FILES),
+        ("elasticfilesystem:ClientWrite", FILES),
         ("ecr:GetAuthorizationToken", "*"),
         ("ecr:BatchGetImage", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/train"),
         ("logs:PutLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aerodrome/test/batch:log-stream:a"),
@@ -71,6 +75,9 @@ def test_what_a_workload_needs_may_be_given(boundary: list[Document], action: st
         ("s3:BypassGovernanceRetention", f"{BUCKET}/a"),
         ("logs:PutLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/cloudtrail:log-stream:a"),
         ("ecr:PutImage", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/train"),
+        ("elasticfilesystem:ClientRootAccess", FILES),
+        ("elasticfilesystem:ClientMount", f"{FILES}0"),
+        ("elasticfilesystem:DeleteFileSystemPolicy", FILES),
         ("kms:ScheduleKeyDeletion", KEY),
         ("ec2:RunInstances", "*"),
         ("batch:SubmitJob", f"arn:aws:batch:{REGION}:{ACCOUNT}:job-queue/jobs"),
