@@ -18,6 +18,7 @@ EXTENSIONS = (
     "resources.lambda_functions",
     "resources.sts",
     "resources.sns",
+    "resources.cloudwatch",
     "resources.budgets",
     "resources.cost_explorer",
     "resources.data_exports",
