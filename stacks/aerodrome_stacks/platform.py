@@ -14,6 +14,8 @@ from aerodrome_stacks.emergency_stack import EmergencyStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.file_systems_stack import FileSystemsStack, has_file_systems
 from aerodrome_stacks.identity_stack import IdentityStack
+from aerodrome_stacks.ingest_stack import IngestStack
+from aerodrome_stacks.job_monitoring_stack import JobMonitoringStack
 from aerodrome_stacks.jobs_stack import JobsStack
 from aerodrome_stacks.keys_stack import KeysStack
 from aerodrome_stacks.network_stack import NetworkStack
@@ -55,7 +57,9 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         file_systems = FileSystemsStack(
             scope, "FileSystems", environment=environment, network=network, keys=keys, backup=backup
         ).ports
-    batch = BatchStack(scope, "Batch", environment=environment, network=network, file_systems=file_systems)
+    batch = BatchStack(
+        scope, "Batch", environment=environment, network=network, log_key=keys.logs, file_systems=file_systems
+    )
     cluster = ClusterStack(
         scope, "Cluster", environment=environment, network=network, secrets_key=keys.cluster, log_key=keys.logs
     ).ports
@@ -68,7 +72,7 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         secrets_key=keys.secrets,
         efs=file_systems.efs if file_systems else None,
     ).ports
-    JobsStack(
+    jobs = JobsStack(
         scope,
         "Jobs",
         environment=environment,
@@ -77,6 +81,27 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         file_systems=file_systems,
         log_key=keys.logs,
         secrets_key=keys.secrets,
+    )
+    IngestStack(
+        scope,
+        "Ingest",
+        environment=environment,
+        jobs=jobs.ports,
+        storage=storage,
+        network=network,
+        log_key=keys.logs,
+        # Rules submit to queues and job definitions whose names are chosen: nothing else says so.
+        after=[batch, jobs],
+    )
+    JobMonitoringStack(
+        scope,
+        "JobMonitoring",
+        environment=environment,
+        batch=batch.ports,
+        alerts=alerts,
+        log_key=keys.logs,
+        # It knows the queues by name, too, and complains where there are none.
+        after=batch,
     )
     if environment.access.break_glass:
         EmergencyStack(scope, "Emergency", environment=environment, cluster=cluster, alerts=alerts)

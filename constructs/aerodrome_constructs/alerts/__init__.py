@@ -2,6 +2,7 @@
 
 from aerodrome_constructs.alerts.alarm import Comparison, MetricAlarm, MetricAlarmProps
 from aerodrome_constructs.alerts.call_watch import CallWatch, CallWatchProps
+from aerodrome_constructs.alerts.math_alarm import MathAlarm, MathAlarmProps, Metric
 from aerodrome_constructs.alerts.topic import AlertTopic, AlertTopicProps, publishing_statement
 
 __all__ = [
@@ -10,6 +11,9 @@ __all__ = [
     "CallWatch",
     "CallWatchProps",
     "Comparison",
+    "MathAlarm",
+    "MathAlarmProps",
+    "Metric",
     "MetricAlarm",
     "MetricAlarmProps",
     "publishing_statement",

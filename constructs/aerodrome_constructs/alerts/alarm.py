@@ -53,6 +53,19 @@ class MetricAlarmProps:
     tell_when_over: bool = True
 
 
+def check_runbook(alarm: str, runbook: str) -> None:
+    """Refuse an alarm that does not say what to do.
+
+    Raises:
+        ValueError: The runbook is not a page of ``runbooks/``.
+    """
+    if not _RUNBOOK.fullmatch(runbook):
+        raise ValueError(
+            f"the runbook of the alarm {alarm} is {runbook!r}; an alarm names the page that says what to do, as "
+            "runbooks/<slug>.md, with lower-case letters, digits and hyphens: write the page"
+        )
+
+
 class MetricAlarm(Construct):
     """An alarm on a metric. It names the page that says what to do: one without a runbook cannot be built.
 
@@ -64,11 +77,7 @@ class MetricAlarm(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, props: MetricAlarmProps) -> None:
         super().__init__(scope, construct_id)
-        if not _RUNBOOK.fullmatch(props.runbook):
-            raise ValueError(
-                f"the runbook of the alarm {props.name} is {props.runbook!r}; an alarm names the page that says what "
-                "to do, as runbooks/<slug>.md, with lower-case letters, digits and hyphens: write the page"
-            )
+        check_runbook(props.name, props.runbook)
         topic = props.topic.topic_arn
         cloudwatch.CfnAlarm(
             self,

@@ -8,6 +8,12 @@ from aws_cdk import aws_batch as batch
 
 from aerodrome_constructs.batch.container import Container, Platform
 
+_HOST_GONE: Final = "Host EC2*"
+_FARGATE_TASK_GONE: Final = "Your Spot Task was interrupted*"
+
+RECLAIMED: Final = (_HOST_GONE, _FARGATE_TASK_GONE)
+"""The status reasons of attempts whose host was taken back, as Batch compares them: retried, and counted as such."""
+
 # Batch compares the status reason, which is the ECS task's stopped reason, and the container's own reason. What
 # follows is how they begin; Batch takes an asterisk at the end only, and five conditions with the last.
 # https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html
@@ -16,7 +22,7 @@ _TRY_AGAIN: Final[Mapping[Platform, Sequence[tuple[str, str]]]] = MappingProxyTy
         Platform.EC2: (
             # "Host EC2 (instance i-...) terminated.": spot took it back, or it broke.
             # https://aws.amazon.com/blogs/compute/introducing-retry-strategies-for-aws-batch/
-            ("on_status_reason", "Host EC2*"),
+            ("on_status_reason", _HOST_GONE),
             # The image could not be pulled, the secret not be read, the file system not be mounted: the container's
             # reason says which. What is wrong for good fails again within seconds, and costs little.
             ("on_status_reason", "Task failed to start*"),
@@ -25,7 +31,7 @@ _TRY_AGAIN: Final[Mapping[Platform, Sequence[tuple[str, str]]]] = MappingProxyTy
         ),
         Platform.FARGATE: (
             # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html
-            ("on_status_reason", "Your Spot Task was interrupted*"),
+            ("on_status_reason", _FARGATE_TASK_GONE),
             ("on_status_reason", "Task failed to start*"),
             # Where there is no instance of ours, the task's own reason says what failed.
             # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html

@@ -106,7 +106,8 @@ ON_EVERYTHING: Final = (
         actions=("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:ListMetrics"),
     ),
     OnEverything(
-        reason="hosts of AWS Batch tell of memory, disk and GPUs; a condition names the namespace",
+        reason="hosts of AWS Batch tell of memory, disk and GPUs, what measures jobs tells of jobs; a condition names "
+        "the namespace",
         although="metrics have no ARN: the resource that AWS knows is a data set of theirs, which we do not have",
         actions=("cloudwatch:PutMetricData",),
     ),
@@ -116,6 +117,33 @@ ON_EVERYTHING: Final = (
     OnEverything(
         reason="people who submit jobs look for jobs, and for what there is to submit them to",
         actions=("batch:DescribeJobDefinitions", "batch:DescribeJobQueues", "batch:ListJobs"),
+    ),
+    OnEverything(
+        reason="what measures jobs looks at the compute environments behind the queues",
+        actions=("batch:DescribeComputeEnvironments",),
+    ),
+    OnEverything(
+        reason="Step Functions sees to it that CloudWatch Logs takes what its executions write",
+        although="AWS asks for these on everything: "
+        "https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy",
+        actions=(
+            "logs:CreateLogDelivery",
+            "logs:DeleteLogDelivery",
+            "logs:DescribeResourcePolicies",
+            "logs:GetLogDelivery",
+            "logs:ListLogDeliveries",
+            "logs:PutResourcePolicy",
+            "logs:UpdateLogDelivery",
+        ),
+    ),
+    OnEverything(
+        reason="Step Functions traces its executions",
+        actions=(
+            "xray:GetSamplingRules",
+            "xray:GetSamplingTargets",
+            "xray:PutTelemetryRecords",
+            "xray:PutTraceSegments",
+        ),
     ),
     OnEverything(reason="an image is pulled with a token of the registry", actions=("ecr:GetAuthorizationToken",)),
     OnEverything(

@@ -1,0 +1,172 @@
+"""The JobMonitoring stack: what becomes of AWS Batch jobs, seen and alarmed."""
+
+from collections.abc import Mapping
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from aerodrome_constructs.batch.retry import RECLAIMED
+from aerodrome_constructs.job_monitoring import (
+    BatchWatch,
+    BatchWatchProps,
+    BlockedQueues,
+    BlockedQueuesProps,
+    JobDashboard,
+    JobDashboardProps,
+    JobEvents,
+    JobEventsProps,
+    LogProps,
+    Queue,
+    Settings,
+)
+from aerodrome_stacks.alerts_stack import AlertsPorts
+from aerodrome_stacks.base import AerodromeStack
+from aerodrome_stacks.batch_queues import (
+    Kind,
+    domains,
+    flyte_kinds,
+    flyte_queue_name,
+    ingest_queue_name,
+    kinds,
+    queue_name,
+)
+from aerodrome_stacks.batch_stack import HOST_METRICS, BatchPorts
+from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.job_alarms import JobAlarms
+from aerodrome_stacks.job_prices import USD_PER_VCPU_HOUR
+from aerodrome_stacks.retention import log_retention
+
+# What the names of compute environments begin with, as the Batch stack makes them: "ArmSpot", "GpuOnDemand", "Spot".
+_HARDWARE = {Kind.ARM: "Arm", Kind.GPU: "Gpu"}
+
+
+class JobMonitoringStack(AerodromeStack):
+    """Metrics of jobs, of queues and of compute environments; alarms on them; a page that shows them.
+
+    Args:
+        scope: The app.
+        construct_id: The stack's ID.
+        environment: What the team decided.
+        batch: The queues.
+        alerts: Who is told.
+        log_key: The key that encrypts the functions' output.
+        after: The stack that makes the queues.
+        usd_per_vcpu_hour: What a vCPU with 4 GiB costs in an hour, by what a queue asks first. Default: what AWS asks,
+            by estimate.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        batch: BatchPorts,
+        alerts: AlertsPorts,
+        log_key: kms.IKey,
+        after: cdk.Stack,
+        usd_per_vcpu_hour: Mapping[Kind, float] = USD_PER_VCPU_HOUR,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            environment=environment,
+            description="AWS Batch: metrics of jobs, queues and cost, alarms on them, a dashboard",
+        )
+        self.add_stack_dependency(after)
+        settings = Settings(
+            environment=environment.name,
+            queues={
+                name: Queue(_HARDWARE.get(kind, ""), usd_per_vcpu_hour[kind])
+                for name, kind in queue_kinds(environment).items()
+            },
+            projects={project.share_identifier: project.name for project in environment.projects},
+            role_prefix=f"{self.prefix}-",
+            reclaims=RECLAIMED,
+        )
+        log = LogProps(key=log_key, retention=log_retention(environment))
+        queue_prefix = self.format_arn(service="batch", resource="job-queue", resource_name=f"{self.prefix}-")
+        name = f"{self.prefix}-job-events"
+        events = JobEvents(
+            self, "Events", JobEventsProps(name=name, settings=settings, queue_prefix=queue_prefix, log=log)
+        )
+        watch_name = f"{self.prefix}-batch-watch"
+        BatchWatch(
+            self,
+            "Watch",
+            BatchWatchProps(name=watch_name, settings=settings, queue_arns=[*batch.queue_arns.values()], log=log),
+        )
+        BlockedQueues(
+            self,
+            "Blocked",
+            BlockedQueuesProps(
+                name=f"{self.prefix}-batch-queue-blocked",
+                queue_prefix=queue_prefix,
+                topic=alerts.topic,
+                runbook="runbooks/batch-queue-blocked.md",
+            ),
+        )
+        self._alarms(environment, alerts, name, watch_name)
+        JobDashboard(
+            self,
+            "Dashboard",
+            JobDashboardProps(
+                name=f"{self.prefix}-batch",
+                environment=environment.name,
+                region=environment.region,
+                queues=[*settings.queues],
+                ceilings=_ceilings(environment),
+                budgets={project.name: project.batch.daily_usd for project in environment.projects},
+                hosts=HOST_METRICS,
+                dead_letters={
+                    "objects that became no job": f"{self.prefix}-ingest-dead-letters",
+                    "events that were not counted": f"{name}-uncounted",
+                },
+                rules=[*events.rules, watch_name, f"{self.prefix}-batch-queue-blocked"],
+                functions=[name, watch_name],
+            ),
+        )
+
+    def _alarms(self, environment: Environment, alerts: AlertsPorts, events: str, watch: str) -> None:
+        alarms = JobAlarms(self, "Alarms", environment=environment, topic=alerts.topic)
+        slug = "job-monitoring-failed"
+        alarms.lost_messages(
+            "Uncounted",
+            slug,
+            f"{events}-uncounted",
+            "Events of AWS Batch could not be counted: metrics and alarms of jobs say too little.",
+        )
+        alarms.failing_function(
+            "EventsFailing", slug, events, "Events of AWS Batch are not counted: metrics of jobs are late."
+        )
+        alarms.failing_function(
+            "WatchFailing",
+            slug,
+            watch,
+            "Nobody looks how long jobs wait, and for compute environments that are INVALID.",
+        )
+
+
+def queue_kinds(environment: Environment) -> dict[str, Kind]:
+    """What each job queue of the environment asks first, by the queue's name."""
+    found: dict[str, Kind] = {}
+    for domain in domains(environment):
+        found |= {queue_name(environment, domain, kind): kind for kind in kinds(environment)}
+        found |= {flyte_queue_name(environment, domain, kind): kind for kind in flyte_kinds(environment)}
+        found[ingest_queue_name(environment, domain)] = Kind.SPOT
+    return found
+
+
+def _ceilings(environment: Environment) -> dict[str, int]:
+    capacity = environment.batch
+    found = {
+        "Spot": capacity.spot_vcpus,
+        "OnDemand": capacity.on_demand_vcpus,
+        "FargateSpot": capacity.fargate_spot_vcpus,
+        "Fargate": capacity.fargate_vcpus,
+    }
+    for hardware, instances in (("Arm", capacity.arm), ("Gpu", capacity.gpu)):
+        if instances:
+            found |= {f"{hardware}Spot": instances.spot_vcpus, f"{hardware}OnDemand": instances.on_demand_vcpus}
+    return found
