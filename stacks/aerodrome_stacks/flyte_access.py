@@ -81,7 +81,8 @@ class FlyteBuckets:
             # The code that `pyflyte` uploads is below the project's own prefix.
             BucketAccess(bucket_arn=self.metadata, read=(executions, own), write=(executions,)),
             BucketAccess(bucket_arn=self.raw_data, read=(own,), write=(own,), delete=(own,)),
-            BucketAccess(bucket_arn=self.batch_input, read=(own,)),
+            # A job that an object starts reads the version that arrived, whatever came after it.
+            BucketAccess(bucket_arn=self.batch_input, read=(own,), versions=True),
             BucketAccess(bucket_arn=self.batch_output, read=(own,), write=(own,), delete=(own,)),
         ]
 

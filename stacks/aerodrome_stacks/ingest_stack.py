@@ -1,11 +1,12 @@
 """The Ingest stack: what arrives in S3 becomes jobs, whose output is in S3."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 from typing import cast
 
+import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -89,7 +90,20 @@ class IngestStack(AerodromeStack):
         storage: StoragePorts,
         network: NetworkPorts,
         log_key: kms.IKey,
+        after: Iterable[cdk.Stack],
     ) -> None:
+        """Make the stack.
+
+        Args:
+            scope: The app.
+            construct_id: The stack's part of the platform.
+            environment: What the team decided.
+            jobs: The job definitions.
+            storage: The buckets.
+            network: Where the function for manifests runs.
+            log_key: The key that encrypts logs.
+            after: The stacks of the queues and job definitions, which rules name.
+        """
         super().__init__(
             scope,
             construct_id,
@@ -144,6 +158,8 @@ class IngestStack(AerodromeStack):
                 dead_letters=dead_letters,
             ),
         )
+        for stack in after:
+            self.add_stack_dependency(stack)
         self.ports = IngestPorts(dead_letters_name=dead_letters_name(environment))
 
     def _dead_letters(self) -> sqs.IQueue:
