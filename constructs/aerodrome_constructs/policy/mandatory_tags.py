@@ -18,6 +18,7 @@ UNTAGGABLE: Final = frozenset(
         "AWS::EC2::SubnetRouteTableAssociation",
         "AWS::EC2::VPCCidrBlock",
         "AWS::EC2::VPCGatewayAttachment",
+        "AWS::EFS::MountTarget",
         "AWS::IAM::InstanceProfile",
         "AWS::IAM::ManagedPolicy",
         "AWS::IAM::Policy",
@@ -44,6 +45,7 @@ _TAG_PROPERTIES: Final = {
     "AWS::CE::AnomalyMonitor": "ResourceTags",
     "AWS::CE::AnomalySubscription": "ResourceTags",
     "AWS::EC2::LaunchTemplate": "TagSpecifications",
+    "AWS::EFS::AccessPoint": "AccessPointTags",
     "AWS::EFS::FileSystem": "FileSystemTags",
     "AWS::Route53::HostedZone": "HostedZoneTags",
 }

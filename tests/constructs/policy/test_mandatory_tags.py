@@ -18,6 +18,7 @@ PAIRS = [{"Key": key, "Value": value} for key, value in MAPPING.items()]
         resource("AWS::Batch::JobQueue", Tags=MAPPING),
         resource("AWS::Backup::BackupVault", BackupVaultTags=MAPPING),
         resource("AWS::Budgets::Budget", ResourceTags=PAIRS),
+        resource("AWS::EFS::AccessPoint", AccessPointTags=PAIRS),
         resource("AWS::EC2::LaunchTemplate", TagSpecifications=[{"ResourceType": "launch-template", "Tags": PAIRS}]),
     ],
     ids=lambda tagged: tagged["Type"],
