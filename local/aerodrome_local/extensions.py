@@ -24,6 +24,7 @@ EXTENSIONS = (
     "resources.data_exports",
     "resources.cdk",
     "kubernetes",
+    "resources.step_functions",
     "resources.batch",
     "events",
     "resources.rds",

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from aerodrome_local.batch_service.model import Json
 
-
 # A deleted record stays as one without a value, until the next start.
 _WRITE = """
     INSERT INTO records

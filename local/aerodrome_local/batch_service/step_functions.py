@@ -13,6 +13,7 @@ RESOURCE = "arn:aws:states:::batch:submitJob"
 TASK_FAILED = "States.TaskFailed"
 
 _POLL_SECONDS = 0.05
+_GIVEN_UP = "The task of Step Functions that waited for this job has timed out."
 
 
 class TaskError(Exception):
@@ -29,8 +30,12 @@ class TaskError(Exception):
         self.cause = cause
 
 
-def run_task(service: BatchService, resource: str, parameters: Json, scope: Scope) -> Json:
+def run_task(
+    service: BatchService, resource: str, parameters: Json, scope: Scope, deadline: float | None = None
+) -> Json:
     """Submit a job, and wait for its end if the resource says ``.sync``. Blocks.
+
+    A job that has not ended at the deadline, a ``time.monotonic()``, is terminated, as AWS does when a task times out.
 
     Returns:
         What Step Functions gives as the task's result: the submission's answer, or the job that has succeeded.
@@ -43,7 +48,7 @@ def run_task(service: BatchService, resource: str, parameters: Json, scope: Scop
         submitted = service.call("SubmitJob", pascal_case.request_of("SubmitJob", parameters), scope)
         if not resource.endswith(".sync"):
             return {name[:1].upper() + name[1:]: value for name, value in submitted.items()}
-        job = _ended(service, submitted["jobId"], scope)
+        job = _ended(service, submitted["jobId"], scope, deadline)
     except (ClientException, ServerException) as error:
         raise TaskError(f"Batch.{type(error).__name__}", str(error)) from error
     result = pascal_case.job_detail(job)
@@ -52,8 +57,11 @@ def run_task(service: BatchService, resource: str, parameters: Json, scope: Scop
     return result
 
 
-def _ended(service: BatchService, job_id: str, scope: Scope) -> Json:
+def _ended(service: BatchService, job_id: str, scope: Scope, deadline: float | None) -> Json:
     while True:
+        if deadline is not None and time.monotonic() > deadline:
+            service.call("TerminateJob", {"jobId": job_id, "reason": _GIVEN_UP}, scope)
+            deadline = None
         (job,) = service.call("DescribeJobs", {"jobs": [job_id]}, scope)["jobs"]
         if job["status"] in {"SUCCEEDED", "FAILED"}:
             found: Json = job
