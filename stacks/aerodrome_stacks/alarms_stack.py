@@ -40,13 +40,14 @@ class AlarmsStack(AerodromeStack):
             scope,
             construct_id,
             environment=environment,
-            description="Alarms on the database, on passwords that do not change, interruptions and keys about to go",
+            description="Alarms on the database, on passwords that do not change, interruptions, cleaning and lost keys",
         )
         self._alerts = alerts
         self._watch_database(environment)
         if environment.database.password_rotation is not None:
             self._watch_password_rotation()
         self._watch_interruptions()
+        self._watch_job_definition_cleaner()
         KeyWatch(
             self,
             "Keys",
@@ -142,6 +143,28 @@ class AlarmsStack(AerodromeStack):
                 topic=self._alerts.topic,
                 # The next password that changes without an error would end it, whichever failed before.
                 tell_when_over=False,
+            ),
+        )
+
+    def _watch_job_definition_cleaner(self) -> None:
+        MetricAlarm(
+            self,
+            "JobDefinitionCleaner",
+            MetricAlarmProps(
+                name=f"{self.prefix}-job-definition-cleaner-failed",
+                meaning="Revisions of job definitions that Flyte left behind could not be deregistered. Jobs run on.",
+                runbook="runbooks/job-definition-cleaner-failed.md",
+                namespace="AWS/Lambda",
+                metric_name="Errors",
+                # The name that BatchStack chooses. A test holds the two together.
+                dimensions={"FunctionName": f"{self.prefix}-job-definition-cleaner"},
+                statistic="Sum",
+                # A night, with Lambda's two retries of what it could not do, rings once.
+                period=timedelta(hours=1),
+                periods=1,
+                comparison="GreaterThanThreshold",
+                threshold=0,
+                topic=self._alerts.topic,
             ),
         )
 

@@ -41,6 +41,15 @@ def flyte_queue_name(environment: Environment, domain: Domain, kind: Kind) -> st
     return f"{resource_prefix(environment)}-flyte-{domain}-{kind}"
 
 
+def flyte_queue_names(environment: Environment) -> Sequence[str]:
+    """The names of all queues of Flyte's tasks."""
+    return [
+        flyte_queue_name(environment, domain, kind)
+        for domain in domains(environment)
+        for kind in flyte_kinds(environment)
+    ]
+
+
 def ingest_queue_name(environment: Environment, domain: Domain) -> str:
     """The queue of jobs that objects start as they arrive, such as ``aerodrome-dev-ingest-development``.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import aws_cdk as cdk
 from aws_cdk import aws_batch as batch
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from aerodrome_constructs.batch import (
@@ -13,6 +14,8 @@ from aerodrome_constructs.batch import (
     Ceilings,
     FairShareProps,
     HostMetrics,
+    JobDefinitionCleaner,
+    JobDefinitionCleanerProps,
     QueueProps,
     fair_share,
     job_queue,
@@ -24,6 +27,7 @@ from aerodrome_stacks.batch_queues import (
     domains,
     flyte_kinds,
     flyte_queue_name,
+    flyte_queue_names,
     ingest_queue_name,
     kinds,
     queue_name,
@@ -33,6 +37,8 @@ from aerodrome_stacks.environment.capacity import InstanceCapacity
 from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.file_systems_stack import FileSystemsPorts
 from aerodrome_stacks.network_stack import NetworkPorts
+from aerodrome_stacks.project_roles import project_role_name
+from aerodrome_stacks.retention import log_retention
 
 HOST_METRICS = "Aerodrome/BatchHosts"
 """The namespace of the metrics of hosts, with the dimensions Environment, ComputeEnvironment (such as ``ArmSpot``) and
@@ -62,7 +68,7 @@ class BatchPorts:
 
 
 class BatchStack(AerodromeStack):
-    """Queues for people, for Flyte and for what arrives in S3, and the capacity behind them."""
+    """Queues for people, for Flyte and for what arrives in S3; the capacity behind them; what cleans up after Flyte."""
 
     def __init__(
         self,
@@ -71,13 +77,14 @@ class BatchStack(AerodromeStack):
         *,
         environment: Environment,
         network: NetworkPorts,
+        log_key: kms.IKey,
         file_systems: FileSystemsPorts | None = None,
     ) -> None:
         super().__init__(
             scope,
             construct_id,
             environment=environment,
-            description="AWS Batch: compute environments (spot, on-demand, Fargate) and job queues",
+            description="AWS Batch: compute environments (spot, on-demand, Fargate), queues, cleaning up after Flyte",
         )
         self._environment = environment
         ceilings = environment.batch
@@ -104,6 +111,21 @@ class BatchStack(AerodromeStack):
             queue_arns={
                 name: f"arn:{self.partition}:batch:{self.region}:{self.account}:job-queue/{name}" for name in names
             },
+        )
+        JobDefinitionCleaner(
+            self,
+            "Cleaner",
+            JobDefinitionCleanerProps(
+                name=f"{self.prefix}-job-definition-cleaner",
+                job_queues=flyte_queue_names(environment),
+                job_roles=[
+                    project_role_name(environment, project.name, domain)
+                    for project in environment.projects
+                    for domain in project.domains
+                ],
+                log_key=log_key,
+                log_retention=log_retention(environment),
+            ),
         )
         cdk.CfnOutput(self, "QueueName", value=queue_name(environment, domains(environment)[-1], Kind.SPOT))
 

@@ -10,7 +10,7 @@ from typing import Self
 from aws_cdk import aws_iam as iam
 
 from aerodrome_constructs.identity import EVERYTHING, BucketAccess, allow, deny
-from aerodrome_stacks.batch_queues import Kind, domains, flyte_queue_name
+from aerodrome_stacks.batch_queues import flyte_queue_names
 from aerodrome_stacks.chart_values.flyte_projects import own_prefix
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.storage_stack import StoragePorts
@@ -91,19 +91,20 @@ def propeller_batch_statements(environment: Environment, partition: str) -> list
     """What flytepropeller's AWS Batch plugin calls.
 
     It names its job definitions after images and tags none, and a job's ID is not known before: both are all of the
-    account's. The queue is the environment's own, and definitions that the platform made are not Flyte's.
+    account's. The queues are Flyte's own in the environment, neither people's nor those of what arrives in S3, and
+    definitions that the platform made are not Flyte's.
 
     Args:
         environment: The environment.
         partition: The AWS partition of the ARNs, such as ``aws``.
     """
     batch = f"arn:{partition}:batch:{environment.region}:{environment.account}"
-    queue = f"{batch}:job-queue/{flyte_queue_name(environment, domains(environment)[-1], Kind.SPOT)}"
+    queues = [f"{batch}:job-queue/{name}" for name in flyte_queue_names(environment)]
     definitions, jobs = f"{batch}:job-definition/*", f"{batch}:job/*"
     return [
         # Takes no resource.
         allow(["batch:DescribeJobs"]),
-        allow(["batch:SubmitJob"], [queue, definitions]),
+        allow(["batch:SubmitJob"], [*queues, definitions]),
         # A job of Flyte's is no root on the instance that it shares with others.
         allow(["batch:RegisterJobDefinition"], [definitions], {"BoolIfExists": {"batch:Privileged": "false"}}),
         # Who submits a job of the platform's chooses its command, and with it what its role does, without PassRole; who

@@ -33,10 +33,8 @@ from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.file_systems_stack import EfsPorts
 from aerodrome_stacks.flyte_access import FlyteBuckets, propeller_batch_statements
+from aerodrome_stacks.project_roles import project_role_name
 from aerodrome_stacks.storage_stack import StoragePorts
-
-# IAM's limit. A longer name fails the deploy half-way; here it fails the synth.
-_LONGEST_ROLE_NAME = 64
 
 # Why the policies of those who reach objects have wildcards.
 _OBJECTS = (
@@ -90,7 +88,7 @@ class IdentityStack(AerodromeStack):
         self._boundary = self._workload_boundary(environment)
         self._projects = Construct(self, "Projects")
         projects: dict[tuple[str, str], str] = {
-            (project.name, domain): self._project_role(project.name, domain)
+            (project.name, domain): self._project_role(environment, project.name, domain)
             for project in environment.projects
             for domain in project.domains
         }
@@ -158,7 +156,7 @@ class IdentityStack(AerodromeStack):
         self.ports = IdentityPorts(
             service_accounts=dict(roles),
             projects=projects,
-            project_role_name=self._project_role_name("{project}", "{domain}"),
+            project_role_name=project_role_name(environment, "{project}", "{domain}"),
         )
 
     def _role(
@@ -249,7 +247,7 @@ class IdentityStack(AerodromeStack):
         )
         return WorkloadBoundary(self, "WorkloadBoundary", props).policy
 
-    def _project_role(self, project: str, domain: str) -> str:
+    def _project_role(self, environment: Environment, project: str, domain: str) -> str:
         # Flyte runs a project's pods in the namespace <project>-<domain>, as its default service account. The namespace
         # is the ID, too: two never make one ID.
         namespace = f"{project}-{domain}"
@@ -257,7 +255,7 @@ class IdentityStack(AerodromeStack):
         props = ServiceAccountRoleProps(
             service_account=ServiceAccount(namespace, "default"),
             oidc_issuer=self._cluster.oidc_issuer,
-            role_name=self._project_role_name(project, domain),
+            role_name=project_role_name(environment, project, domain),
             trusted_services=("ecs-tasks.amazonaws.com",),
             statements=[*self._in_buckets(*self._buckets.project(project, domain)), *files],
             boundary=self._boundary,
@@ -266,17 +264,6 @@ class IdentityStack(AerodromeStack):
         role = ServiceAccountRole(self._projects, namespace, props).role
         acknowledge(role, WILDCARDS, reason=_OBJECTS, findings=object_wildcards(self._buckets.project(project, domain)))
         return role.role_arn
-
-    def _project_role_name(self, project: str, domain: str) -> str:
-        name = f"{self.prefix}-{project}-{domain}"
-        if len(name) > _LONGEST_ROLE_NAME:
-            surplus = len(name) - _LONGEST_ROLE_NAME
-            message = (
-                f"the role of project {project} in domain {domain} would be called {name}: {len(name)} characters, and "
-                f"IAM allows {_LONGEST_ROLE_NAME}; choose a project name that is {surplus} shorter"
-            )
-            raise ValueError(message)
-        return name
 
 
 def _grafana() -> list[iam.PolicyStatement]:

@@ -9,14 +9,18 @@ from tests.templates import ROOT, Properties, TemplateJson, only, properties, re
 
 
 @pytest.fixture
-def alarms(stacks: Mapping[str, TemplateJson]) -> dict[str, Properties]:
-    """The alarms of the stack by their metric."""
-    return {one["MetricName"]: one for one in properties(stacks["Alarms"], "AWS::CloudWatch::Alarm").values()}
+def alarms(stacks: Mapping[str, TemplateJson], environment: Environment) -> dict[str, Properties]:
+    """The alarms of the stack by their name, of which the environment's part is left out."""
+    prefix = f"aerodrome-{environment.name}-"
+    found = properties(stacks["Alarms"], "AWS::CloudWatch::Alarm").values()
+    assert all(one["AlarmName"].startswith(prefix) for one in found)
+    return {one["AlarmName"].removeprefix(prefix): one for one in found}
 
 
 @pytest.fixture
 def on_the_database(alarms: Mapping[str, Properties]) -> dict[str, Properties]:
-    return {metric: one for metric, one in alarms.items() if one["Namespace"] == "AWS/RDS"}
+    """Those on the database, by their metric."""
+    return {one["MetricName"]: one for one in alarms.values() if one["Namespace"] == "AWS/RDS"}
 
 
 def test_they_watch_the_database_that_is_made(
@@ -28,9 +32,11 @@ def test_they_watch_the_database_that_is_made(
         assert alarm["Dimensions"] == [{"Name": "DBInstanceIdentifier", "Value": made}]
 
 
-def test_they_fire_while_there_is_time_to_act(alarms: Mapping[str, Properties], environment: Environment) -> None:
+def test_they_fire_while_there_is_time_to_act(
+    on_the_database: Mapping[str, Properties], environment: Environment
+) -> None:
     database = environment.database
-    storage, connections = alarms["FreeStorageSpace"], alarms["DatabaseConnections"]
+    storage, connections = on_the_database["FreeStorageSpace"], on_the_database["DatabaseConnections"]
     assert storage["Threshold"] == database.storage_gib * 2**30 / 20
     assert storage["ComparisonOperator"] == "LessThanThreshold"
     memory = memory_gib(database.instance_class)
@@ -43,10 +49,13 @@ def test_a_password_that_could_not_be_changed_is_told_where_passwords_change(
     alarms: Mapping[str, Properties], stacks: Mapping[str, TemplateJson], environment: Environment
 ) -> None:
     if environment.database.password_rotation is None:
-        assert "Errors" not in alarms
+        assert "password-rotation-failed" not in alarms
         return
-    alarm, function = alarms["Errors"], with_id(stacks["Database"], "AWS::Lambda::Function", "RotationFunction")
-    assert alarm["Namespace"] == "AWS/Lambda"
+    alarm, function = (
+        alarms["password-rotation-failed"],
+        with_id(stacks["Database"], "AWS::Lambda::Function", "RotationFunction"),
+    )
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")
     assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": function["FunctionName"]}]
     assert fires_at(alarm, 1)
     assert not fires_at(alarm, 0)
@@ -55,21 +64,32 @@ def test_a_password_that_could_not_be_changed_is_told_where_passwords_change(
 
 
 def test_prod_changes_passwords_and_is_told(alarms: Mapping[str, Properties], environment: Environment) -> None:
-    assert environment.name != "prod" or "Errors" in alarms
+    assert environment.name != "prod" or "password-rotation-failed" in alarms
 
 
 def test_an_interruption_that_nobody_handled_is_told(
     alarms: Mapping[str, Properties], stacks: Mapping[str, TemplateJson]
 ) -> None:
-    alarm, cluster = alarms["ApproximateNumberOfMessagesVisible"], stacks["Cluster"]
+    alarm, cluster = alarms["interruptions-unhandled"], stacks["Cluster"]
     (dead_letters,) = [
         queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
         for queue in properties(cluster, "AWS::SQS::Queue").values()
         if "RedrivePolicy" in queue
     ]
     queue = resources(cluster, "AWS::SQS::Queue")[dead_letters]["Properties"]["QueueName"]
-    assert alarm["Namespace"] == "AWS/SQS"
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": queue}]
+    assert fires_at(alarm, 1)
+    assert not fires_at(alarm, 0)
+
+
+def test_a_night_in_which_definitions_were_left_is_told(
+    alarms: Mapping[str, Properties], stacks: Mapping[str, TemplateJson]
+) -> None:
+    alarm = alarms["job-definition-cleaner-failed"]
+    function = with_id(stacks["Batch"], "AWS::Lambda::Function", "CleanerFunction")
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": function["FunctionName"]}]
     assert fires_at(alarm, 1)
     assert not fires_at(alarm, 0)
 

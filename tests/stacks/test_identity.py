@@ -12,7 +12,7 @@ from aerodrome_stacks.environment import Environment, load_environment
 from aerodrome_stacks.platform import build_platform
 from tests.iam.account import Account, Resource, statements_of
 from tests.iam.evaluator import Document, allowed_actions, listed
-from tests.templates import ROOT, TemplateJson, new_app, only, properties
+from tests.templates import ROOT, TemplateJson, new_app, properties
 
 ACCOUNTS = [account for account in vars(service_accounts).values() if isinstance(account, ServiceAccount)]
 ROLE_ARN = "eks.amazonaws.com/role-arn"
@@ -216,9 +216,8 @@ def test_flyte_may_call_what_its_batch_plugin_calls(account: Account) -> None:
 @pytest.mark.parametrize(
     ("action", "resource", "possible"),
     [
-        ("batch:SubmitJob", "job-queue/{prefix}-jobs", True),
-        ("batch:SubmitJob", "job-queue/{prefix}-fargate", False),
         ("batch:SubmitJob", "job-queue/another", False),
+        ("batch:SubmitJob", "job-queue/aerodrome-another-flyte-production-spot", False),
         ("batch:SubmitJob", "job-definition/flyte-0a1b2c:1", True),
         # Its jobs run with a role that Flyte may not hand to jobs.
         ("batch:SubmitJob", "job-definition/{prefix}-train-classifier", False),
@@ -229,11 +228,11 @@ def test_flyte_may_call_what_its_batch_plugin_calls(account: Account) -> None:
         ("batch:RegisterJobDefinition", "job-definition/{prefix}-train-classifier", False),
         ("batch:TagResource", "job-definition/flyte-0a1b2c:1", False),
         ("batch:TagResource", "job/0a1b2c", True),
-        ("batch:TagResource", "job-queue/{prefix}-jobs", False),
+        ("batch:TagResource", "job-queue/{prefix}-flyte-development-spot", False),
         ("batch:TerminateJob", "job/0a1b2c", True),
     ],
 )
-def test_flyte_submits_its_own_jobs_to_the_platforms_queue(
+def test_flyte_submits_its_own_jobs_to_its_own_queues(
     account: Account, environment: Environment, action: str, resource: str, *, possible: bool
 ) -> None:
     name = resource.format(prefix=f"aerodrome-{environment.name}")
@@ -250,16 +249,25 @@ def test_a_job_of_flytes_is_not_root_on_its_instance(
     assert account.can(propeller, "batch:RegisterJobDefinition", arn, context) is possible
 
 
-def test_the_names_that_flytes_rights_hold_are_those_of_batch(
-    account: Account, stacks: Mapping[str, TemplateJson]
+def test_flyte_submits_to_its_own_queues_and_to_nobody_elses(
+    account: Account, environment: Environment, stacks: Mapping[str, TemplateJson]
 ) -> None:
     queues = {queue["JobQueueName"] for queue in properties(stacks["Batch"], "AWS::Batch::JobQueue").values()}
     propeller = account.role("Identity", "Flytepropeller")
     batch = f"arn:aws:batch:{account.region}:{account.number}"
     submitted = {queue for queue in queues if account.can(propeller, "batch:SubmitJob", f"{batch}:job-queue/{queue}")}
-    assert len(submitted) == 1
-    definition = only(stacks["Batch"], "AWS::Batch::JobDefinition")["JobDefinitionName"]
-    assert not account.can(propeller, "batch:SubmitJob", f"{batch}:job-definition/{definition}:1")
+    flytes = {name for name in queues if name.startswith(f"aerodrome-{environment.name}-flyte-")}
+    assert flytes
+    assert flytes < queues
+    assert submitted == flytes
+
+
+def test_flyte_submits_no_job_of_the_platforms_own(account: Account) -> None:
+    propeller = account.role("Identity", "Flytepropeller")
+    for definition in account.of_type("AWS::Batch::JobDefinition"):
+        name = definition.properties["JobDefinitionName"]
+        arn = f"arn:aws:batch:{account.region}:{account.number}:job-definition/{name}:1"
+        assert not account.can(propeller, "batch:SubmitJob", arn), name
 
 
 def test_grafana_only_looks(account: Account) -> None:

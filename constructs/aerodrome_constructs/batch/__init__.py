@@ -1,5 +1,6 @@
 """AWS Batch: compute environments, queues and jobs."""
 
+from aerodrome_constructs.batch.cleaner import JobDefinitionCleaner, JobDefinitionCleanerProps
 from aerodrome_constructs.batch.compute import BatchCompute, BatchComputeProps, Ceilings
 from aerodrome_constructs.batch.container import Architecture, Container, Platform
 from aerodrome_constructs.batch.execution_role import JobExecutionRole, JobExecutionRoleProps
@@ -20,6 +21,8 @@ __all__ = [
     "FairShareProps",
     "HostMetrics",
     "HostMount",
+    "JobDefinitionCleaner",
+    "JobDefinitionCleanerProps",
     "JobExecutionRole",
     "JobExecutionRoleProps",
     "JobSubmitPolicy",
