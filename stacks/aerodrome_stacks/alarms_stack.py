@@ -40,7 +40,7 @@ class AlarmsStack(AerodromeStack):
             scope,
             construct_id,
             environment=environment,
-            description="Alarms on the database, on passwords that do not change, interruptions, cleaning and lost keys",
+            description="Alarms on the database, passwords that do not change, interruptions, cleaning and lost keys",
         )
         self._alerts = alerts
         self._watch_database(environment)
