@@ -47,7 +47,9 @@ class Made:
                 app, "FileSystems", environment=environment, network=network, keys=keys, backup=backup
             )
             self.ports, self._files = stack.ports, stack
-        self._batch = BatchStack(app, "Batch", environment=environment, network=network, file_systems=self.ports)
+        self._batch = BatchStack(
+            app, "Batch", environment=environment, network=network, log_key=keys.logs, file_systems=self.ports
+        )
 
     @property
     def files(self) -> TemplateJson:
