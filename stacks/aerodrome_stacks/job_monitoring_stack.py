@@ -88,9 +88,7 @@ class JobMonitoringStack(AerodromeStack):
         log = LogProps(key=log_key, retention=log_retention(environment))
         queue_prefix = self.format_arn(service="batch", resource="job-queue", resource_name=f"{self.prefix}-")
         name = f"{self.prefix}-job-events"
-        events = JobEvents(
-            self, "Events", JobEventsProps(name=name, settings=settings, queue_prefix=queue_prefix, log=log)
-        )
+        JobEvents(self, "Events", JobEventsProps(name=name, settings=settings, queue_prefix=queue_prefix, log=log))
         watch_name = f"{self.prefix}-batch-watch"
         BatchWatch(
             self,
@@ -123,7 +121,7 @@ class JobMonitoringStack(AerodromeStack):
                     "objects that became no job": f"{self.prefix}-ingest-dead-letters",
                     "events that were not counted": f"{name}-uncounted",
                 },
-                rules=[*events.rules, watch_name, f"{self.prefix}-batch-queue-blocked"],
+                rules=f"{self.prefix}-",
                 functions=[name, watch_name],
             ),
         )

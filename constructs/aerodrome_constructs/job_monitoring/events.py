@@ -79,7 +79,6 @@ class JobEvents(Construct):
     Attributes:
         function: The function that counts.
         queue: Where events wait for it.
-        rules: The names of the rules that send them there.
         dead_letters: Where those are kept, for two weeks, that it failed on five times.
     """
 
@@ -125,7 +124,6 @@ class JobEvents(Construct):
             "Changes": (names.STATE_CHANGE, {**of_ours, "status": list(names.STATES)}),
             "Blocked": (names.BLOCKED, of_ours),
         }
-        self.rules = [f"{props.name}-{construct_id.lower()}" for construct_id in patterns]
         rules = [
             events.CfnRule(
                 self,
