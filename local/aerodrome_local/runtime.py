@@ -229,7 +229,14 @@ class Runtime:
         self.event_targets[service] = deliver
 
     def emit_event(
-        self, account: str, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str] = ()
+        self,
+        account: str,
+        source: str,
+        detail_type: str,
+        detail: Mapping[str, Any],
+        resources: Sequence[str] = (),
+        *,
+        region: str | None = None,
     ) -> None:
         """Put an event on the account's default EventBridge bus, ``aws.*`` sources included.
 
@@ -243,7 +250,7 @@ class Runtime:
         }
 
         def put() -> None:
-            with ministack.request_scope(account, self.region):
+            with ministack.request_scope(account, region or self.region):
                 ministack.put_aws_event(entry)
 
         self.on_event_loop(put)

@@ -54,15 +54,15 @@ class Core:
 Operation = Callable[[Core, Scope, Json], Json]
 
 
-def page(items: Sequence[Any], request: Json, member: str) -> Json:
-    """One page of a listing: at most ``maxResults`` items (100 unless said otherwise) from ``nextToken`` on.
+def page(items: Sequence[Any], request: Json, member: str, most: int = _MOST_RESULTS) -> Json:
+    """One page of a listing: at most ``maxResults`` items (``most`` unless said otherwise) from ``nextToken`` on.
 
     Raises:
         ClientException: A token that no listing gave, or a number out of range.
     """
-    size = request.get("maxResults") or _MOST_RESULTS
-    if not 1 <= size <= _MOST_RESULTS:
-        raise ClientException(f"maxResults={size}: must be from 1 to {_MOST_RESULTS}")
+    size = request.get("maxResults") or most
+    if not 1 <= size <= most:
+        raise ClientException(f"maxResults={size}: must be from 1 to {most}")
     token = request.get("nextToken")
     try:
         start = int(base64.b64decode(token, validate=True)) if token else 0

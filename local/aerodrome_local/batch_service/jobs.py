@@ -10,6 +10,9 @@ from aerodrome_local.batch_service.submission import submit_job
 from aerodrome_local.batch_service.views import described, summarized
 
 _MOST_DESCRIBED = 100
+# https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html, under maxResults
+_MOST_LISTED = 1000
+_MOST_FILTERED = 100
 
 
 def _find(core: Core, scope: Scope, id_or_arn: str) -> Job | None:
@@ -55,7 +58,7 @@ def list_jobs(core: Core, scope: Scope, request: Json) -> Json:
         status = JobStatus(request.get("jobStatus") or "RUNNING")
         jobs = (job for job in jobs if job.status is status)
     listed = sorted(jobs, key=lambda job: job.order, reverse=bool(filters))
-    answer = page(listed, request, "jobSummaryList")
+    answer = page(listed, request, "jobSummaryList", _MOST_FILTERED if filters else _MOST_LISTED)
     answer["jobSummaryList"] = [summarized(job) for job in answer["jobSummaryList"]]
     return answer
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from aerodrome_local.batch_service import retry
 from aerodrome_local.batch_service.model import ON_HOST, Job, JobStatus, Json, Scope
 from aerodrome_local.batch_service.state import State, Usage, now_ms
-from aerodrome_local.batch_service.views import described
+from aerodrome_local.batch_service.views import event_detail
 
 EmitEvent = Callable[[Scope, str, Json, list[str]], None]
 
@@ -50,7 +50,7 @@ class Lifecycle:
         """Accept a job and, if it is an array's parent, its children."""
         for each in (job, *children):
             self._state.add(each)
-            self._announce(each)
+            self._state.save(each)  # there is no event of a submission: a job's first one is PENDING or RUNNABLE
         if children:
             # Dependencies are the children's; the parent is PENDING for as long as they run.
             self._set(job, JobStatus.PENDING)
@@ -80,7 +80,7 @@ class Lifecycle:
             return
         job.status_reason = reason
         self._state.save(job)
-        self._emit(Scope.of_arn(job.arn), QUEUE_BLOCKED, described(self._state, job), [job.arn, job.queue_arn])
+        self._emit(Scope.of_arn(job.arn), QUEUE_BLOCKED, event_detail(self._state, job), [job.arn, job.queue_arn])
 
     def place(self, job: Job, compute_environment: str, host: Json) -> None:
         """Give a job its place on a compute environment."""
@@ -188,4 +188,4 @@ class Lifecycle:
 
     def _announce(self, job: Job) -> None:
         self._state.save(job)
-        self._emit(Scope.of_arn(job.arn), STATE_CHANGE, described(self._state, job), [job.arn])
+        self._emit(Scope.of_arn(job.arn), STATE_CHANGE, event_detail(self._state, job), [job.arn])

@@ -7,7 +7,7 @@ from aerodrome_local.batch_service.state import State
 
 
 def described(state: State, job: Job) -> Json:
-    """A job as DescribeJobs gives it (``JobDetail``), which is also the detail of its events."""
+    """A job as DescribeJobs gives it (``JobDetail``)."""
     detail: Json = {
         "jobArn": job.arn,
         "jobId": job.id,
@@ -40,6 +40,15 @@ def described(state: State, job: Job) -> Json:
     network: list[Json] = []
     detail["container"] = {**job.container, **job.host, "networkInterfaces": network}
     return detail
+
+
+def event_detail(state: State, job: Job) -> Json:
+    """A job as its events tell of it: as DescribeJobs does, with its ARN among its tags.
+
+    https://docs.aws.amazon.com/batch/latest/userguide/batch_job_events.html
+    """
+    detail = described(state, job)
+    return {**detail, "tags": {**detail["tags"], "resourceArn": job.arn}}
 
 
 def _array(state: State, job: Job) -> Json | None:

@@ -21,7 +21,7 @@ def install(runtime: Runtime) -> None:
     """Answer the Batch API, run its jobs, and register its CloudFormation types."""
 
     def emit(scope: Scope, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
-        runtime.emit_event(scope.account, "aws.batch", detail_type, detail, resources)
+        runtime.emit_event(scope.account, "aws.batch", detail_type, detail, resources, region=scope.region)
 
     settings = Settings.from_environment(
         os.environ,

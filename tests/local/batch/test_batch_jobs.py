@@ -31,11 +31,11 @@ def test_a_job_runs_its_command_and_succeeds(batch: Batch) -> None:
 def test_every_step_of_a_job_is_an_event(batch: Batch) -> None:
     job = batch.run("true")
     batch.service.stop()
-    assert batch.backend.statuses(job["jobId"]) == ["SUBMITTED", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"]
+    assert batch.backend.statuses(job["jobId"]) == ["RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"]
     detail_type, detail, resources = batch.backend.events[-1]
     assert detail_type == "Batch Job State Change"
     assert resources == [job["jobArn"]]
-    assert detail == job
+    assert detail == {**job, "tags": {"resourceArn": job["jobArn"]}}
 
 
 def test_a_job_gets_the_environment_of_batch_and_nothing_of_the_servers(
@@ -87,7 +87,7 @@ def test_a_failing_job_is_tried_again_and_every_attempt_is_recorded(batch: Batch
     assert len({attempt["container"]["logStreamName"] for attempt in job["attempts"]}) == 3
     batch.service.stop()
     retried = ["RUNNABLE", "STARTING", "RUNNING"]
-    assert batch.backend.statuses(job["jobId"]) == ["SUBMITTED", *retried, *retried, *retried, "FAILED"]
+    assert batch.backend.statuses(job["jobId"]) == [*retried, *retried, *retried, "FAILED"]
 
 
 def test_a_job_that_succeeds_at_last_has_succeeded(batch: Batch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from aerodrome_local.cloudformation import DeployError
+from aerodrome_local.cloudformation import DeployError, make_client
 from aerodrome_local.testing import ACCOUNT, EmbeddedAws, Stack
 from tests.local.job_templates import Template, eventually, job_definition, job_queue
 
@@ -335,3 +335,27 @@ def test_targets_that_aws_would_refuse_are_refused(
 def test_a_pattern_that_aws_would_refuse_fails_the_stack(stack: Stack) -> None:
     with pytest.raises(DeployError, match="Event pattern is not valid"):
         stack.deploy({"Events": QUEUE, "Rule": rule(target("Events"), pattern={"source": "not-a-list"})})
+
+
+def test_events_of_jobs_are_of_the_jobs_region(embedded_aws: EmbeddedAws) -> None:
+    region = "eu-central-1"
+
+    def client(service: str) -> Any:  # noqa: ANN401 - boto3 makes the class at run time
+        return make_client(service, embedded_aws.endpoint, ACCOUNT, region)
+
+    batch, events = client("batch"), client("events")
+    url = client("sqs").create_queue(QueueName="job-events")["QueueUrl"]
+    events.put_rule(Name="jobs", EventPattern=json.dumps({"source": ["aws.batch"]}))
+    events.put_targets(Rule="jobs", Targets=[{"Id": "queue", "Arn": f"arn:aws:sqs:{region}:{ACCOUNT}:job-events"}])
+    batch.create_compute_environment(computeEnvironmentName="elsewhere", type="UNMANAGED", unmanagedvCpus=2)
+    order = [{"order": 0, "computeEnvironment": "elsewhere"}]
+    batch.create_job_queue(jobQueueName="elsewhere", priority=1, computeEnvironmentOrder=order)
+    requirements = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "512"}]
+    container = {"image": "busybox", "command": ["true"], "resourceRequirements": requirements}
+    batch.register_job_definition(jobDefinitionName="elsewhere", type="container", containerProperties=container)
+    submitted = batch.submit_job(jobName="job", jobQueue="elsewhere", jobDefinition="elsewhere")
+    received = client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
+    event = json.loads(received[0]["Body"])
+    assert (event["region"], event["account"]) == (region, ACCOUNT)
+    assert event["resources"] == [submitted["jobArn"]]
+    assert event["detail"]["status"] == "RUNNABLE"
