@@ -123,6 +123,8 @@ class BatchStack(AerodromeStack):
                     for project in environment.projects
                     for domain in project.domains
                 ],
+                vpc=network.vpc,
+                subnets=network.node_subnets,
                 log_key=log_key,
                 log_retention=log_retention(environment),
             ),

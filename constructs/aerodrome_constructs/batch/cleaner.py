@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -16,7 +17,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from aerodrome_constructs.identity.statements import allow, deny
+from aerodrome_constructs.identity import allow, deny, network_interfaces
 from aerodrome_constructs.policy import acknowledge
 from aerodrome_constructs.policy.known_rules import INLINE_POLICY, LAMBDA_CONCURRENCY, LAMBDA_DEAD_LETTERS, WILDCARDS
 
@@ -39,6 +40,8 @@ class JobDefinitionCleanerProps:
         name: The function's name.
         job_queues: The names of the queues whose jobs keep what they use until they have ended.
         job_roles: The names of the roles whose job definitions are cleaned up, where flytepropeller has made them.
+        vpc: Where the function runs.
+        subnets: Which of its subnets: private, with a way to AWS Batch.
         log_key: The key that encrypts the function's log. Its policy must let CloudWatch Logs of the region use it.
         log_retention: How long the log is kept.
         keep: How many revisions for the same image and role stay, the newest. flytepropeller has the newest in memory,
@@ -51,6 +54,8 @@ class JobDefinitionCleanerProps:
     name: str
     job_queues: Sequence[str]
     job_roles: Sequence[str]
+    vpc: ec2.IVpc
+    subnets: ec2.SubnetSelection
     log_key: kms.IKey
     log_retention: logs.RetentionDays
     keep: int = 5
@@ -59,8 +64,6 @@ class JobDefinitionCleanerProps:
 
 class JobDefinitionCleaner(Construct):
     """A Lambda function on a schedule that keeps the newest revisions of what Flyte registers, and all that are in use.
-
-    It runs outside of any VPC: it speaks to AWS's own services only, and nobody speaks to it.
 
     Raises:
         ValueError: The names of queues and roles are more than EventBridge sends.
@@ -120,6 +123,9 @@ class JobDefinitionCleaner(Construct):
             timeout=_TIMEOUT,
             role=self._role(log_group),
             log_group=log_group,
+            vpc=props.vpc,
+            vpc_subnets=props.subnets,
+            security_groups=[self._security_group(props.vpc)],
         )
         acknowledge(
             function,
@@ -134,11 +140,23 @@ class JobDefinitionCleaner(Construct):
         )
         return function
 
+    def _security_group(self, vpc: ec2.IVpc) -> ec2.SecurityGroup:
+        group = ec2.SecurityGroup(
+            self,
+            "SecurityGroup",
+            vpc=vpc,
+            description="Carried by the cleaner of job definitions",
+            allow_all_outbound=False,
+        )
+        group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.HTTPS, "AWS Batch, over the internet or an endpoint")
+        return group
+
     def _role(self, log_group: logs.ILogGroup) -> iam.Role:
         stack = cdk.Stack.of(self)
         definitions = f"arn:{stack.partition}:batch:{stack.region}:{stack.account}:job-definition"
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
+        role.add_to_policy(network_interfaces())
         # Neither takes a resource.
         role.add_to_policy(allow(["batch:DescribeJobDefinitions", "batch:ListJobs"]))
         role.add_to_policy(allow(["batch:DeregisterJobDefinition"], [f"{definitions}/*"]))
@@ -147,8 +165,9 @@ class JobDefinitionCleaner(Construct):
         acknowledge(
             role,
             WILDCARDS,
-            reason="flytepropeller names its job definitions after images, whatever these are called; those of the "
-            "platform are denied; what is allowed on everything only looks and takes no resource",
+            reason="flytepropeller names its job definitions after images, whatever these are called, and those of the "
+            "platform are denied; network interfaces have no name before they are made; what else is allowed on "
+            "everything only looks and takes no resource",
             findings=["Resource::[*]", "Resource::arn:*:batch:*:job-definition/[*]"],
         )
         acknowledge(role, INLINE_POLICY, reason="the policy is this function's alone and goes with it")

@@ -14,6 +14,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from aerodrome_constructs.database import lambda_asset
+from aerodrome_constructs.identity.network_interfaces import network_interfaces
 from aerodrome_constructs.identity.statements import allow
 from aerodrome_constructs.policy import acknowledge
 from aerodrome_constructs.policy.known_rules import (
@@ -25,15 +26,6 @@ from aerodrome_constructs.policy.known_rules import (
 
 # Where Lambda puts a function's code (Lambda developer guide, "Defined runtime environment variables").
 _TASK_ROOT = "/var/task"
-
-_NETWORK_INTERFACES = (
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:CreateNetworkInterface",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSubnets",
-    "ec2:UnassignPrivateIpAddresses",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +85,6 @@ def database_function(
         # Who got a new password, and when, is asked long after the function is gone.
         removal_policy=cdk.RemovalPolicy.RETAIN,
     )
-    # In place of AWSLambdaVPCAccessExecutionRole, which may write to every log group.
     role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     log_group.grant_write(role)
     role.add_to_policy(allow(actions, [secret.secret_arn for secret in secrets]))
@@ -103,9 +94,7 @@ def database_function(
     role.add_to_policy(
         allow(key_actions, [surroundings.secrets_key.key_arn], {"StringEquals": {"kms:ViaService": secrets_manager}})
     )
-    # Lambda checks these rights without naming an interface when the function is made (Lambda developer guide, "Giving
-    # Lambda functions access to resources in an Amazon VPC", required permissions).
-    role.add_to_policy(allow(_NETWORK_INTERFACES))
+    role.add_to_policy(network_interfaces())
     acknowledge(
         role,
         WILDCARDS,

@@ -10,6 +10,7 @@ from aerodrome_constructs.identity.bucket_access import (
 )
 from aerodrome_constructs.identity.karpenter import karpenter_statements
 from aerodrome_constructs.identity.load_balancer_controller import load_balancer_controller_statements
+from aerodrome_constructs.identity.network_interfaces import network_interfaces
 from aerodrome_constructs.identity.service_account import ServiceAccount
 from aerodrome_constructs.identity.service_account_role import ServiceAccountRole, ServiceAccountRoleProps
 from aerodrome_constructs.identity.statements import Conditions, allow, deny
@@ -32,5 +33,6 @@ __all__ = [
     "key_arn_of",
     "key_statement",
     "load_balancer_controller_statements",
+    "network_interfaces",
     "object_wildcards",
 ]
