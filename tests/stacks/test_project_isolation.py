@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
 from aerodrome_stacks.environment import Environment
-from tests.iam.account import Account
+from tests.iam.account import Account, statements_of
 from tests.iam.evaluator import Principal
 
 OBJECT_ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
@@ -190,16 +191,58 @@ def test_nobody_but_projects_mounts_anything(account: Account, environment: Envi
     assert who == {role_of(account, environment, place).arn for place in places}
 
 
-def test_every_role_that_peoples_code_runs_with_has_a_boundary(account: Account, places: list[Place]) -> None:
-    # The containers' own role is used by the agent, before and beside the container.
+def test_every_role_of_a_job_has_a_boundary_and_serves_this_account_only(
+    account: Account, environment: Environment, places: list[Place]
+) -> None:
+    # A project's own role, which its code has, and the one that ECS starts its containers with.
     workloads = {
-        role.arn: account.principals[role.arn].boundary
+        role.arn: role
         for role in account.of_type("AWS::IAM::Role")
         if "ecs-tasks.amazonaws.com" in json.dumps(role.properties["AssumeRolePolicyDocument"])
-        and "ExecutionRole" not in role.logical_id
     }
-    assert len(workloads) == len(places), "the projects' alone"
-    assert [arn for arn, boundary in workloads.items() if boundary is None] == []
+    assert len(workloads) == 2 * len(places)
+    assert [arn for arn in workloads if account.principals[arn].boundary is None] == []
+    for role in workloads.values():
+        (statement,) = [
+            one
+            for one in statements_of(role.properties["AssumeRolePolicyDocument"])
+            if "ecs-tasks.amazonaws.com" in json.dumps(one["Principal"])
+        ]
+        # The confused deputy: ECS takes it for a task of this account, and of no other.
+        assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": environment.account}}
+
+
+def test_no_projects_containers_write_to_anothers_log(
+    account: Account, environment: Environment, places: list[Place]
+) -> None:
+    logs = f"arn:aws:logs:{environment.region}:{environment.account}:log-group:/aerodrome/{environment.name}"
+    for place, other in product(places, places):
+        project, domain = place
+        starts = account.role("Jobs", f"{project}{domain}ExecutionRole".replace("-", ""))
+        stream = f"{logs}/jobs/{other[0]}-{other[1]}:log-stream:train-classifier/default/1"
+        for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+            assert account.can(starts, action, stream) is (place == other)
+            assert not account.can(role_of(account, environment, place), action, stream), "the code has no need to"
+
+
+def test_no_project_reads_anothers_secret(account: Account, environment: Environment, places: list[Place]) -> None:
+    for place, other in product(places, places):
+        if place[0] == other[0]:
+            continue
+        name = f"aerodrome/{environment.name}/{other[0]}/{other[1]}/database-AbCdEf"
+        secret = f"arn:aws:secretsmanager:{environment.region}:{environment.account}:secret:{name}"
+        tags = {
+            "secretsmanager:ResourceTag/aerodrome:environment": environment.name,
+            "secretsmanager:ResourceTag/aerodrome:project": other[0],
+        }
+        project, domain = place
+        starts = account.role("Jobs", f"{project}{domain}ExecutionRole".replace("-", ""))
+        for role in (starts, role_of(account, environment, place)):
+            # Whatever it is given: the boundary compares the secret's project with the role's.
+            everything = replace(role, policies=[{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+            own = {**tags, "secretsmanager:ResourceTag/aerodrome:project": project}
+            assert account.can(everything, "secretsmanager:GetSecretValue", secret, own)
+            assert not account.can(everything, "secretsmanager:GetSecretValue", secret, tags)
 
 
 def test_a_boundary_holds_whatever_a_projects_role_is_given(

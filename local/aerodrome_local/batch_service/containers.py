@@ -22,6 +22,7 @@ _FARGATE_MEMORY: dict[str, Iterable[int]] = {
     "4": range(8192, 30720 + 1, 1024),
     "8": range(16384, 61440 + 1, 4096),
     "16": range(32768, 122880 + 1, 8192),
+    "32": (61440, 122880, 249856),
 }
 
 _NOT_ON_FARGATE = ("privileged", "ulimits", "instanceType")
