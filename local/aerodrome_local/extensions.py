@@ -20,6 +20,7 @@ EXTENSIONS = (
     "resources.sns",
     "resources.cloudwatch",
     "resources.budgets",
+    "resources.fsx",
     "resources.cost_explorer",
     "resources.data_exports",
     "resources.cdk",
