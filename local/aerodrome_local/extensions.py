@@ -27,7 +27,7 @@ EXTENSIONS = (
     "kubernetes",
     "resources.step_functions",
     "resources.batch",
-    "events",
+    "resources.events",
     "resources.rds",
 )
 """Modules below this package, in the order in which their ``install(runtime)`` runs."""

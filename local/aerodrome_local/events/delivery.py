@@ -7,10 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
-
-from aerodrome_local.ministack_private import request_scope
 
 Target = dict[str, Any]
 """A rule's target, as PutTargets takes it."""
@@ -80,6 +79,7 @@ class Deliverer:
     Args:
         targets: By the service in a target's ARN, what delivers to it.
         dead_letter: Where undelivered events go.
+        scope: ``(account, region)``, within which targets and dead letters are called.
         first_pause: Seconds before the first retry; each further one waits twice as long, at most a minute.
 
     Attributes:
@@ -87,8 +87,15 @@ class Deliverer:
             0 for never.
     """
 
-    def __init__(self, targets: Mapping[str, Deliver], dead_letter: DeadLetter, first_pause: float = 1.0) -> None:
+    def __init__(
+        self,
+        targets: Mapping[str, Deliver],
+        dead_letter: DeadLetter,
+        scope: Callable[[str, str], AbstractContextManager[None]],
+        first_pause: float = 1.0,
+    ) -> None:
         self._targets = targets
+        self._scope = scope
         self._dead_letter = dead_letter
         self._first_pause = first_pause
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="event-delivery")
@@ -124,7 +131,7 @@ class Deliverer:
 
     def _attempt(self, delivery: Delivery, since: float, retries: int) -> None:
         try:
-            with request_scope(delivery.account, delivery.region):
+            with self._scope(delivery.account, delivery.region):
                 self._targets[delivery.target["Arn"].split(":")[2]](delivery)
         except TargetError as error:
             self._failed(delivery, error, since, retries)
@@ -158,7 +165,7 @@ class Deliverer:
             **({} if exhausted is None else {"EXHAUSTED_RETRY_CONDITION": exhausted}),
         }
         try:
-            with request_scope(delivery.account, delivery.region):
+            with self._scope(delivery.account, delivery.region):
                 self._dead_letter(queue, delivery, attributes)
         except Exception:  # noqa: BLE001 - nobody is left to tell but the log
             _log.exception("an event of %s is lost: its dead-letter queue %s failed", delivery.rule_arn, queue)
