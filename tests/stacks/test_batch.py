@@ -1,14 +1,27 @@
-import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from aerodrome_stacks.environment import Environment
-from tests.templates import ROOT, Statement, TemplateJson, only, properties, statements, text, trust, with_id
+from aerodrome_constructs.policy import StackTemplate
+from aerodrome_constructs.policy.batch_limits import RULE
+from aerodrome_stacks.batch_queues import PRIORITIES, Kind, flyte_queue_name, ingest_queue_name, queue_name
+from aerodrome_stacks.batch_stack import HOST_METRICS, BatchStack
+from aerodrome_stacks.environment import Environment, load_environment
+from aerodrome_stacks.environment.domain_types import Domain
+from aerodrome_stacks.keys_stack import KeysStack
+from aerodrome_stacks.network_stack import NetworkStack
+from tests.templates import ROOT, TemplateJson, new_app, properties, statements, synthesized, text
 
-# AWS Batch's limit for what is submitted and registered.
-LARGEST_JOB_DEFINITION = 24 * 1024
+CAPACITY = {
+    Kind.SPOT: ["Spot", "OnDemand"],
+    Kind.ON_DEMAND: ["OnDemand"],
+    Kind.ARM: ["ArmSpot", "ArmOnDemand"],
+    Kind.GPU: ["GpuSpot", "GpuOnDemand"],
+    Kind.FARGATE: ["FargateSpot", "Fargate"],
+}
+OF_FLYTE = {Kind.SPOT, Kind.ON_DEMAND, Kind.GPU}
+DOMAINS: tuple[Domain, ...] = get_args(Domain)
 
 
 @pytest.fixture
@@ -16,102 +29,155 @@ def batch(stacks: Mapping[str, TemplateJson]) -> TemplateJson:
     return stacks["Batch"]
 
 
-@pytest.fixture
-def job(batch: TemplateJson) -> Mapping[str, Any]:
-    return only(batch, "AWS::Batch::JobDefinition")
+def everywhere(environment: Environment) -> Environment:
+    """An environment whose projects are in every domain."""
+    projects = tuple(
+        project.model_copy(update={"domains": dict.fromkeys(DOMAINS, next(iter(project.domains.values())))})
+        for project in environment.projects
+    )
+    return environment.model_copy(update={"projects": projects})
 
 
-def queue(batch: TemplateJson, name: str) -> Mapping[str, Any]:
-    (found,) = [one for one in properties(batch, "AWS::Batch::JobQueue").values() if one["JobQueueName"] == name]
-    return found
+@pytest.fixture(scope="module")
+def large() -> tuple[BatchStack, TemplateJson]:
+    """The stack of an environment with every kind of capacity in every domain."""
+    environment = everywhere(load_environment("prod", ROOT / "environments"))
+    app = new_app()
+    keys = KeysStack(app, "Keys", environment=environment).ports
+    network = NetworkStack(app, "Network", environment=environment, log_key=keys.logs).ports
+    stack = BatchStack(app, "Batch", environment=environment, network=network, log_key=keys.logs)
+    return stack, synthesized(stack)
 
 
-def kinds(batch: TemplateJson, name: str) -> list[str]:
-    """The kinds of capacity behind a queue, in the order in which it asks them."""
-    environments = properties(batch, "AWS::Batch::ComputeEnvironment")
-    order = sorted(queue(batch, name)["ComputeEnvironmentOrder"], key=lambda one: int(one["Order"]))
-    return [environments[one["ComputeEnvironment"]["Fn::GetAtt"][0]]["ComputeResources"]["Type"] for one in order]
+def queues(batch: TemplateJson) -> dict[str, Mapping[str, Any]]:
+    return {one["JobQueueName"]: one for one in properties(batch, "AWS::Batch::JobQueue").values()}
 
 
-def test_jobs_ask_for_spot_first_and_take_on_demand_where_there_is_none(
+def behind(queue: Mapping[str, Any]) -> list[str]:
+    """The compute environments of a queue, in the order in which it asks them."""
+    order = sorted(queue["ComputeEnvironmentOrder"], key=lambda one: int(one["Order"]))
+    return [one["ComputeEnvironment"]["Ref"].removeprefix("Compute")[:-8] for one in order]
+
+
+def kinds(environment: Environment) -> list[Kind]:
+    decided = {Kind.ARM: environment.batch.arm, Kind.GPU: environment.batch.gpu}
+    return [kind for kind in Kind if decided.get(kind, True)]
+
+
+def domains(environment: Environment) -> list[Domain]:
+    return [domain for domain in DOMAINS if any(domain in project.domains for project in environment.projects)]
+
+
+def test_every_domain_has_queues_of_people_of_flyte_and_of_ingest_by_kind(
     batch: TemplateJson, environment: Environment
 ) -> None:
-    assert kinds(batch, f"aerodrome-{environment.name}-jobs") == ["SPOT", "EC2"]
+    expected = {}
+    for domain in domains(environment):
+        for kind in kinds(environment):
+            expected[queue_name(environment, domain, kind)] = CAPACITY[kind]
+            if kind in OF_FLYTE:
+                expected[flyte_queue_name(environment, domain, kind)] = CAPACITY[kind]
+        expected[ingest_queue_name(environment, domain)] = CAPACITY[Kind.SPOT]
+    assert {name: behind(queue) for name, queue in queues(batch).items()} == expected
 
 
-def test_small_jobs_have_a_queue_that_waits_for_no_instance(batch: TemplateJson, environment: Environment) -> None:
-    assert kinds(batch, f"aerodrome-{environment.name}-fargate") == ["FARGATE"]
+def test_production_goes_before_staging_and_that_before_development(large: tuple[BatchStack, TemplateJson]) -> None:
+    assert PRIORITIES["production"] > PRIORITIES["staging"] > PRIORITIES["development"]
+    for name, queue in queues(large[1]).items():
+        (domain,) = [domain for domain in DOMAINS if f"-{domain}" in name]
+        assert queue["Priority"] == PRIORITIES[domain], name
 
 
-def test_queues_are_plain_ones_as_flyte_names_no_share(batch: TemplateJson) -> None:
-    assert all("SchedulingPolicyArn" not in one for one in properties(batch, "AWS::Batch::JobQueue").values())
+def test_people_share_by_projects_of_the_domain_and_flyte_and_ingest_wait_in_line(
+    batch: TemplateJson, environment: Environment
+) -> None:
+    policies = properties(batch, "AWS::Batch::SchedulingPolicy")
+    shared = {
+        queue_name(environment, domain, kind): domain for domain in domains(environment) for kind in kinds(environment)
+    }
+    for name, queue in queues(batch).items():
+        assert ("SchedulingPolicyArn" in queue) is (name in shared), name
+    assert len(policies) == len(domains(environment))
+    for name, domain in shared.items():
+        policy = policies[queues(batch)[name]["SchedulingPolicyArn"]["Ref"]]["FairsharePolicy"]
+        factors = {one["ShareIdentifier"]: one["WeightFactor"] for one in policy["ShareDistribution"]}
+        assert factors == {
+            project.name.replace("-", ""): pytest.approx(1 / project.batch.share, abs=0.0001)
+            for project in environment.projects
+            if domain in project.domains
+        }
+        assert policy["ComputeReservation"] == environment.batch.reserved_percent
+
+
+def test_from_every_queue_a_job_that_waits_in_vain_is_cancelled(batch: TemplateJson) -> None:
+    for queue in queues(batch).values():
+        reasons = [action["Reason"] for action in queue["JobStateTimeLimitActions"]]
+        assert len(reasons) == 2
+        assert all(reason.startswith("MISCONFIGURATION:") for reason in reasons)
+
+
+def test_an_environment_with_everything_in_every_domain_fits_an_account(
+    large: tuple[BatchStack, TemplateJson],
+) -> None:
+    _, template = large
+    assert len(queues(template)) == 3 * (5 + 3 + 1)
+    # Twice as many while each is replaced.
+    assert 2 * len(properties(template, "AWS::Batch::ComputeEnvironment")) <= 50
+    assert list(RULE.check([StackTemplate(path="Batch", file="Batch.json", template=template)])) == []
+
+
+def test_others_find_every_queue_by_its_name(large: tuple[BatchStack, TemplateJson]) -> None:
+    stack, template = large
+    assert set(stack.ports.queue_arns) == set(queues(template))
+    arns = {name: text(stack.resolve(arn)) for name, arn in stack.ports.queue_arns.items()}
+    assert all(arn.endswith(f":job-queue/{name}") for name, arn in arns.items())
+
+
+def test_no_other_stack_imports_what_a_change_replaces(batch: TemplateJson, stacks: Mapping[str, TemplateJson]) -> None:
+    # CloudFormation refuses to change an export that is imported, and a compute environment could not be replaced.
+    replaced = [*properties(batch, "AWS::Batch::ComputeEnvironment"), *properties(batch, "AWS::Batch::JobQueue")]
+    exported = [output["Export"]["Name"] for output in batch.get("Outputs", {}).values() if "Export" in output]
+    assert [name for name in exported if any(key in name for key in replaced)] == []
+    assert len(stacks) > 10
 
 
 def test_capacity_has_the_decided_ceilings(batch: TemplateJson, environment: Environment) -> None:
-    ceilings = {
-        one["ComputeResources"]["Type"]: one["ComputeResources"]["MaxvCpus"]
-        for one in properties(batch, "AWS::Batch::ComputeEnvironment").values()
-    }
     decided = environment.batch
-    assert ceilings == {"SPOT": decided.spot_vcpus, "EC2": decided.on_demand_vcpus, "FARGATE": decided.fargate_vcpus}
+    expected = {
+        "Spot": decided.spot_vcpus,
+        "OnDemand": decided.on_demand_vcpus,
+        "FargateSpot": decided.fargate_spot_vcpus,
+        "Fargate": decided.fargate_vcpus,
+    }
+    for prefix, capacity in (("Arm", decided.arm), ("Gpu", decided.gpu)):
+        if capacity:
+            expected |= {f"{prefix}Spot": capacity.spot_vcpus, f"{prefix}OnDemand": capacity.on_demand_vcpus}
+    assert {
+        key.removeprefix("Compute")[:-8]: one["ComputeResources"]["MaxvCpus"]
+        for key, one in properties(batch, "AWS::Batch::ComputeEnvironment").items()
+    } == expected
 
 
-def test_no_job_runs_in_a_public_subnet(batch: TemplateJson) -> None:
+def test_no_job_runs_in_a_public_subnet(batch: TemplateJson, environment: Environment) -> None:
     for one in properties(batch, "AWS::Batch::ComputeEnvironment").values():
         subnets = [text(subnet) for subnet in one["ComputeResources"]["Subnets"]]
-        assert len(subnets) == 3
+        assert len(subnets) == len(environment.network.availability_zones)
         assert all("VpcNodesSubnet" in subnet for subnet in subnets)
 
 
-def test_output_is_encrypted_and_kept_as_long_as_decided(batch: TemplateJson, environment: Environment) -> None:
-    group = only(batch, "AWS::Logs::LogGroup")
-    assert group["LogGroupName"] == f"/aerodrome/{environment.name}/batch"
-    assert "keys:ExportsOutputFnGetAttLogs" in text(group["KmsKeyId"])
-    assert group["RetentionInDays"] >= environment.retention.logs.days
+def test_hosts_tell_of_themselves_under_the_environments_name(batch: TemplateJson, environment: Environment) -> None:
+    for one in properties(batch, "AWS::EC2::LaunchTemplate").values():
+        started = text(one["LaunchTemplateData"]["UserData"]["Fn::Base64"])
+        assert f'"namespace": "{HOST_METRICS}"' in started
+        assert f'"Environment": "{environment.name}"' in started
+    (allowed,) = [one for one in statements(batch, "InstanceRole") if "cloudwatch:PutMetricData" in one.actions]
+    assert allowed.conditions == {"StringEquals": {"cloudwatch:namespace": HOST_METRICS}}
 
 
-def test_the_training_job_is_small_enough_to_register(job: Mapping[str, Any]) -> None:
-    assert len(json.dumps(job)) < LARGEST_JOB_DEFINITION
-
-
-def test_the_training_job_carries_the_script_that_stands_in_the_repository(job: Mapping[str, Any]) -> None:
-    script = (ROOT / "workflows/aerodrome_workflows/train_classifier.py").read_text(encoding="utf-8")
-    command = job["ContainerProperties"]["Command"]
-    assert command[:3] == ["python", "-c", script]
-    assert command[3:] == ["--input", "Ref::input", "--output", "Ref::output"]
-    assert "Ref::" not in script, "Batch replaces parameters anywhere in a command"
-
-
-def test_the_training_jobs_image_is_pinned(job: Mapping[str, Any]) -> None:
-    _, _, tag = job["ContainerProperties"]["Image"].rpartition(":")
-    assert tag
-    assert not tag.startswith("latest")
-
-
-def of_training_job(batch: TemplateJson) -> list[Statement]:
-    found = statements(batch, "TrainingJobRoleDefaultPolicy")
-    assert found
-    return found
-
-
-def test_the_training_job_writes_to_the_output_bucket_only(batch: TemplateJson) -> None:
-    written = {
-        resource
-        for statement in of_training_job(batch)
-        if any(action.startswith(("s3:Put", "s3:Delete", "s3:Abort")) for action in statement.actions)
-        for resource in statement.resources
-    }
-    assert written
-    assert all("BatchOutput" in resource for resource in written)
-
-
-def test_the_training_job_reads_from_no_other_bucket_than_its_two(batch: TemplateJson) -> None:
-    touched = {resource for one in of_training_job(batch) for resource in one.resources if "storage:" in resource}
-    assert touched
-    assert all("BatchInput" in resource or "BatchOutput" in resource for resource in touched)
-
-
-def test_ecs_takes_the_training_jobs_role_for_this_account_only(batch: TemplateJson, environment: Environment) -> None:
-    (statement,) = trust(with_id(batch, "AWS::IAM::Role", "TrainingJobRole"))
-    assert statement.principals == ["ecs-tasks.amazonaws.com"]
-    assert statement.conditions == {"StringEquals": {"aws:SourceAccount": environment.account}}
+def test_all_that_starts_with_a_host_carries_whose_it_is(batch: TemplateJson, environment: Environment) -> None:
+    # Costs are told apart by tags, and Batch starts instances in nobody's name.
+    for one in properties(batch, "AWS::EC2::LaunchTemplate").values():
+        tagged = {entry["ResourceType"]: entry["Tags"] for entry in one["LaunchTemplateData"]["TagSpecifications"]}
+        assert {"instance", "volume"} <= tagged.keys()
+        for tags in tagged.values():
+            assert {"Key": "aerodrome:environment", "Value": environment.name} in tags
