@@ -37,6 +37,13 @@ class Backend(Protocol):
     def put_log_events(self, scope: Scope, group: str, stream: str, lines: Sequence[tuple[int, str]]) -> None:
         """Append lines, each with its time in milliseconds since 1970."""
 
+    def access_point_path(self, scope: Scope, file_system_id: str, access_point_id: str) -> str:
+        """The path that an access point of an EFS file system leads to.
+
+        Raises:
+            BackendError: The file system has no such access point.
+        """
+
     def emit(self, scope: Scope, detail_type: str, detail: Json, resources: Sequence[str]) -> None:
         """Put an event of source ``aws.batch`` on the account's default bus."""
 
@@ -114,6 +121,17 @@ class AwsBackend:
         except (ClientError, BotoCoreError) as error:
             # As on AWS, a job goes on when its log group is deleted under it.
             _log.warning("%d lines of %s %s are lost: %s", len(lines), group, stream, error)
+
+    def access_point_path(self, scope: Scope, file_system_id: str, access_point_id: str) -> str:
+        """See :meth:`Backend.access_point_path`."""
+        efs = self._client("efs", scope.account, scope.region)
+        try:
+            (found,) = efs.describe_access_points(AccessPointId=access_point_id)["AccessPoints"]
+        except (ClientError, BotoCoreError, ValueError) as error:
+            raise BackendError(f"ResourceInitializationError: no access point {access_point_id}: {error}") from error
+        if found["FileSystemId"] != file_system_id:
+            raise BackendError(f"ResourceInitializationError: {access_point_id} is not of {file_system_id}")
+        return str(found.get("RootDirectory", {}).get("Path", "/"))
 
     def emit(self, scope: Scope, detail_type: str, detail: Json, resources: Sequence[str]) -> None:
         """See :meth:`Backend.emit`."""

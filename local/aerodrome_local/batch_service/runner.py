@@ -5,10 +5,12 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from aerodrome_local.batch_service import job_environment, process_groups
+from aerodrome_local.batch_service import job_environment, mounts, process_groups
 from aerodrome_local.batch_service.backend import Backend, BackendError
 from aerodrome_local.batch_service.executor import Execution, Output, StartError, StopCause
 from aerodrome_local.batch_service.lifecycle import EXITED, TIMED_OUT, Lifecycle, host_lost_reason
@@ -137,13 +139,14 @@ class Runner:
         write = self._log_writer(job, scope)
         queue_name = job.queue_arn.rpartition("/")[2]
         environment = job_environment.variables(job, self._settings, directory, secrets, queue_name)
+        command = self._command(job, scope, directory, environment, write)
         duration = None if job.timeout_seconds is None else job.timeout_seconds * self._settings.time_scale
         with self._state.changing():
             if job.terminated or self._stopping or job.status not in ON_HOST:
                 return _Outcome()
             # Started under the lock: a process is either on record or was never there.
             execution = Execution(
-                job.container["command"],
+                command,
                 environment,
                 directory,
                 output=write,
@@ -154,6 +157,23 @@ class Runner:
             self._lifecycle.run(job, execution.process)
         exit_code = execution.wait()
         return _Outcome(exit_code=exit_code, stopped=execution.stopped)
+
+    def _command(
+        self, job: Job, scope: Scope, directory: Path, environment: Mapping[str, str], write: Output
+    ) -> Sequence[str]:
+        """The command, with the file systems that the job mounts."""
+        command: Sequence[str] = job.container["command"]
+        mounted = mounts.mounts_of(
+            job.container,
+            directory=self._settings.files_dir,
+            account=scope.account,
+            own=directory,
+            access_point_path=partial(self._backend.access_point_path, scope),
+        )
+        if mounted and not mounts.can_mount():
+            write([(int(time.time() * 1000), mounts.left_out(mounted))])
+            return command
+        return mounts.inside(command, environment, mounted)
 
     def _log_writer(self, job: Job, scope: Scope) -> Output:
         configuration = job.container.get("logConfiguration") or {"logDriver": "awslogs"}

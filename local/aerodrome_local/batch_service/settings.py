@@ -41,6 +41,11 @@ class Settings:
     stop_grace: float = 5.0
     extra_environment: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def files_dir(self) -> Path:
+        """The directory that holds the file systems that jobs mount, and that no restart empties."""
+        return self.work_dir.parent / "files"
+
     @classmethod
     def from_environment(
         cls,

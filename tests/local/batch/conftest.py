@@ -47,6 +47,7 @@ class Backend:
     """The other services."""
 
     secrets: dict[str, str] = field(default_factory=dict)
+    access_points: dict[tuple[str, str], str] = field(default_factory=dict)
     groups: set[str] = field(default_factory=set)
     streams: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     events: list[tuple[str, Json, list[str]]] = field(default_factory=list)
@@ -67,6 +68,11 @@ class Backend:
 
     def put_log_events(self, _scope: Scope, group: str, stream: str, lines: Sequence[tuple[int, str]]) -> None:
         self.streams[group, stream].extend(line for _, line in lines)
+
+    def access_point_path(self, _scope: Scope, file_system_id: str, access_point_id: str) -> str:
+        if (file_system_id, access_point_id) not in self.access_points:
+            raise BackendError(f"ResourceInitializationError: no access point {access_point_id}")
+        return self.access_points[file_system_id, access_point_id]
 
     def emit(self, _scope: Scope, detail_type: str, detail: Json, resources: Sequence[str]) -> None:
         with self.lock:
