@@ -1,6 +1,8 @@
 """An embedded AWS of the test session's own, and the platform deployed to it."""
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +17,9 @@ from tests.local.account import Account
 @pytest.fixture(scope="session")
 def embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
     """One embedded AWS for the whole session, with the property audit on. Tests use stack names of their own."""
-    aws = EmbeddedAws.start(tmp_path_factory.mktemp("embedded-aws"), "--audit")
+    # Jobs find the Python of the project, as with `aerodrome try`: it has what their images have, scikit-learn for one.
+    variables = {"AERODROME_JOB_PATH": str(Path(sys.executable).parent)}
+    aws = EmbeddedAws.start(tmp_path_factory.mktemp("embedded-aws"), "--audit", variables=variables)
     yield aws
     aws.stop()
 
