@@ -5,24 +5,30 @@ SHELL := /bin/sh
 ENV ?= dev
 PYTHON ?= python3
 UV_VERSION := 0.13.9
+# What flytekit takes: python3 may be newer than that.
+FLYTEKIT_PYTHON := '>=3.11,<3.13'
+PACKAGE ?= workflows/aerodrome_workflows/fraud_detection
 BIN := .venv/bin
 CDK := CDK_DISABLE_CLI_TELEMETRY=true node_modules/.bin/cdk
 
 # The project's own python, node and npm come first, whatever the machine has.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup try check synth diff test lint types unit policies embedded smoke snapshots schema guardrails format bench diagram locks clean
+.PHONY: help setup try check check-workflows synth diff test lint types unit policies workflows embedded smoke snapshots schema guardrails format bench diagram locks clean
 
 help: ## Explain every verb
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/.installed .venv-local/.installed node_modules/.installed ## Install what the project needs, into the project's own folders
+setup: .venv/.installed .venv-local/.installed .venv-workflows/.installed node_modules/.installed ## Install what the project needs, into the project's own folders
 
 try: setup ## Deploy the whole platform to an AWS on this machine, and run a job on it
 	@$(BIN)/aerodrome try
 
 check: setup ## Say what is wrong with the environments, or what each will build
 	@$(BIN)/aerodrome check
+
+check-workflows: setup ## Refuse what AWS Batch would not do for a package of Flyte workflows (PACKAGE=folder)
+	@$(BIN)/aerodrome check-workflows $(PACKAGE)
 
 synth: setup ## Write the CloudFormation templates of one environment to cdk.out (ENV=dev)
 	@$(CDK) synth -c env=$(ENV) --quiet
@@ -32,8 +38,8 @@ diff: setup ## Show what a deploy of one environment would change (ENV=dev)
 
 # The tests of the embedded AWS and the smoke test mostly wait, for servers, jobs and the CDK CLI, which looks at a stack
 # every 5 seconds: side by side with the others they cost little time.
-test: setup ## Run everything that must pass: lint, types, policies, unit, embedded and smoke tests
-	@$(MAKE) --no-print-directory --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) smoke embedded unit policies types lint
+test: setup ## Run everything that must pass: lint, types, policies, unit, workflow, embedded and smoke tests
+	@$(MAKE) --no-print-directory --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) smoke embedded unit workflows policies types lint
 
 lint: setup ## Check style, import directions and locks
 	@$(BIN)/ruff check .
@@ -48,6 +54,10 @@ unit: setup ## Run the tests that need no embedded AWS
 
 policies: setup .venv-checkov/.installed ## Check the templates of every environment with checkov, without the network
 	@$(BIN)/python tools/checkov_templates.py
+
+workflows: setup ## Run the tests of the Flyte workflows, where flytekit is
+	@[ -x .venv-workflows/bin/python ] || { echo 'aerodrome: the Flyte workflows cannot be tested without .venv-workflows' >&2; exit 1; }
+	@.venv-workflows/bin/python -m pytest -c tests/workflows/flyte/pytest.toml tests/workflows/flyte
 
 embedded: setup ## Run the tests of the embedded AWS, and of the platform deployed to it
 	@$(BIN)/pytest tests/local
@@ -79,11 +89,12 @@ locks: .venv/.installed ## Resolve the Python locks and package-lock.json anew
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
 	@$(BIN)/uv pip compile local/requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file local/requirements.lock
 	@$(BIN)/uv pip compile tools/checkov/requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file tools/checkov/requirements.lock
+	@$(BIN)/uv pip compile workflows/requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file workflows/requirements.lock
 	@npm install --package-lock-only --omit-lockfile-registry-resolved
 
 clean: ## Stop the embedded AWS and remove everything that setup, synth and try made
 	@if [ -x $(BIN)/aerodrome ] && [ -d .venv-local ]; then $(BIN)/aerodrome local down; fi
-	rm -rf .venv .venv-local .venv-checkov node_modules cdk.out build .aerodrome
+	rm -rf .venv .venv-local .venv-checkov .venv-workflows node_modules cdk.out build .aerodrome
 
 # What is installed follows from the locks; the stamps make a second `make` cost nothing.
 .venv/.installed: requirements.lock pyproject.toml
@@ -100,6 +111,16 @@ clean: ## Stop the embedded AWS and remove everything that setup, synth and try 
 	@[ -x .venv-local/bin/python ] || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-local
 	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv-local/bin/python local/requirements.lock
 	@touch $@
+
+.venv-workflows/.installed: workflows/requirements.lock .venv/.installed
+	@echo "Installing flytekit into .venv-workflows"
+	@if $(BIN)/uv python find --no-python-downloads $(FLYTEKIT_PYTHON) >/dev/null 2>&1; then set -e; \
+		[ -x .venv-workflows/bin/python ] || $(BIN)/uv venv --quiet --no-python-downloads --python $(FLYTEKIT_PYTHON) .venv-workflows; \
+		$(BIN)/uv pip sync --quiet --require-hashes --python .venv-workflows/bin/python workflows/requirements.lock; \
+		touch $@; \
+	else \
+		echo "aerodrome: flytekit needs Python 3.11 or 3.12, and this machine has neither; all but make workflows and make check-workflows runs without" >&2; \
+	fi
 
 .venv-checkov/.installed: tools/checkov/requirements.lock .venv/.installed
 	@echo "Installing checkov into .venv-checkov"

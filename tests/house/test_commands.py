@@ -8,7 +8,7 @@ from typer import Typer
 from aerodrome.main import app
 
 # `aerodrome local up`, .venv/bin/aerodrome check, $ aerodrome try: the words after the name, up to an option.
-NAMED = re.compile(r"(?:^|[`\s/])aerodrome ((?:[a-z]+ ?)+)", re.MULTILINE)
+NAMED = re.compile(r"(?:^|[`\s/])aerodrome ((?:[a-z]+(?:-[a-z]+)* ?)+)", re.MULTILINE)
 CODE = re.compile(r"^```\w*\n(.*?)^```|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
 
 
@@ -47,7 +47,7 @@ def test_no_document_names_a_command_that_does_not_exist(texts: Mapping[str, str
 
 
 def test_the_reference_has_every_verb_of_make(texts: Mapping[str, str]) -> None:
-    verbs = set(re.findall(r"^([a-z]+):.*## ", texts["Makefile"], re.MULTILINE)) - {"help"}
+    verbs = set(re.findall(r"^([a-z-]+):.*## ", texts["Makefile"], re.MULTILINE)) - {"help"}
     assert "try" in verbs, "the listing is broken"
     reference = texts["docs/reference/commands.md"]
     assert [verb for verb in sorted(verbs) if f"`make {verb}`" not in reference] == []

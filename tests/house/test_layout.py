@@ -12,6 +12,9 @@ NO_SOURCE_ROOTS = {
     "tools": "scripts of this repository, run from its root and never installed",
 }
 
+# What mypy reads of libraries that ship no types.
+TYPINGS = {"workflows/typings"}
+
 MOST_LINES = 300
 # A test file is read one test at a time.
 MOST_LINES_OF_TESTS = 600
@@ -20,6 +23,10 @@ MOST_LINES_OF_TESTS = 600
 LONGER = {
     "tools/bench.py": "one program: the measures, and the page whose rows they are",
 }
+
+
+# Tests with a configuration of their own.
+FLYTE = "tests/workflows/flyte"
 
 
 def test_no_python_file_lies_directly_in_constructs_or_stacks(modules: Mapping[str, ast.Module]) -> None:
@@ -55,7 +62,7 @@ def test_every_source_root_is_known_to_ruff_mypy_the_wheel_and_import_linter(
     roots = source_roots(modules)
     packages = {f"{root}/{folder}" for root, folders in roots.items() for folder in folders - {"tests"}}
     tools = project["tool"]
-    assert set(tools["ruff"]["src"]) == set(tools["mypy"]["mypy_path"]) == {*roots, "tools"}
+    assert set(tools["ruff"]["src"]) == set(tools["mypy"]["mypy_path"]) - TYPINGS == {*roots, "tools"}
     installed = set(tools["hatch"]["build"]["targets"]["wheel"]["packages"])
     assert installed == packages
     assert {package.split("/")[1] for package in installed} == set(tools["importlinter"]["root_packages"])
@@ -75,6 +82,10 @@ def test_no_python_file_is_longer_than_a_person_can_hold_in_mind(
 def test_every_test_is_collected(modules: Mapping[str, ast.Module], texts: Mapping[str, str]) -> None:
     """A test file with another name, or in another folder, would never run and never fail."""
     settings = tomllib.loads(texts["pyproject.toml"])["tool"]["pytest"]
+    # These run in an environment of their own, which the others leave out, and take all of their folder.
+    assert FLYTE in settings["norecursedirs"]
+    assert f"pytest -c {FLYTE}/pytest.toml {FLYTE}\n" in texts["Makefile"]
+    assert tomllib.loads(texts[f"{FLYTE}/pytest.toml"])["pytest"]["python_files"] == settings["python_files"]
     files = {name for name, module in modules.items() if any(is_test(node) for node in ast.walk(module))}
     assert "tests/house/test_layout.py" in files, "the listing is broken"
 

@@ -57,6 +57,21 @@ def test_the_embedded_aws_has_what_its_requirements_say(texts: Mapping[str, str]
     assert not {name for name, version in wanted.items() if version not in (None, lock[name])}, "run make locks"
 
 
+def test_the_workflows_environment_has_what_its_requirements_say(texts: Mapping[str, str]) -> None:
+    lines = [line.split("#")[0].strip() for line in texts["workflows/requirements.in"].splitlines()]
+    wanted = {normalised(m[1]): m[3] for line in lines if line and (m := REQUIREMENT.match(line))}
+    lock = locked(texts["workflows/requirements.lock"])
+    assert wanted["flytekit"] == wanted["flytekitplugins-awsbatch"], "the plugin is released with flytekit"
+    # More than one version where the newest Python that flytekit takes has a newer one.
+    assert wanted.keys() <= lock.keys(), "run make locks"
+    pinned = [
+        name
+        for name, version in wanted.items()
+        if f"\n{name}=={version} " not in f"\n{texts['workflows/requirements.lock']}"
+    ]
+    assert not pinned, "run make locks"
+
+
 def test_the_cdk_cli_can_read_what_the_library_writes(texts: Mapping[str, str], tmp_path: Path) -> None:
     """The library says in every assembly which CLI it needs. npm's newest, 3.0.0, is an old build and too old."""
     App(outdir=str(tmp_path), analytics_reporting=False).synth()
@@ -84,7 +99,9 @@ def test_node_is_pinned_in_one_place(texts: Mapping[str, str]) -> None:
 def test_locks_name_no_registry(texts: Mapping[str, str]) -> None:
     """Whoever installs says where from; a host in a lock would ask one registry whatever the machine is set to."""
     locks = [name for name in texts if name.endswith((".lock", "package-lock.json"))]
-    assert {"requirements.lock", "local/requirements.lock", "package-lock.json"} <= set(locks), "the listing is broken"
+    assert {"requirements.lock", "local/requirements.lock", "workflows/requirements.lock", "package-lock.json"} <= set(
+        locks
+    ), "the listing is broken"
     for name in locks:
         text = re.sub(r'"funding": \{[^}]*\}', "", texts[name])
         assert not re.findall(r"https?://\S+|--(?:extra-)?index-url.*|\"resolved\".*", text), name

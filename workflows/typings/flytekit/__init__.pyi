@@ -1,0 +1,66 @@
+# As much of flytekit's types as our workflows use: flytekit ships none that a type checker takes.
+#
+# In a workflow, a task is called like the function that it was made of. That is what these types say, so that mypy
+# holds what one task gives against what the next one takes. tests/workflows/flyte holds them against flytekit itself.
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Generic, ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+class Resources:
+    def __init__(
+        self,
+        cpu: str | None = None,
+        mem: str | None = None,
+        gpu: str | None = None,
+        ephemeral_storage: str | None = None,
+    ) -> None: ...
+
+def task(
+    *,
+    task_config: object = None,
+    cache: bool = False,
+    cache_version: str = "",
+    retries: int = 0,
+    interruptible: bool | None = None,
+    timeout: timedelta = ...,
+    environment: Mapping[str, str] | None = None,
+    requests: Resources | None = None,
+    limits: Resources | None = None,
+) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
+def workflow(_workflow_function: Callable[_P, _R]) -> Callable[_P, _R]: ...
+def conditional(name: str) -> ConditionalSection: ...
+
+class ConditionalSection:
+    def if_(self, expr: bool) -> Case: ...
+
+class Case:
+    def then(self, p: _R) -> Condition[_R]: ...
+
+class Condition(Generic[_R]):
+    def else_(self) -> ElseCase[_R]: ...
+
+class ElseCase(Generic[_R]):
+    def then(self, p: _R) -> _R: ...
+
+class CronSchedule:
+    def __init__(self, schedule: str) -> None: ...
+
+class LaunchPlan:
+    @classmethod
+    def get_or_create(
+        cls,
+        workflow: Callable[..., object],
+        name: str,
+        default_inputs: Mapping[str, object],
+        schedule: CronSchedule,
+    ) -> LaunchPlan: ...
+
+class ExecutionParameters:
+    @property
+    def working_directory(self) -> str: ...
+
+def current_context() -> ExecutionParameters: ...
