@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 
 from aerodrome_local.batch_service import pascal_case
 from aerodrome_local.batch_service.errors import ClientException, ServerException
@@ -13,7 +14,7 @@ RESOURCE = "arn:aws:states:::batch:submitJob"
 TASK_FAILED = "States.TaskFailed"
 
 _POLL_SECONDS = 0.05
-_GIVEN_UP = "The task of Step Functions that waited for this job has timed out."
+_GIVEN_UP = "The task of Step Functions that waited for this job has been given up."
 
 
 class TaskError(Exception):
@@ -31,11 +32,12 @@ class TaskError(Exception):
 
 
 def run_task(
-    service: BatchService, resource: str, parameters: Json, scope: Scope, deadline: float | None = None
+    service: BatchService, resource: str, parameters: Json, scope: Scope, given_up: Callable[[], bool]
 ) -> Json:
     """Submit a job, and wait for its end if the resource says ``.sync``. Blocks.
 
-    A job that has not ended at the deadline, a ``time.monotonic()``, is terminated, as AWS does when a task times out.
+    A job that is waited for is terminated once ``given_up()``: AWS does that when the task times out or its execution
+    is stopped.
 
     Returns:
         What Step Functions gives as the task's result: the submission's answer, or the job that has succeeded.
@@ -48,7 +50,7 @@ def run_task(
         submitted = service.call("SubmitJob", pascal_case.request_of("SubmitJob", parameters), scope)
         if not resource.endswith(".sync"):
             return {name[:1].upper() + name[1:]: value for name, value in submitted.items()}
-        job = _ended(service, submitted["jobId"], scope, deadline)
+        job = _ended(service, submitted["jobId"], scope, given_up)
     except (ClientException, ServerException) as error:
         raise TaskError(f"Batch.{type(error).__name__}", str(error)) from error
     result = pascal_case.job_detail(job)
@@ -57,11 +59,11 @@ def run_task(
     return result
 
 
-def _ended(service: BatchService, job_id: str, scope: Scope, deadline: float | None) -> Json:
+def _ended(service: BatchService, job_id: str, scope: Scope, given_up: Callable[[], bool]) -> Json:
     while True:
-        if deadline is not None and time.monotonic() > deadline:
+        if given_up():
             service.call("TerminateJob", {"jobId": job_id, "reason": _GIVEN_UP}, scope)
-            deadline = None
+            given_up = bool  # once is enough
         (job,) = service.call("DescribeJobs", {"jobs": [job_id]}, scope)["jobs"]
         if job["status"] in {"SUCCEEDED", "FAILED"}:
             found: Json = job

@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -41,10 +41,10 @@ def install(runtime: Runtime) -> None:
         handle = functools.partial(http.handle, service, scope, method, path, query=query, body=body)
         return await asyncio.get_running_loop().run_in_executor(threads, handle)
 
-    def run_task(resource: str, parameters: dict[str, Any], deadline: float | None) -> Any:  # noqa: ANN401 - any JSON value
+    def run_task(resource: str, parameters: dict[str, Any], given_up: Callable[[], bool]) -> Any:  # noqa: ANN401 - any JSON value
         try:
             scope = Scope(current_account(), current_region())
-            return step_functions.run_task(service, resource, parameters, scope, deadline)
+            return step_functions.run_task(service, resource, parameters, scope, given_up)
         except step_functions.TaskError as error:
             raise step_functions_private.task_failure(error.error, error.cause) from error
 

@@ -157,24 +157,36 @@ def test_a_job_calls_back_with_the_tasks_token(embedded_aws: EmbeddedAws, stack:
     assert json.loads(execution["output"]) == {"from": "the job"}
 
 
-def test_a_task_that_takes_too_long_times_out(embedded_aws: EmbeddedAws, stack: Stack) -> None:
-    states = {"Run": task(f"{SUBMIT}.sync", TimeoutSeconds=1)}
-    ids = deploy(stack, job_definition("sleep", "600"), states)
+def stopped_job(aws: EmbeddedAws, queue: str) -> dict[str, Any]:
+    """Wait until the one job of a queue has failed."""
+    batch = aws.client("batch")
+    (summary,) = eventually(
+        lambda: batch.list_jobs(jobQueue=queue, jobStatus="FAILED")["jobSummaryList"], "the job was stopped"
+    )
+    (job,) = batch.describe_jobs(jobs=[summary["jobId"]])["jobs"]
+    found: dict[str, Any] = job
+    return found
+
+
+def test_a_task_that_takes_too_long_times_out_and_its_job_is_stopped(embedded_aws: EmbeddedAws, stack: Stack) -> None:
+    ids = deploy(stack, job_definition("sleep", "600"), {"Run": task(f"{SUBMIT}.sync", TimeoutSeconds=1)})
     execution = ended(embedded_aws, start(embedded_aws, ids["Machine"]))
     assert (execution["status"], execution["error"]) == ("FAILED", "States.Timeout")
-    batch = embedded_aws.client("batch")
-    # Step Functions stops the job of a task that it gives up.
-    by_name = [{"name": "JOB_NAME", "values": ["task"]}]
-    (job,) = eventually(
-        lambda: [
-            each
-            for each in batch.list_jobs(jobQueue=ids["Queue"], filters=by_name)["jobSummaryList"]
-            if each["status"] == "FAILED"
-        ],
-        "the job was stopped",
+    job = stopped_job(embedded_aws, ids["Queue"])
+    assert (job["isTerminated"], job["statusReason"]) == (
+        True,
+        "The task of Step Functions that waited for this job has been given up.",
     )
-    (stopped,) = batch.describe_jobs(jobs=[job["jobId"]])["jobs"]
-    assert stopped["isTerminated"]
+
+
+def test_the_job_of_an_execution_that_is_stopped_is_stopped(embedded_aws: EmbeddedAws, stack: Stack) -> None:
+    ids = deploy(stack, job_definition("sleep", "600"), {"Run": task(f"{SUBMIT}.sync")})
+    execution = start(embedded_aws, ids["Machine"])
+    batch = embedded_aws.client("batch")
+    eventually(lambda: batch.list_jobs(jobQueue=ids["Queue"])["jobSummaryList"], "the job runs")
+    embedded_aws.client("stepfunctions").stop_execution(executionArn=execution)
+    assert stopped_job(embedded_aws, ids["Queue"])["isTerminated"]
+    assert ended(embedded_aws, execution)["status"] == "ABORTED"
 
 
 def test_a_mapped_state_runs_its_jobs_and_a_changed_definition_holds(embedded_aws: EmbeddedAws, stack: Stack) -> None:
