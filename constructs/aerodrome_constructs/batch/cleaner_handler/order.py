@@ -35,10 +35,10 @@ class Order:
         if set(event) != _MEMBERS:
             raise ValueError(f"the event has {sorted(event)}; it must have {sorted(_MEMBERS)}, as the schedule's has")
         keep, pace = event["keep"], event["callsPerSecond"]
-        # With none kept, a task that flytepropeller has just registered a revision for would fail.
-        if not isinstance(keep, int) or keep < 1:
+        # With none kept, a task that flytepropeller has just registered a revision for would fail. True is an int, too.
+        if type(keep) is not int or keep < 1:
             raise ValueError(f"keep is {keep!r}; it must be a whole number of at least 1")
-        if not isinstance(pace, int | float) or pace <= 0:
+        if type(pace) not in {int, float} or pace <= 0:
             raise ValueError(f"callsPerSecond is {pace!r}; it must be a number above 0")
         return cls(
             job_queues=_names(event, "jobQueues"),
