@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import aws_cdk as cdk
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -59,6 +58,9 @@ _CAPACITY: Mapping[Kind, Sequence[str]] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPorts:
     """What other stacks may use of AWS Batch.
+
+    Compute environments are not in it: an ARN that another stack imports could not be replaced. Who needs them finds
+    them behind the queues, or by their tags.
 
     Attributes:
         queue_arns: The ARN of each queue by its name.
@@ -129,7 +131,6 @@ class BatchStack(AerodromeStack):
                 log_retention=log_retention(environment),
             ),
         )
-        cdk.CfnOutput(self, "QueueName", value=queue_name(environment, domains(environment)[-1], Kind.SPOT))
 
     def _queues_of(self, domain: Domain) -> list[str]:
         """Make the queues of a domain, and return their names."""

@@ -21,6 +21,9 @@ _IN_VAIN: Final = (
     "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
 )
 
+# How far back a share's use counts. Batch's own ten minutes are shorter than most jobs: who took every host for an hour
+# would be a newcomer right after. A day would be unfair the other way round: who used at night what nobody else wanted
+# would wait all morning. An hour is about as long as a job that trains.
 _SHARE_DECAY: Final = timedelta(hours=1)
 
 
@@ -42,7 +45,7 @@ class FairShareProps:
 def fair_share(scope: Construct, construct_id: str, props: FairShareProps) -> batch.CfnSchedulingPolicy:
     """Make the scheduling policy of queues that are shared.
 
-    Each queue that has the policy counts for itself what its shares used.
+    Each queue that has the policy counts for itself what its shares used in the last hour.
     """
     return batch.CfnSchedulingPolicy(
         scope,
