@@ -20,7 +20,6 @@ import io
 import json
 import math
 import os
-import posixpath
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -186,26 +185,25 @@ class Job:
         records, digest = self._output("convert", version), hashlib.sha256()
         with read(self._s3, Place(self._bucket, records, None)) as (body, _):
             count = 0
-            for line in body:
+            for line in lines_of(body):
                 count += 1
-                digest.update(line)
+                digest.update(line.encode())
         if count != rows:
             raise RejectedError(f"{records} has {count} records, and the profile {rows} rows: delete both outputs")
         named = {"profile": self._output("profile", version), "records": records, "sha256": digest.hexdigest()}
         result.write(json.dumps({**self._input(version), "rows": rows, **named}, indent=2).encode())
 
-    def _profile_of(self, version: str) -> dict[str, Any]:
+    def _profile_of(self, version: str) -> Any:  # noqa: ANN401 - any JSON value
         with read(self._s3, Place(self._bucket, self._output("profile", version), None)) as (body, _):
-            found: dict[str, Any] = json.load(body)
-            return found
+            return json.load(body)
 
     def _input(self, version: str) -> dict[str, object]:
         return {"input": {"bucket": self._source.bucket, "key": self._source.key, "version": version}}
 
     def _output(self, step: str, version: str) -> str:
         folder, suffix = FOLDERS[step]
-        key = posixpath.join(self._prefix, folder, self._source.key.removeprefix(f"{self._prefix}/"))
-        key += f"/{version}.{suffix}"
+        own = self._source.key.removeprefix(f"{self._prefix}/")
+        key = f"{self._prefix}/{folder}/{own}/{version}.{suffix}"
         if len(key.encode()) > LONGEST_KEY:
             raise RejectedError(f"the output's key would have {len(key.encode())} bytes, and S3 takes {LONGEST_KEY}")
         return key
@@ -226,8 +224,7 @@ class Job:
             try:
                 self._s3.put_object(Bucket=self._bucket, Key=key, Body=result, IfNoneMatch="*", Metadata=metadata)
             except ClientError as error:
-                # 409: another one is writing it now. Who comes second then gets 412.
-                # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+                # 409: another one is writing it now; see S3's user guide, "Conditional writes".
                 if error.response["Error"]["Code"] == "ConditionalRequestConflict":
                     result.seek(0)
                     continue
@@ -255,17 +252,18 @@ def read(s3: Any, place: Place, **options: str) -> Iterator[tuple[IO[bytes], str
         yield body, found.get("VersionId", "null")
 
 
+def lines_of(stream: IO[bytes]) -> IO[str]:
+    """The lines of a text: botocore's stream of a body itself gives pieces of a kilobyte."""
+    return io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
+
+
 def line_of(s3: Any, manifest: Place, part: str, index: int) -> Place:  # noqa: ANN401 - botocore makes the class at run time
     """The object that a line of a manifest names: ``{"key": ..., "version": ...}``, the version if it matters.
 
-    Args:
-        s3: The client of S3.
-        manifest: The manifest.
-        part: The first and the last byte of the part that holds the line, such as ``0-8191``.
-        index: The line's number in that part, from 0.
+    ``part`` is the first and the last byte of what holds the line, such as ``0-8191``; ``index`` its number there.
     """
     with read(s3, manifest, Range=f"bytes={part}") as (body, _):
-        for number, line in enumerate(body):
+        for number, line in enumerate(lines_of(body)):
             if number == index:
                 named = json.loads(line)
                 return Place(manifest.bucket, named["key"], named.get("version"))

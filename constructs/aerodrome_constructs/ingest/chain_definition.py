@@ -78,6 +78,7 @@ def _ending(queue_url: str) -> Mapping[str, Any]:
         "jobId.$": "$.failure.job.JobId",
         "jobName.$": "$.failure.job.JobName",
         "jobQueue.$": "$.failure.job.JobQueue",
+        "jobDefinition.$": "$.failure.job.JobDefinition",
         "attempts.$": "$.failure.job.Attempts",
         "logGroup.$": "$.failure.job.Container.LogConfiguration.Options['awslogs-group']",
     }

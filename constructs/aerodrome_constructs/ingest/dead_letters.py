@@ -18,6 +18,7 @@ _FAILED_JOB = {
     "jobId": "$.detail.jobId",
     "jobName": "$.detail.jobName",
     "jobQueue": "$.detail.jobQueue",
+    "jobDefinition": "$.detail.jobDefinition",
     "statusReason": "$.detail.statusReason",
     "parameters": "$.detail.parameters",
     "attempts": "$.detail.attempts",
