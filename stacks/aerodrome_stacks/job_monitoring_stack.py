@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
@@ -12,11 +13,11 @@ from aerodrome_constructs.job_monitoring import (
     BatchWatchProps,
     BlockedQueues,
     BlockedQueuesProps,
+    FunctionPlace,
     JobDashboard,
     JobDashboardProps,
     JobEvents,
     JobEventsProps,
-    LogProps,
     Queue,
     Settings,
 )
@@ -35,6 +36,7 @@ from aerodrome_stacks.batch_stack import HOST_METRICS, BatchPorts
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.job_alarms import JobAlarms
 from aerodrome_stacks.job_prices import USD_PER_VCPU_HOUR
+from aerodrome_stacks.network_stack import NetworkPorts
 from aerodrome_stacks.retention import log_retention
 
 # What the names of compute environments begin with, as the Batch stack makes them: "ArmSpot", "GpuOnDemand", "Spot".
@@ -48,6 +50,7 @@ class JobMonitoringStack(AerodromeStack):
         scope: The app.
         construct_id: The stack's ID.
         environment: What the team decided.
+        network: Where the functions run.
         batch: The queues.
         alerts: Who is told.
         log_key: The key that encrypts the functions' output.
@@ -62,6 +65,7 @@ class JobMonitoringStack(AerodromeStack):
         construct_id: str,
         *,
         environment: Environment,
+        network: NetworkPorts,
         batch: BatchPorts,
         alerts: AlertsPorts,
         log_key: kms.IKey,
@@ -85,15 +89,21 @@ class JobMonitoringStack(AerodromeStack):
             role_prefix=f"{self.prefix}-",
             reclaims=RECLAIMED,
         )
-        log = LogProps(key=log_key, retention=log_retention(environment))
+        place = FunctionPlace(
+            vpc=network.vpc,
+            subnets=network.node_subnets,
+            security_group=self._security_group(network),
+            log_key=log_key,
+            log_retention=log_retention(environment),
+        )
         queue_prefix = self.format_arn(service="batch", resource="job-queue", resource_name=f"{self.prefix}-")
         name = f"{self.prefix}-job-events"
-        JobEvents(self, "Events", JobEventsProps(name=name, settings=settings, queue_prefix=queue_prefix, log=log))
+        JobEvents(self, "Events", JobEventsProps(name=name, settings=settings, queue_prefix=queue_prefix, place=place))
         watch_name = f"{self.prefix}-batch-watch"
         BatchWatch(
             self,
             "Watch",
-            BatchWatchProps(name=watch_name, settings=settings, queue_arns=[*batch.queue_arns.values()], log=log),
+            BatchWatchProps(name=watch_name, settings=settings, queue_arns=[*batch.queue_arns.values()], place=place),
         )
         BlockedQueues(
             self,
@@ -125,6 +135,19 @@ class JobMonitoringStack(AerodromeStack):
                 functions=[name, watch_name],
             ),
         )
+
+    def _security_group(self, network: NetworkPorts) -> ec2.SecurityGroup:
+        group = ec2.SecurityGroup(
+            self,
+            "SecurityGroup",
+            vpc=network.vpc,
+            description="Carried by what measures jobs",
+            allow_all_outbound=False,
+        )
+        group.add_egress_rule(
+            ec2.Peer.any_ipv4(), ec2.Port.HTTPS, "AWS Batch and CloudWatch, over the internet or an endpoint"
+        )
+        return group
 
     def _alarms(self, environment: Environment, alerts: AlertsPorts, events: str, watch: str) -> None:
         alarms = JobAlarms(self, "Alarms", environment=environment, topic=alerts.topic)

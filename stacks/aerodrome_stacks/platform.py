@@ -97,6 +97,7 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         scope,
         "JobMonitoring",
         environment=environment,
+        network=network,
         batch=batch.ports,
         alerts=alerts,
         log_key=keys.logs,

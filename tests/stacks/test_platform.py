@@ -28,7 +28,9 @@ _IN_A_VPC = {
 # Actions that only look (Describe, Get, List) need no place here.
 ON_EVERYTHING: Mapping[str, tuple[set[str], str]] = {
     "DatabasesRoleDefaultPolicy": (_IN_A_VPC, "the Lambda that makes the databases is in the VPC"),
+    "EventsRoleDefaultPolicy": (_IN_A_VPC, "the Lambda that counts what happens to jobs is in the VPC"),
     "RotationRoleDefaultPolicy": (_IN_A_VPC, "the Lambda that changes passwords is in the VPC"),
+    "WatchRoleDefaultPolicy": (_IN_A_VPC, "the Lambda that looks at job queues is in the VPC"),
     "LoadBalancerController": (
         {"elasticloadbalancing:SetWebAcl"},
         "as the controller's own policy has it: the action knows no resource",
@@ -40,6 +42,8 @@ CDK_PROVIDER = "CustomVpcRestrictDefaultSGCustomResourceProvider"
 
 # Stateful resources that go with their stack, and why nothing is lost.
 DISPENSABLE = {
+    "EventsQueue": "what AWS Batch says of jobs that nobody counts any more",
+    "EventsUncounted": "evidence of events that were not counted, which goes after two weeks by itself",
     "GrafanaAdmin": "the password of Grafana's first user, which can be made anew: nothing is encrypted with it",
     "Interruptions": "what EC2 says of instances, which is of no use after five minutes",
     "InterruptionsUnhandled": "evidence of interruptions that nobody handled, which goes after two weeks by itself",
@@ -76,7 +80,7 @@ class TestStacks:
         self, artifacts: Mapping[str, StackArtifact], environment: Environment
     ) -> None:
         assert {stack: artifact.name for stack, artifact in artifacts.items()} == {
-            stack: f"aerodrome-{environment.name}-{'backup-copy' if stack == 'BackupCopy' else stack.lower()}"
+            stack: f"aerodrome-{environment.name}-{re.sub('(?<=[a-z])(?=[A-Z])', '-', stack).lower()}"
             for stack in artifacts
         }
 

@@ -9,9 +9,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from aerodrome_constructs.identity.statements import allow
+from aerodrome_constructs.identity import allow
 from aerodrome_constructs.job_monitoring import lambda_asset
-from aerodrome_constructs.job_monitoring.function import LogProps, metrics_function
+from aerodrome_constructs.job_monitoring.function import FunctionPlace, metrics_function
 from aerodrome_constructs.job_monitoring.metrics_handler import names
 from aerodrome_constructs.job_monitoring.metrics_handler.settings import Settings
 
@@ -39,13 +39,13 @@ class JobEventsProps:
         settings: What is counted.
         queue_prefix: What the ARNs of the environment's job queues begin with, and no other queue's do. The function
             knows each of them: a pattern with all their ARNs could be longer than the 2,048 characters of a rule.
-        log: How the function's output is kept.
+        place: Where the function runs.
     """
 
     name: str
     settings: Settings
     queue_prefix: str
-    log: LogProps
+    place: FunctionPlace
 
 
 class JobEvents(Construct):
@@ -152,7 +152,7 @@ class JobEvents(Construct):
             description="Counts what happens to AWS Batch jobs, and puts it into CloudWatch",
             handler=lambda_asset.COUNTER,
             settings=props.settings,
-            log=props.log,
+            place=props.place,
             timeout=_TIMEOUT,
             memory_mib=512,  # a batch of 6 MB is some 60 MB of Python objects, and boto3 takes 80 MB
             statements=[

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from aerodrome_constructs.identity.statements import allow
+from aerodrome_constructs.identity import allow, network_interfaces
 from aerodrome_constructs.job_monitoring import lambda_asset
 from aerodrome_constructs.job_monitoring.metrics_handler.names import NAMESPACE
 from aerodrome_constructs.job_monitoring.metrics_handler.settings import Settings
@@ -24,16 +25,22 @@ from aerodrome_constructs.policy.known_rules import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogProps:
-    """How the functions' output is kept.
+class FunctionPlace:
+    """Where the functions run, and how their output is kept.
 
     Attributes:
-        key: The key that encrypts it. Its policy must let CloudWatch Logs of the region use it.
-        retention: How long it is kept.
+        vpc: The VPC.
+        subnets: Which of its subnets: private, with a way to AWS Batch and CloudWatch.
+        security_group: What they carry: it lets them out over HTTPS and nobody in.
+        log_key: The key that encrypts their logs. Its policy must let CloudWatch Logs of the region use it.
+        log_retention: How long the logs are kept.
     """
 
-    key: kms.IKey
-    retention: logs.RetentionDays
+    vpc: ec2.IVpc
+    subnets: ec2.SubnetSelection
+    security_group: ec2.ISecurityGroup
+    log_key: kms.IKey
+    log_retention: logs.RetentionDays
 
 
 def metrics_function(
@@ -43,7 +50,7 @@ def metrics_function(
     description: str,
     handler: str,
     settings: Settings,
-    log: LogProps,
+    place: FunctionPlace,
     timeout: cdk.Duration,
     memory_mib: int,
     statements: Sequence[iam.PolicyStatement],
@@ -51,15 +58,13 @@ def metrics_function(
 ) -> lambda_.Function:
     """Make a function of :mod:`aerodrome_constructs.job_monitoring.lambda_asset`, with its role and its log.
 
-    It runs outside of any VPC: it speaks to AWS's own services only, and no one speaks to it.
-
     Args:
         scope: The construct that it belongs to.
         name: Its name: chosen, so that alarms and people can name it.
         description: What it does, as the console shows it.
         handler: Its entry point in the asset.
         settings: What it watches.
-        log: How its output is kept.
+        place: Where it runs.
         timeout: After that Lambda ends it.
         memory_mib: Its memory, which is also its share of a CPU.
         statements: What it may do besides writing its log and its metrics.
@@ -68,12 +73,13 @@ def metrics_function(
     log_group = logs.LogGroup(
         scope,
         "Log",
-        retention=log.retention,
-        encryption_key=log.key,
+        retention=place.log_retention,
+        encryption_key=place.log_key,
         removal_policy=cdk.RemovalPolicy.RETAIN,
     )
     role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     log_group.grant_write(role)
+    role.add_to_policy(network_interfaces())
     for statement in statements:
         role.add_to_policy(statement)
     role.add_to_policy(
@@ -82,8 +88,8 @@ def metrics_function(
     acknowledge(
         role,
         WILDCARDS,
-        reason="a metric has no ARN, and a condition names the namespace; what else is allowed on everything only "
-        "looks and takes no resource",
+        reason="a metric has no ARN, and a condition names the namespace; network interfaces have no name before they "
+        "are made; what else is allowed on everything only looks and takes no resource",
         findings=["Resource::[*]"],
     )
     acknowledge(role, INLINE_POLICY, reason="the policy is this function's alone and goes with it")
@@ -101,6 +107,9 @@ def metrics_function(
         timeout=timeout,
         role=role,
         log_group=log_group,
+        vpc=place.vpc,
+        vpc_subnets=place.subnets,
+        security_groups=[place.security_group],
     )
     acknowledge(
         function,

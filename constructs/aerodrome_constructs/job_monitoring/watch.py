@@ -8,9 +8,9 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from aerodrome_constructs.identity.statements import allow
+from aerodrome_constructs.identity import allow
 from aerodrome_constructs.job_monitoring import lambda_asset
-from aerodrome_constructs.job_monitoring.function import LogProps, metrics_function
+from aerodrome_constructs.job_monitoring.function import FunctionPlace, metrics_function
 from aerodrome_constructs.job_monitoring.metrics_handler.settings import Settings
 
 
@@ -22,13 +22,13 @@ class BatchWatchProps:
         name: The name of the function, and of the rule that starts it.
         settings: What it watches.
         queue_arns: The ARNs of the job queues.
-        log: How the function's output is kept.
+        place: Where the function runs.
     """
 
     name: str
     settings: Settings
     queue_arns: Sequence[str]
-    log: LogProps
+    place: FunctionPlace
 
 
 class BatchWatch(Construct):
@@ -49,7 +49,7 @@ class BatchWatch(Construct):
             description="Looks how long AWS Batch jobs wait, and for compute environments that are INVALID",
             handler=lambda_asset.WATCH,
             settings=props.settings,
-            log=props.log,
+            place=props.place,
             timeout=cdk.Duration.minutes(2),
             memory_mib=256,
             statements=[

@@ -4,7 +4,7 @@ import functools
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import boto3
@@ -25,7 +25,7 @@ def handle(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     return count_messages(event["Records"], Settings.of(os.environ), cloudwatch())
 
 
-def count_messages(records: list[Mapping[str, Any]], settings: Settings, client: Any) -> dict[str, Any]:  # noqa: ANN401 - boto3 makes the class at run time
+def count_messages(records: Sequence[Mapping[str, Any]], settings: Settings, client: Any) -> dict[str, Any]:  # noqa: ANN401 - boto3 makes the class at run time
     """Count the messages of a batch, and put what comes of it into CloudWatch.
 
     Args:
