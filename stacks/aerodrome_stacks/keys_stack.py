@@ -17,7 +17,7 @@ class KeysPorts:
     """The keys that other stacks encrypt with.
 
     Attributes:
-        data: Objects in S3 and the database.
+        data: Objects in S3, the database and file systems.
         logs: Log groups. CloudWatch Logs may use it.
         secrets: Secrets in Secrets Manager.
         cluster: Kubernetes secrets in etcd.
@@ -45,7 +45,7 @@ class KeysStack(AerodromeStack):
             holds_data=True,
         )
         self.ports = KeysPorts(
-            data=self._key("Data", "Objects in S3 and the database"),
+            data=self._key("Data", "Objects in S3, the database and file systems"),
             logs=self._key("Logs", "Log groups", for_cloudwatch_logs=True),
             secrets=self._key("Secrets", "Secrets in Secrets Manager"),
             cluster=self._key("Cluster", "Kubernetes secrets in etcd"),
