@@ -40,8 +40,9 @@ def size_problem(vcpus: float, memory_mib: int) -> str | None:
     if memory_mib in sizes:
         return None
     wished = f"memory_mib={memory_mib} with {vcpus:g} vCPUs: Fargate has {_listed(sizes)}"
-    fitting = [f"{other:g} vCPUs" for other, offered in MEMORY_MIB.items() if memory_mib in offered]
-    return f"{wished}; {memory_mib} goes with {' or '.join(fitting)}" if fitting else wished
+    *fitting, last = [f"{other:g}" for other, offered in MEMORY_MIB.items() if memory_mib in offered] or [""]
+    others = f"{', '.join(fitting)} or {last}" if fitting else last
+    return f"{wished}; {memory_mib} goes with {others} vCPUs" if others else wished
 
 
 def _listed(sizes: Sequence[int]) -> str:
