@@ -187,20 +187,6 @@ def test_batch_is_asked_for_no_more_attempts_than_it_takes(flyte: DeployedReleas
     assert flyte.value("configmap", "k8s", "plugins", "aws", "batch", "maxRetries") + 1 <= 10
 
 
-def test_every_execution_has_a_queue(flyte: DeployedRelease, cdk_variant: str, cdk_assembly: AssemblyFactory) -> None:
-    queues = flyte.value("configmap", "adminServer", "queues")
-    made = {
-        resource["Properties"]["JobQueueName"]
-        for resource in resources_of(cdk_assembly(cdk_variant).template("Batch")).values()
-        if resource["Type"] == "AWS::Batch::JobQueue"
-    }
-    (queue,) = queues["executionQueues"]
-
-    assert queue["dynamic"] in made
-    # Without a rule for every domain, Batch tasks of the others fail.
-    assert {"tags": queue["attributes"]} in queues["workflowConfigs"]
-
-
 def test_propeller_learns_why_a_pod_went(flyte: DeployedRelease) -> None:
     # A pod whose node is taken back would be gone before propeller looks.
     assert flyte.value("configmap", "k8s", "plugins", "k8s", "inject-finalizer") is True
