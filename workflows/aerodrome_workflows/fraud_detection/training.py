@@ -79,7 +79,7 @@ def features(transactions: FlyteFile) -> FlyteFile:
 
 
 @task(
-    task_config=AWSBatchConfig(propagateTags=True, tags={"aerodrome:workload": "fraud-training"}),
+    task_config=AWSBatchConfig(propagateTags=True, tags={"workload": "fraud-training"}),
     # Batch's attempts come to one more. A spot instance that is taken back uses one up, as an error of the code does.
     retries=3,
     timeout=timedelta(hours=2),
