@@ -15,6 +15,7 @@ from aerodrome_local.testing import Stack
 from aerodrome_stacks.batch_queues import Kind, ingest_queue_name, queue_name
 from tests.local.account import Account
 from tests.local.job_templates import eventually
+from tests.stacks.test_job_pages import blocks, page
 from tests.templates import new_stack, synthesized
 
 PROJECT: Final = "fraud-detection"
@@ -88,6 +89,22 @@ def test_a_model_is_trained_by_a_project_on_its_own_data_into_its_own_log(projec
     assert job["container"]["logConfiguration"]["options"]["awslogs-group"] == project.log_group
     assert job["tags"] == TAGS
     assert job["shareIdentifier"] == "frauddetection"
+
+
+def test_the_program_of_the_page_submits_a_job(project: Project, dev: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", dev.aws.endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", dev.id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "embedded")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", dev.environment.region)
+    dev.client("s3").put_object(Bucket=dev.bucket("BatchInput"), Key=f"{PLACE}/october.csv", Body=dataset())
+    (program,) = blocks(page("how-to/submit-a-job.md"), "python")
+    namespace: dict[str, Any] = {}
+
+    exec(compile(program, "submit-a-job.md", "exec"), namespace)  # noqa: S102 - the page's own code
+
+    assert project.ended(namespace["job"]["jobId"])["status"] == "SUCCEEDED"
+    found = dev.client("s3").list_objects_v2(Bucket=dev.bucket("BatchOutput"), Prefix=f"{PLACE}/october/")["Contents"]
+    assert {one["Key"].rpartition("/")[2] for one in found} == {"model.joblib", "metrics.json"}
 
 
 @pytest.mark.parametrize(

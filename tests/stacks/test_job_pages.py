@@ -2,12 +2,13 @@
 
 import re
 from dataclasses import MISSING, fields
+from typing import Final
 
 import botocore.session
 import pytest
 from botocore.model import StructureShape
 
-from aerodrome_constructs.batch import Container
+from aerodrome_constructs.batch import Container, Platform
 from aerodrome_stacks import job_catalogue
 from aerodrome_stacks.batch_queues import Kind, queue_name
 from aerodrome_stacks.environment import Environment, load_environment
@@ -16,7 +17,8 @@ from aerodrome_stacks.jobs_stack import definition_name, job_tags, log_group_nam
 from tests.stacks.test_jobs import definitions, stack_of
 from tests.templates import ROOT
 
-PROJECT, DOMAIN = "fraud-detection", "development"
+PROJECT: Final = "fraud-detection"
+DOMAIN: Final = "development"
 
 
 @pytest.fixture
@@ -54,13 +56,13 @@ def test_the_entry_of_the_page_becomes_a_job_of_every_project(scene: Environment
 def test_the_errors_of_the_page_are_those_that_are_said() -> None:
     (said,) = blocks(page("how-to/add-a-job.md"), "text")
     job = job_catalogue.TRAIN_CLASSIFIER.container
-    with pytest.raises(ValueError, match="^job score: ") as refused:
+    with pytest.raises(ValueError, match=r"^job score: ") as refused:
         JobKind(
             name="score",
             container=Container(
                 image=job.image,
                 command=["true"],
-                platform=job_catalogue.Platform.FARGATE,
+                platform=Platform.FARGATE,
                 vcpus=0.25,
                 memory_mib=4096,
                 timeout=job.timeout,
