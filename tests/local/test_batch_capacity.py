@@ -114,9 +114,11 @@ class Platform:
 
         eventually(settled, f"{name} is {state}")
 
-    def define(self, name: str, script: str, *, vcpus: int = 1, fargate: bool = False) -> None:
+    def define(self, name: str, script: str, *, vcpus: int = 1, gpus: int = 0, fargate: bool = False) -> None:
         memory = 2048 * vcpus  # the least that Fargate takes, and enough for anything here
         requirements = [{"type": "VCPU", "value": str(vcpus)}, {"type": "MEMORY", "value": str(memory)}]
+        if gpus:
+            requirements.append({"type": "GPU", "value": str(gpus)})
         container: dict[str, Any] = {
             "image": "busybox",
             "command": ["sh", "-c", script],
@@ -192,6 +194,14 @@ def test_a_job_that_no_host_ever_fits_is_cancelled_with_that_reason_and_the_next
     )
     assert cancelled["attempts"] == [], "it never started"
     platform.until("SUCCEEDED", small)
+
+
+def test_a_job_with_a_gpu_in_a_queue_without_is_cancelled_with_that_reason(
+    platform: Platform, environment: Environment
+) -> None:
+    platform.define("gpu", "true", gpus=1)
+    (cancelled,) = platform.until("FAILED", platform.submit(people(environment, Kind.SPOT), "gpu", FIRST))
+    assert cancelled["statusReason"].endswith("MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT")
 
 
 def test_a_job_that_waits_for_capacity_waits_for_as_long_as_it_takes(
