@@ -1,4 +1,4 @@
-"""AWS Lambda: the network of a function, which MiniStack drops, its output in the server's log, and its crashes.
+"""AWS Lambda: a function's network and a mapping's tags, which MiniStack drops, and a function's output and crashes.
 
 A function runs on this machine, whatever its network says.
 """
@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from aerodrome_local.ministack_private import fail_custom_resources_of_crashed_functions, on_lambda_output
-from aerodrome_local.resources.conversion import boolean
+from aerodrome_local.resources.conversion import boolean, tag_map
 from aerodrome_local.runtime import Properties, Runtime
 
 logger = logging.getLogger("lambda-output")
@@ -30,6 +30,14 @@ def install(runtime: Runtime) -> None:
             network["Ipv6AllowedForDualStack"] = boolean(given["Ipv6AllowedForDualStack"])
         client.update_function_configuration(FunctionName=name, VpcConfig=network)
 
+    def tag(_mapping: str, properties: Properties, attributes: dict[str, Any]) -> None:
+        client, arn = runtime.client("lambda"), attributes["EventSourceMappingArn"]
+        wanted, present = tag_map(properties.get("Tags")), client.list_tags(Resource=arn).get("Tags", {})
+        if surplus := [key for key in present if key not in wanted]:
+            client.untag_resource(Resource=arn, TagKeys=surplus)
+        if wanted:
+            client.tag_resource(Resource=arn, Tags=wanted)
+
     def log(function: str, text: str) -> None:
         for line in text.splitlines():
             logger.info("%s: %s", function, line)
@@ -37,3 +45,4 @@ def install(runtime: Runtime) -> None:
     on_lambda_output(log)
     fail_custom_resources_of_crashed_functions()
     runtime.on_create("AWS::Lambda::Function", complete)
+    runtime.on_create("AWS::Lambda::EventSourceMapping", tag)
