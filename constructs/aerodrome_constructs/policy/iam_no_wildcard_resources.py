@@ -124,31 +124,6 @@ ON_EVERYTHING: Final = (
     ),
     OnEverything(
         reason="Step Functions sees to it that CloudWatch Logs takes what its executions write",
-        although="AWS asks for these on everything: "
-        "https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy",
-        actions=(
-            "logs:CreateLogDelivery",
-            "logs:DeleteLogDelivery",
-            "logs:DescribeResourcePolicies",
-            "logs:GetLogDelivery",
-            "logs:ListLogDeliveries",
-            "logs:PutResourcePolicy",
-            "logs:UpdateLogDelivery",
-        ),
-    ),
-    OnEverything(
-        reason="Step Functions traces its executions",
-        actions=(
-            "xray:GetSamplingRules",
-            "xray:GetSamplingTargets",
-            "xray:PutTelemetryRecords",
-            "xray:PutTraceSegments",
-        ),
-    ),
-    OnEverything(
-        reason="Step Functions sees to it that CloudWatch Logs takes what its executions write",
-        although="AWS asks for these on everything: "
-        "https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy",
         actions=(
             "logs:CreateLogDelivery",
             "logs:DeleteLogDelivery",
