@@ -162,26 +162,17 @@ def test_a_manifest_becomes_an_array_job(ingest: Ingest) -> None:
     assert job["arrayProperties"]["statusSummary"]["SUCCEEDED"] == 100
 
 
-def test_a_manifest_that_comes_twice_is_submitted_once(
-    dev: Account, ingest: Ingest, twice: Callable[[int], None]
-) -> None:
-    twice(1)
-    version = put(ingest, "stock/lone.csv", table(1))
-    put(ingest, "manifests/twice.jsonl", json.dumps({"key": f"{PLACE}/stock/lone.csv"}).encode())
-    until(lambda: runs_of(dev, "manifests/twice.jsonl"), lambda found: len(found) == 2, PATIENCE)
-    jobs = ended_jobs(ingest, "manifest-", "manifests/twice.jsonl")
-    assert len(jobs) in {1, 2}, "two runs that overlap may both submit"
-    assert ingest.outputs("profiles/stock/lone.csv") == [f"{PLACE}/profiles/stock/lone.csv/{version}.json"]
-    assert "arrayProperties" not in jobs[0], "one line is a plain job"
-
-
-def runs_of(dev: Account, manifest: str) -> list[str]:
-    """What the function for manifests wrote into its log of a manifest."""
-    logs = dev.client("logs")
+def test_a_manifest_that_comes_again_is_not_submitted_again(dev: Account, ingest: Ingest) -> None:
+    stocked = put(ingest, "stock/lone.csv", table(1))
+    version = put(ingest, "manifests/again.jsonl", json.dumps({"key": f"{PLACE}/stock/lone.csv"}).encode())
+    (job,) = ended_jobs(ingest, "manifest-", "manifests/again.jsonl")
+    assert "arrayProperties" not in job, "one line is a plain job"
+    event = {"bucket": ingest.input, "key": f"{PLACE}/manifests/again.jsonl", "version": version, "size": "1"}
     function = dev.resource("ingest", "AWS::Lambda::Function", "ManifestsFunction")
-    group = dev.client("lambda").get_function(FunctionName=function)["Configuration"]["LoggingConfig"]["LogGroup"]
-    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-    return [event["message"] for page in pages for event in page["events"] if manifest in event["message"]]
+    answer = dev.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    assert [one["jobId"] for one in ended_jobs(ingest, "manifest-", "manifests/again.jsonl")] == [job["jobId"]]
+    assert ingest.outputs("profiles/stock/lone.csv") == [f"{PLACE}/profiles/stock/lone.csv/{stocked}.json"]
 
 
 @pytest.mark.parametrize(
