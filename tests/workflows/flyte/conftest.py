@@ -1,5 +1,6 @@
 """The commands, as they are typed."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,9 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=cwd, check=False, capture_output=True, text=True)
+    # The other tests run beside these: threads of a small training that wait for each other would only spin.
+    variables = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=cwd, env=variables, check=False, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="session")
