@@ -106,7 +106,7 @@ def test_a_warning_refuses_nothing(check: Check) -> None:
         "jobs.py:7: warning: task team.jobs.train: no cpu and no memory: the platform's default decides, which is "
         "meant for small pods; say it: limits=Resources(cpu=..., mem=...)\n"
     )
-    assert "the default vCPUs, the default memory, 2 attempts of at most 72 h each" in result.stdout
+    assert "the default vCPUs, the default memory, 2 attempts of at most 24 h each" in result.stdout
 
 
 def test_a_program_gets_json(check: Check) -> None:

@@ -89,7 +89,7 @@ def _section(title: str, rows: Sequence[tuple[str, str]]) -> None:
 
 
 def _on_batch(ask: Ask) -> str:
-    longest = "72 h" if ask.timeout is None else str(timedelta(seconds=ask.timeout))
+    longest = "24 h" if ask.timeout is None else str(timedelta(seconds=ask.timeout))
     vcpus = "the default vCPUs" if ask.vcpus is None else _counted(range(ask.vcpus), "vCPU")
     memory = "the default memory" if ask.memory is None else f"{ask.memory} MiB"
     return f"{vcpus}, {memory}, {ask.attempts} attempts of at most {longest} each"

@@ -46,7 +46,7 @@ class Ask:
         memory: In MiB. The plugin counts the task's bytes in units of 10^6 and AWS Batch reads MiB, which gives the
             container 4.9 % more than it asked for. None as with vCPUs.
         attempts: How often the job may be started.
-        timeout: How long an attempt may run, in seconds. None: the plugin's default, 72 hours.
+        timeout: How long an attempt may run, in seconds. None: the plugin's default here, 24 hours.
     """
 
     vcpus: int | None
