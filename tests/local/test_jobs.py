@@ -91,11 +91,17 @@ def test_a_model_is_trained_by_a_project_on_its_own_data_into_its_own_log(projec
     assert job["shareIdentifier"] == "frauddetection"
 
 
-def test_the_program_of_the_page_submits_a_job(project: Project, dev: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def shell(dev: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables that `aerodrome local status` gives a reader of the pages."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", dev.aws.endpoint)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", dev.id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "embedded")
     monkeypatch.setenv("AWS_DEFAULT_REGION", dev.environment.region)
+
+
+@pytest.mark.usefixtures("shell")
+def test_the_program_of_the_page_submits_a_job(project: Project, dev: Account) -> None:
     dev.client("s3").put_object(Bucket=dev.bucket("BatchInput"), Key=f"{PLACE}/october.csv", Body=dataset())
     (program,) = blocks(page("how-to/submit-a-job.md"), "python")
     namespace: dict[str, Any] = {}
@@ -105,6 +111,16 @@ def test_the_program_of_the_page_submits_a_job(project: Project, dev: Account, m
     assert project.ended(namespace["job"]["jobId"])["status"] == "SUCCEEDED"
     found = dev.client("s3").list_objects_v2(Bucket=dev.bucket("BatchOutput"), Prefix=f"{PLACE}/october/")["Contents"]
     assert {one["Key"].rpartition("/")[2] for one in found} == {"model.joblib", "metrics.json"}
+
+
+@pytest.mark.usefixtures("shell")
+def test_the_program_of_the_first_hour_trains_on_data_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
+    text = page("tutorial/first-hour.md")
+    (program,) = blocks(text, "python")
+
+    exec(compile(program, "first-hour.md", "exec"), {})  # noqa: S102 - the page's own code
+
+    assert f"$ .venv/bin/python mine.py\n{capsys.readouterr().out}" in text
 
 
 @pytest.mark.parametrize(
