@@ -115,7 +115,8 @@ ON_EVERYTHING: Final = (
         reason="flytepropeller, and people who submit jobs, ask how they fare", actions=("batch:DescribeJobs",)
     ),
     OnEverything(
-        reason="people who submit jobs look for jobs, and for what there is to submit them to",
+        reason="people who submit jobs look for jobs, and for what there is to submit them to; what cleans up behind "
+        "flytepropeller looks for what it made, and for jobs that need it",
         actions=("batch:DescribeJobDefinitions", "batch:DescribeJobQueues", "batch:ListJobs"),
     ),
     OnEverything(
