@@ -54,7 +54,8 @@ class JobAlarms(Construct):
             "IngestDeadLetters",
             "ingest-dead-letters",
             f"{self._prefix}-ingest-dead-letters",
-            "An object arrived, and no job came of it. It waits in the queue of dead letters, with the reason.",
+            "Something arrived in S3, and nothing became of it: no job, or one that failed. It is in the queue of dead "
+            "letters, with the reason.",
         )
 
     def lost_messages(self, construct_id: str, slug: str, queue: str, meaning: str) -> None:

@@ -128,7 +128,7 @@ class JobMonitoringStack(AerodromeStack):
                 budgets={project.name: project.batch.daily_usd for project in environment.projects},
                 hosts=HOST_METRICS,
                 dead_letters={
-                    "objects that became no job": f"{self.prefix}-ingest-dead-letters",
+                    "what arrived in S3 and came to nothing": f"{self.prefix}-ingest-dead-letters",
                     "events that were not counted": f"{name}-uncounted",
                 },
                 rules=f"{self.prefix}-",
