@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from aerodrome.check_workflows.facts import MOST_RETRIES
 from aerodrome_stacks.batch_queues import PRIORITIES, Kind, domains, flyte_kinds, flyte_queue_name
 from aerodrome_stacks.chart_values import flyte_batch
 from aerodrome_stacks.environment import Environment
@@ -157,6 +158,10 @@ def test_batch_takes_the_attempts_that_the_plugin_asks_for(flyte: DeployedReleas
     batch = flyte.value("configmap", "k8s", "plugins", "aws", "batch")
     # toRetryStrategy in flyteplugins/go/tasks/plugins/array/awsbatch/transformer.go
     assert max(min(retries, batch["maxRetries"]), batch["minRetries"]) + 1 == attempts
+
+
+def test_workflows_are_checked_against_the_retries_that_are_configured(flyte: DeployedRelease) -> None:
+    assert flyte.value("configmap", "k8s", "plugins", "aws", "batch", "maxRetries") == MOST_RETRIES
 
 
 def test_a_job_without_a_timeout_of_its_own_ends_within_a_day(flyte: DeployedRelease) -> None:
