@@ -50,8 +50,8 @@ class LustreFileSystem(Construct):
 
     The deployment type is ``PERSISTENT_2``. A training reads its data set many times over days: on ``SCRATCH_2`` a file
     server that fails takes its files with it, and the training, as nothing is replicated there, and it takes no key of
-    ours. What ``SCRATCH_2`` has over it is a burst of throughput, and a price that is lower by a few percent
-    (https://docs.aws.amazon.com/fsx/latest/LustreGuide/using-fsx-lustre.html).
+    ours. What ``SCRATCH_2`` has over it is throughput, 200 MB/s for each TiB and bursts, and a price that is lower by a
+    few percent (https://docs.aws.amazon.com/fsx/latest/LustreGuide/using-fsx-lustre.html).
 
     It stands in one zone. Instances in the others reach it, for the price of traffic between zones; when the zone is
     lost, nobody does until it is back. It is not backed up: it holds what was copied from elsewhere and can be again,
