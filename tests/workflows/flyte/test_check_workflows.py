@@ -19,11 +19,15 @@ from flytekit.extras.accelerators import T4
 from flytekitplugins.awsbatch import AWSBatchConfig
 
 SMALL = Resources(cpu="1", mem="1Gi")
+IMAGE = ImageSpec(registry="registry.invalid", builder="that-nobody-has").force_push()
 
 @task(task_config=AWSBatchConfig(), limits=SMALL)
 def job(a: int) -> int:
     return a
 """
+
+FIRST = HEAD.count("\n") + 1
+"""The line of what a case writes."""
 
 
 def on_batch(options: str, config: str = "") -> str:
@@ -155,7 +159,7 @@ WARNED: Mapping[str, tuple[str, str, str, str]] = {
 FINE = {
     "fine_jobs": on_batch("retries=9, timeout=timedelta(seconds=60), environment={'A': 'b'}, enable_deck=True")
     # An image that has to be built is not built for a check.
-    + "@task(task_config=AWSBatchConfig(), requests=SMALL, container_image=ImageSpec(registry='example.com/images'))\n"
+    + "@task(task_config=AWSBatchConfig(), requests=SMALL, container_image=IMAGE)\n"
     + "def built(a: int) -> int:\n    return a\n",
     "fine_pods": "@task(limits=Resources(cpu='500m', mem='1Gi', gpu='1'), secret_requests=[Secret('a', 'b')], "
     "interruptible=True, cache=True, cache_version='1', retries=20, pod_template=PodTemplate(), accelerator=T4)\n"
@@ -214,9 +218,9 @@ def test_every_problem_is_a_line_and_a_warning_says_that_it_is_one(check: Comman
     done = check("two.py", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     fargate, retries, warning = done.stderr.splitlines()
-    assert fargate.startswith("two.py:12: task two.wrong: platformCapabilities='FARGATE': ")
-    assert retries.startswith("two.py:12: task two.wrong: retries=12: ")
-    assert warning.startswith("two.py:12: warning: task two.wrong: interruptible=True: ")
+    assert fargate.startswith(f"two.py:{FIRST}: task two.wrong: platformCapabilities='FARGATE': ")
+    assert retries.startswith(f"two.py:{FIRST}: task two.wrong: retries=12: ")
+    assert warning.startswith(f"two.py:{FIRST}: warning: task two.wrong: interruptible=True: ")
 
 
 def test_a_good_package_is_told_on_one_screen(check: Command) -> None:
@@ -249,13 +253,13 @@ def test_a_package_is_found_by_its_name(check: Command, tmp_path: Path) -> None:
     [
         (
             "import warehouse\n",
-            "broken.py:13: the package does not load: ModuleNotFoundError: No module named 'warehouse'",
+            f"broken.py:{FIRST + 1}: the package does not load: ModuleNotFoundError: No module named 'warehouse'",
         ),
-        ("def half(\n", "broken.py:13: the package does not load: SyntaxError: '(' was never closed"),
-        ("raise SystemExit(3)\n", "broken.py:13: the package does not load: SystemExit: 3"),
+        ("def half(\n", f"broken.py:{FIRST + 1}: the package does not load: SyntaxError: '(' was never closed"),
+        ("raise SystemExit(3)\n", f"broken.py:{FIRST + 1}: the package does not load: SystemExit: 3"),
         (
             "@workflow\ndef wrong(a: int) -> int:\n    return job()\n",
-            "broken.py:15: the package does not load: FlyteAssertion: USER:AssertionError: error=Input a of type",
+            f"broken.py:{FIRST + 3}: the package does not load: FlyteAssertion: USER:AssertionError: error=Input a of type",
         ),
     ],
 )
