@@ -54,16 +54,16 @@ class JobEvents(Construct):
     **What it costs.** Five events a job: RUNNABLE, STARTING, RUNNING, the end, and now and then another round. AWS
     charges nothing for its own services' events and their delivery. SQS takes 40 cents a million requests: one to send
     each event, one to fetch and one to delete every ten. Lambda's five pollers wait up to a minute for a batch of up to
-    6 MB, some 2,000 events: 216,000 runs a month, at either load, each of which calls CloudWatch once.
+    6 MB, some 2,000 events: 216,000 runs a month at most, at either load, each of which calls CloudWatch once.
 
-    ==================================  ==========  ===========
-    containers a month                  1 million   40 million
-    ==================================  ==========  ===========
-    events                              5 million   200 million
-    SQS, $0.48 a million events         $2.40       $96
-    PutMetricData, $0.01 a 1,000 calls  $2.16       $2.16
-    Lambda, 20 ms a run, 0.1 an event   $0.08       $0.21
-    ==================================  ==========  ===========
+    ====================================  ==========  ===========
+    containers a month                    1 million   40 million
+    ====================================  ==========  ===========
+    events                                5 million   200 million
+    SQS, $0.48 a million events           $2.40       $96
+    PutMetricData, $0.01 a 1,000 calls    $2.16       $2.16
+    Lambda, 20 ms a run, 0.1 ms an event  $0.08       $0.21
+    ====================================  ==========  ===========
 
     The metrics themselves, 30 cents each and month, do not grow with the jobs: docs/explanation/job-monitoring.md.
 
