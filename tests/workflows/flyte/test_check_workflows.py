@@ -259,7 +259,7 @@ def test_a_package_is_found_by_its_name(check: Command, tmp_path: Path) -> None:
         ("raise SystemExit(3)\n", f"broken.py:{FIRST + 1}: the package does not load: SystemExit: 3"),
         (
             "@workflow\ndef wrong(a: int) -> int:\n    return job()\n",
-            f"broken.py:{FIRST + 3}: the package does not load: FlyteAssertion: USER:AssertionError: error=Input a of type",
+            f"broken.py:{FIRST + 3}: the package does not load: FlyteAssertion: USER:AssertionError: error=Input a of",
         ),
     ],
 )
