@@ -28,6 +28,8 @@ STACKS = {
     "costs",
     "database",
     "identity",
+    "ingest",
+    "job-monitoring",
     "jobs",
     "keys",
     "network",
