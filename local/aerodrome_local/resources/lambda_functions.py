@@ -1,4 +1,4 @@
-"""AWS Lambda: a function's network and a mapping's tags, which MiniStack drops, and a function's output and crashes.
+"""AWS Lambda: a function's network and dead letters and a mapping's tags, which MiniStack drops; output and crashes.
 
 A function runs on this machine, whatever its network says.
 """
@@ -17,18 +17,16 @@ def install(runtime: Runtime) -> None:
     """Register the hooks."""
 
     def complete(name: str, properties: Properties, _attributes: dict[str, Any]) -> None:
-        given = properties.get("VpcConfig")
         client = runtime.client("lambda")
-        present = client.get_function_configuration(FunctionName=name).get("VpcConfig", {})
-        if given is None and not present.get("SubnetIds"):
-            return
-        network: dict[str, Any] = {
-            "SubnetIds": (given or {}).get("SubnetIds", []),
-            "SecurityGroupIds": (given or {}).get("SecurityGroupIds", []),
-        }
-        if given is not None and "Ipv6AllowedForDualStack" in given:
-            network["Ipv6AllowedForDualStack"] = boolean(given["Ipv6AllowedForDualStack"])
-        client.update_function_configuration(FunctionName=name, VpcConfig=network)
+        present = client.get_function_configuration(FunctionName=name)
+        changes: dict[str, Any] = {}
+        network, dead_letters = properties.get("VpcConfig"), properties.get("DeadLetterConfig")
+        if network is not None or present.get("VpcConfig", {}).get("SubnetIds"):
+            changes["VpcConfig"] = _network(network or {})
+        if dead_letters is not None or present.get("DeadLetterConfig", {}).get("TargetArn"):
+            changes["DeadLetterConfig"] = {"TargetArn": (dead_letters or {}).get("TargetArn", "")}
+        if changes:
+            client.update_function_configuration(FunctionName=name, **changes)
 
     def tag(_mapping: str, properties: Properties, attributes: dict[str, Any]) -> None:
         client, arn = runtime.client("lambda"), attributes["EventSourceMappingArn"]
@@ -46,3 +44,10 @@ def install(runtime: Runtime) -> None:
     fail_custom_resources_of_crashed_functions()
     runtime.on_create("AWS::Lambda::Function", complete)
     runtime.on_create("AWS::Lambda::EventSourceMapping", tag)
+
+
+def _network(given: dict[str, Any]) -> dict[str, Any]:
+    network = {name: given.get(name, []) for name in ("SubnetIds", "SecurityGroupIds")}
+    if "Ipv6AllowedForDualStack" in given:
+        network["Ipv6AllowedForDualStack"] = boolean(given["Ipv6AllowedForDualStack"])
+    return network

@@ -128,6 +128,31 @@ def test_function_with_a_layer(embedded_aws: EmbeddedAws, stack: Stack, code: An
     assert "tool" not in [item["LayerName"] for item in client.list_layers()["Layers"]]
 
 
+def test_events_that_a_function_fails_on_go_to_its_dead_letter_queue(
+    embedded_aws: EmbeddedAws,
+    stack: Stack,
+    code: Any,  # noqa: ANN401 - a function
+) -> None:
+    source = code("failing.zip", index="def handler(event, context):\n    raise ValueError('no ' + event['what'])\n")
+    dead_letters = {"TargetArn": {"Fn::GetAtt": ["Queue", "Arn"]}}
+    queue = {"Type": "AWS::SQS::Queue"}
+    outputs = stack.deploy(
+        {"Queue": queue, "Function": function(source, DeadLetterConfig=dead_letters)}, {"Url": {"Ref": "Queue"}}
+    )
+    name = stack.physical_id("Function")
+    client, sqs = embedded_aws.client("lambda"), embedded_aws.client("sqs")
+    client.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0)
+    client.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"what": "way"}')
+    received = sqs.receive_message(QueueUrl=outputs["Url"], WaitTimeSeconds=20)
+    (message,) = received["Messages"]
+    # MiniStack writes what AWS writes to a destination; on AWS the body is the event, and the error in the attributes.
+    told = json.loads(message["Body"])
+    assert told["requestPayload"] == {"what": "way"}
+    assert told["responsePayload"]["errorMessage"] == "no way"
+    stack.deploy({"Queue": queue, "Function": function(source)})
+    assert "DeadLetterConfig" not in client.get_function_configuration(FunctionName=name)
+
+
 def custom(name: str, *, fail: bool = False) -> Template:
     properties = {"ServiceToken": {"Fn::GetAtt": ["Function", "Arn"]}, "Name": name, "Fail": fail}
     return {"Type": "Custom::Greeting", "Properties": properties}
