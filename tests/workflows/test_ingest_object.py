@@ -270,6 +270,12 @@ def test_what_no_further_attempt_mends_ends_with_a_status_of_its_own(
     assert not [place for place in s3.objects if place[0] == "results"]
 
 
+def test_a_folder_is_nothing_to_work_on(s3: S3, run: Callable[..., int]) -> None:
+    s3.put("arrived", "fraud/development/inbox/", b"")
+    assert run("fraud/development/inbox/", "1") == 0
+    assert list(s3.objects) == [("arrived", "fraud/development/inbox/")]
+
+
 def test_an_error_that_may_pass_is_no_refusal(s3: S3, run: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
     def slow_down(**_: str) -> None:
         raise error("SlowDown", "GetObject")

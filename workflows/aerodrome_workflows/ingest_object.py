@@ -104,11 +104,7 @@ def number_of(text: str) -> float | None:
 
 
 def rows_of(stream: IO[bytes]) -> Iterator[list[str]]:
-    """The rows of a CSV file as they are read, the one that names the columns first.
-
-    Raises:
-        RejectedError: It is not CSV: not UTF-8, no header, or a row with more or fewer fields than that.
-    """
+    """The rows of a CSV file as they are read, the one that names the columns first."""
     reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""), strict=True)
     try:
         header = next(reader, [])
@@ -164,6 +160,8 @@ class Job:
 
     def run(self, step: str) -> str:
         """Do the step, unless it has been done, and say so."""
+        if self._source.key.endswith("/"):  # what the console makes of a folder
+            return f"{self._source.key} is a folder: nothing to do"
         with read(self._s3, self._source) as (body, version):
             output = self._output(step, version)
             if self._exists(output):

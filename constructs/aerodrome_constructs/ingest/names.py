@@ -38,7 +38,7 @@ def in_patterns(prefixes: Sequence[str]) -> list[list[str]]:
             room = _FOR_PREFIXES
         groups[-1].append(prefix)
         room -= needed
-    return groups
+    return [group for group in groups if group]
 
 
 def as_states_format(name: str, prefix: str) -> str:

@@ -222,6 +222,12 @@ def test_a_manifest_that_makes_no_jobs_is_told_of(services: dict[str, Any], body
     assert services["batch"].submitted == []
 
 
+def test_a_folder_is_no_manifest(services: dict[str, Any]) -> None:
+    with Stubber(services["s3"]):  # nothing is read
+        handler.handle({**EVENT, "key": "fraud/development/manifests/"}, None)
+    assert services["batch"].submitted == []
+
+
 def test_an_error_of_s3_is_left_to_lambda_to_try_again(services: dict[str, Any]) -> None:
     with Stubber(services["s3"]) as s3:
         s3.add_client_error("get_object", "AccessDenied")

@@ -30,6 +30,10 @@ def test_prefixes_are_shared_out_over_rules_that_eventbridge_takes(count: int) -
     assert len(groups) == -(-count // 15), "no more rules than it takes"
 
 
+def test_no_prefix_needs_no_rule() -> None:
+    assert in_patterns([]) == []
+
+
 def test_a_name_becomes_an_expression_over_the_folders_of_the_key() -> None:
     assert as_states_format("q-{domain}-{project}", "{project}/{domain}/chain/") == (
         "States.Format('q-{}-{}', States.ArrayGetItem(States.StringSplit($.key, '/'), 1), "

@@ -203,6 +203,8 @@ def handle(event: Mapping[str, str], _context: object) -> None:
     that.
     """
     logging.getLogger().setLevel(logging.INFO)
+    if event["key"].endswith("/"):  # what the console makes of a folder
+        return
     try:
         route = route_of(
             event["key"],
