@@ -23,6 +23,7 @@ from aerodrome_constructs.batch import (
     JobSubmitPolicyProps,
     Platform,
 )
+from aerodrome_constructs.file_systems import LUSTRE_PATH
 from aerodrome_constructs.identity import PROJECT_TAG, Conditions
 from aerodrome_stacks.base import AerodromeStack, resource_prefix
 from aerodrome_stacks.batch_queues import Kind, kinds, queue_name
@@ -225,7 +226,7 @@ class JobsStack(AerodromeStack):
                 ElasticMount(path="/mnt/efs", file_system_id=efs.file_system_id, access_point_id=access_point_id)
             )
         if self._file_systems.lustre and job.container.platform is Platform.EC2:
-            found.append(HostMount(path="/mnt/lustre"))
+            found.append(HostMount(path=LUSTRE_PATH))
         return found
 
     def _submit_policy(self, space: Construct, project: Project, domain: Domain) -> None:
