@@ -73,14 +73,14 @@ def _ending(queue_url: str) -> Mapping[str, Any]:
     # The cause of a failed job is the job, as JSON in a text; that of everything else is a text.
     is_job = {"Variable": "$.failure.Error", "StringEquals": _FAILED_JOB}
     has_job = {"Variable": "$.failure.Cause", "StringMatches": "{*"}
+    # What AWS Batch tells of every job that failed. A path that is missing would end the execution without a word.
     job = {
-        "reason.$": "$.failure.job.StatusReason",
-        "jobId.$": "$.failure.job.JobId",
-        "jobName.$": "$.failure.job.JobName",
-        "jobQueue.$": "$.failure.job.JobQueue",
-        "jobDefinition.$": "$.failure.job.JobDefinition",
-        "attempts.$": "$.failure.job.Attempts",
-        "logGroup.$": "$.failure.job.Container.LogConfiguration.Options['awslogs-group']",
+        "reason.$": "$.read.job.StatusReason",
+        "jobId.$": "$.read.job.JobId",
+        "jobName.$": "$.read.job.JobName",
+        "jobQueue.$": "$.read.job.JobQueue",
+        "jobDefinition.$": "$.read.job.JobDefinition",
+        "attempts.$": "$.read.job.Attempts",
     }
     return {
         "WhatFailed": {
@@ -91,10 +91,13 @@ def _ending(queue_url: str) -> Mapping[str, Any]:
         "FailedJob": {
             "Type": "Pass",
             "Parameters": {"job.$": "States.StringToJson($.failure.Cause)"},
-            "ResultPath": "$.failure",
+            "ResultPath": "$.read",
             "Next": "TellOfJob",
         },
-        "TellOfJob": _telling(queue_url, job),
+        "TellOfJob": {
+            **_telling(queue_url, job),
+            "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.telling", "Next": "TellOfError"}],
+        },
         "TellOfError": _telling(queue_url, {"reason.$": "States.Format('{}: {}', $.failure.Error, $.failure.Cause)"}),
         "Failed": {"Type": "Fail", "Error": "ChainBroken", "Cause": "The object is in the dead-letter queue."},
     }
