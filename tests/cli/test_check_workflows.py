@@ -29,6 +29,9 @@ def template(name: str = "team.jobs.train", kind: str = "aws-batch", **more: obj
     return {"id": {"name": name}, "type": kind, **more}
 
 
+HOUR = {"timeout": "3600s"}
+
+
 def limits(**values: str) -> dict[str, Any]:
     return {"resources": {"limits": [{"name": name, "value": value} for name, value in values.items()]}}
 
@@ -100,17 +103,18 @@ def test_a_good_package(check: Check) -> None:
 
 
 def test_a_warning_refuses_nothing(check: Check) -> None:
-    result = check(report=reported(template()))
+    result = check(report=reported(template(metadata=HOUR)))
     assert result.exit_code == 0
     assert result.stderr == (
         "jobs.py:7: warning: task team.jobs.train: no cpu and no memory: the platform's default decides, which is "
         "meant for small pods; say it: limits=Resources(cpu=..., mem=...)\n"
     )
-    assert "the default vCPUs, the default memory, 2 attempts of at most 24 h each" in result.stdout
+    assert "the default vCPUs, the default memory, 2 attempts of at most 1:00:00 each" in result.stdout
 
 
 def test_a_program_gets_json(check: Check) -> None:
-    wrong = template(container=limits(CPU="4", MEMORY="16G"), custom={"platformCapabilities": "FARGATE"})
+    asked = limits(CPU="4", MEMORY="16G")
+    wrong = template(container=asked, custom={"platformCapabilities": "FARGATE"}, metadata=HOUR)
     result = check("--json", report=reported(wrong))
     assert (result.exit_code, result.stderr) == (2, "")
     document = json.loads(result.stdout)
@@ -118,7 +122,7 @@ def test_a_program_gets_json(check: Check) -> None:
         {
             "name": "team.jobs.train",
             "type": "aws-batch",
-            "asks": {"vcpus": 4, "memory": 16000, "attempts": 2, "timeout": None},
+            "asks": {"vcpus": 4, "memory": 16000, "attempts": 2, "timeout": 3600},
         }
     ]
     (finding,) = document["findings"]

@@ -135,7 +135,14 @@ def _retries(task: Task) -> Iterator[_Told]:
 
 
 def _timeout(task: Task) -> Iterator[_Told]:
-    if task.timeout is not None and task.timeout < _SHORTEST_TIMEOUT:
+    if task.timeout is None:
+        yield _Told(
+            "no timeout",
+            "the plugin takes a job for failed only when all its attempts have failed: one that AWS Batch cancels, or "
+            "that times out there, stays RUNNING in Flyte (flyteorg/flyte#2979) until the task's own timeout ends it",
+            "write timeout=timedelta(...), as long as all attempts together may take",
+        )
+    elif task.timeout < _SHORTEST_TIMEOUT:
         yield _Told(
             f"timeout={task.timeout} s",
             f"AWS Batch takes no timeout below {_SHORTEST_TIMEOUT} s and would refuse the job",

@@ -20,8 +20,9 @@ from flytekitplugins.awsbatch import AWSBatchConfig
 
 SMALL = Resources(cpu="1", mem="1Gi")
 IMAGE = ImageSpec(registry="registry.invalid", builder="that-nobody-has").force_push()
+HOUR = timedelta(hours=1)
 
-@task(task_config=AWSBatchConfig(), limits=SMALL)
+@task(task_config=AWSBatchConfig(), limits=SMALL, timeout=HOUR)
 def job(a: int) -> int:
     return a
 """
@@ -31,8 +32,11 @@ FIRST = HEAD.count("\n") + 1
 
 
 def on_batch(options: str, config: str = "") -> str:
-    limits = "" if "=Resources(" in options else "limits=SMALL, "
-    return f"@task(task_config=AWSBatchConfig({config}), {limits}{options})\ndef wrong(a: int) -> int:\n    return a\n"
+    defaults = "" if "=Resources(" in options else "limits=SMALL, "
+    defaults += "" if "timeout=" in options else "timeout=HOUR, "
+    return (
+        f"@task(task_config=AWSBatchConfig({config}), {defaults}{options})\ndef wrong(a: int) -> int:\n    return a\n"
+    )
 
 
 def in_workflow(call: str) -> str:
@@ -86,10 +90,11 @@ REFUSED: Mapping[str, tuple[str, str, str, str]] = {
     ),
     "cache": (on_batch("cache=True, cache_version='1'"), "cache=True", "folder 0", "cache the tasks before and after"),
     "retries": (on_batch("retries=10"), "retries=10", "at most 10 times", "retries=9 or less"),
+    "no_timeout": (on_batch("timeout=None"), "no timeout", "stays RUNNING in Flyte", "timeout=timedelta(...)"),
     "timeout": (on_batch("timeout=timedelta(seconds=59)"), "timeout=59 s", "below 60 s", "timedelta(seconds=60)"),
     "priority": (on_batch("", "schedulingPriority=7"), "schedulingPriority=7", "no such field", "leave it out"),
     "dynamic_on_batch": (
-        "@dynamic(task_config=AWSBatchConfig(), limits=SMALL)\ndef wrong(a: int) -> int:\n    return a\n",
+        "@dynamic(task_config=AWSBatchConfig(), limits=SMALL, timeout=HOUR)\ndef wrong(a: int) -> int:\n    return a\n",
         "@dynamic(task_config=AWSBatchConfig(...))",
         "{{.outputPrefix}}/0",
         "leave AWSBatchConfig out of @dynamic",
@@ -159,7 +164,7 @@ WARNED: Mapping[str, tuple[str, str, str, str]] = {
 FINE = {
     "fine_jobs": on_batch("retries=9, timeout=timedelta(seconds=60), environment={'A': 'b'}, enable_deck=True")
     # An image that has to be built is not built for a check.
-    + "@task(task_config=AWSBatchConfig(), requests=SMALL, container_image=IMAGE)\n"
+    + "@task(task_config=AWSBatchConfig(), requests=SMALL, timeout=HOUR, container_image=IMAGE)\n"
     + "def built(a: int) -> int:\n    return a\n",
     "fine_pods": "@task(limits=Resources(cpu='500m', mem='1Gi', gpu='1'), secret_requests=[Secret('a', 'b')], "
     "interruptible=True, cache=True, cache_version='1', retries=20, pod_template=PodTemplate(), accelerator=T4)\n"
