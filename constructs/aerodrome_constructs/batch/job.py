@@ -74,8 +74,9 @@ class ContainerJobProps:
 class ContainerJob(Construct):
     """A job definition for instances or for Fargate.
 
-    It has no scheduling priority: AWS Batch refuses a definition that has one where a queue has no fair share, and asks
-    for one where it has. Who submits to a fair share says ``schedulingPriorityOverride``.
+    It has no scheduling priority: a queue without a fair share takes none, and one with a fair share asks for one
+    (https://docs.aws.amazon.com/batch/latest/userguide/share-identifiers.html). Who submits to a fair share says
+    ``schedulingPriorityOverride``; so the same definition goes to both.
 
     Attributes:
         definition: The job definition.
