@@ -1,4 +1,4 @@
-"""AWS Lambda: a function's network and dead letters and a mapping's tags, which MiniStack drops; output and crashes.
+"""AWS Lambda: a function's network and dead letters and a mapping's tags, which MiniStack drops; output; crashes.
 
 A function runs on this machine, whatever its network says.
 """
@@ -8,6 +8,7 @@ from typing import Any
 
 from aerodrome_local.ministack_private import fail_custom_resources_of_crashed_functions, on_lambda_output
 from aerodrome_local.resources.conversion import boolean, tag_map
+from aerodrome_local.resources.lambda_private import gather_batches_of_queues
 from aerodrome_local.runtime import Properties, Runtime
 
 logger = logging.getLogger("lambda-output")
@@ -42,6 +43,7 @@ def install(runtime: Runtime) -> None:
 
     on_lambda_output(log)
     fail_custom_resources_of_crashed_functions()
+    gather_batches_of_queues(runtime.on_event_loop)
     runtime.on_create("AWS::Lambda::Function", complete)
     runtime.on_create("AWS::Lambda::EventSourceMapping", tag)
 

@@ -347,6 +347,9 @@ def test_events_of_jobs_are_of_the_jobs_region(embedded_aws: EmbeddedAws) -> Non
     events.put_rule(Name="jobs", EventPattern=json.dumps({"source": ["aws.batch"]}))
     events.put_targets(Rule="jobs", Targets=[{"Id": "queue", "Arn": f"arn:aws:sqs:{region}:{ACCOUNT}:job-events"}])
     batch.create_compute_environment(computeEnvironmentName="elsewhere", type="UNMANAGED", unmanagedvCpus=2)
+    eventually(
+        lambda: batch.describe_compute_environments()["computeEnvironments"][0]["status"] == "VALID", "it is VALID"
+    )
     order = [{"order": 0, "computeEnvironment": "elsewhere"}]
     batch.create_job_queue(jobQueueName="elsewhere", priority=1, computeEnvironmentOrder=order)
     requirements = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "512"}]

@@ -112,6 +112,29 @@ def test_messages_reach_a_function_in_batches_and_a_failed_one_the_dead_letters(
     assert letter["Body"] == "poison"
 
 
+def test_a_batch_is_as_large_as_its_mapping_says(embedded_aws: EmbeddedAws, stack: Stack, code: dict[str, str]) -> None:
+    mapping = {
+        "EventSourceArn": {"Fn::GetAtt": ["Source", "Arn"]},
+        "FunctionName": {"Ref": "Function"},
+        "BatchSize": 30,
+        "MaximumBatchingWindowInSeconds": 1,
+        "Enabled": False,
+    }
+    resources = {
+        "Seen": QUEUE,
+        "Source": QUEUE,
+        "Function": function(code),
+        "Mapping": {"Type": "AWS::Lambda::EventSourceMapping", "Properties": mapping},
+    }
+    ids = stack.deploy(resources, {name: {"Ref": name} for name in ("Seen", "Source", "Mapping")})
+    sqs = embedded_aws.client("sqs")
+    for tens in range(4):
+        entries = [{"Id": str(ones), "MessageBody": f"{tens}{ones}"} for ones in range(10)]
+        sqs.send_message_batch(QueueUrl=ids["Source"], Entries=entries)
+    embedded_aws.client("lambda").update_event_source_mapping(UUID=ids["Mapping"], Enabled=True)
+    assert sorted(len(batch) for batch in bodies(embedded_aws, ids["Seen"], 2)) == [10, 30]
+
+
 def test_a_scheduled_function_runs_when_told_to(embedded_aws: EmbeddedAws, stack: Stack, code: dict[str, str]) -> None:
     target = {"Arn": {"Fn::GetAtt": ["Function", "Arn"]}, "Id": "function", "Input": '{"keep": 5}'}
     properties = {"ScheduleExpression": "cron(0 3 * * ? *)", "Targets": [target]}
