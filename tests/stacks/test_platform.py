@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.file_systems_stack import has_file_systems
 from pytest_cdk.stateful import STATEFUL_TYPES
 from tests.stacks.conftest import StackArtifact
 from tests.templates import Properties, Statement, TemplateJson, plain, statements, text, trust
@@ -27,8 +28,21 @@ _IN_A_VPC = {
 # What may be done to every resource without a condition, by the resource that holds the policy, and why.
 # Actions that only look (Describe, Get, List) need no place here.
 ON_EVERYTHING: Mapping[str, tuple[set[str], str]] = {
+    "ChainRole": (
+        {
+            "logs:CreateLogDelivery",
+            "logs:DeleteLogDelivery",
+            "logs:PutResourcePolicy",
+            "logs:UpdateLogDelivery",
+            "xray:PutTelemetryRecords",
+            "xray:PutTraceSegments",
+        },
+        "what Step Functions asks for to log and to trace: none of it knows a resource",
+    ),
+    "CleanerRoleDefaultPolicy": (_IN_A_VPC, "the Lambda that cleans job definitions up is in the VPC"),
     "DatabasesRoleDefaultPolicy": (_IN_A_VPC, "the Lambda that makes the databases is in the VPC"),
     "EventsRoleDefaultPolicy": (_IN_A_VPC, "the Lambda that counts what happens to jobs is in the VPC"),
+    "ManifestsRoleDefaultPolicy": (_IN_A_VPC, "the Lambda that cuts manifests is in the VPC"),
     "RotationRoleDefaultPolicy": (_IN_A_VPC, "the Lambda that changes passwords is in the VPC"),
     "WatchRoleDefaultPolicy": (_IN_A_VPC, "the Lambda that looks at job queues is in the VPC"),
     "LoadBalancerController": (
@@ -42,6 +56,7 @@ CDK_PROVIDER = "CustomVpcRestrictDefaultSGCustomResourceProvider"
 
 # Stateful resources that go with their stack, and why nothing is lost.
 DISPENSABLE = {
+    "DeadLetters": "what tells of objects that were not processed, which are in their bucket",
     "EventsQueue": "what AWS Batch says of jobs that nobody counts any more",
     "EventsUncounted": "evidence of events that were not counted, which goes after two weeks by itself",
     "GrafanaAdmin": "the password of Grafana's first user, which can be made anew: nothing is encrypted with it",
@@ -102,7 +117,8 @@ class TestStacks:
             key.partition("/")[0] for key, one in every(stacks) if one["Type"] in data and name(key) not in DISPENSABLE
         }
         copies = {"BackupCopy"} if environment.backup.copy_region else set()
-        assert holding == {"Backup", "Cluster", "Costs", "Database", "Keys", "Storage"} | copies
+        files = {"FileSystems"} if has_file_systems(environment) else set()
+        assert holding == {"Backup", "Cluster", "Costs", "Database", "Keys", "Storage"} | copies | files
         assert {stack for stack, artifact in artifacts.items() if artifact.protected} == holding
 
     def test_each_says_what_it_makes(self, stacks: Mapping[str, TemplateJson]) -> None:

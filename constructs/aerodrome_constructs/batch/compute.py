@@ -104,6 +104,10 @@ class BatchCompute(Construct):
         )
 
     def _profile(self) -> iam.CfnInstanceProfile:
+        # All that the agent needs of CloudWatchAgentServerPolicy, which would let it read every tag and volume, and
+        # write every log and metric.
+        own_namespace = {"StringEquals": {"cloudwatch:namespace": self._props.metrics.namespace}}
+        metrics = allow(["cloudwatch:PutMetricData"], conditions=own_namespace)
         role = iam.Role(
             self,
             "InstanceRole",
@@ -111,6 +115,8 @@ class BatchCompute(Construct):
             managed_policies=[
                 iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonEC2ContainerServiceforEC2Role")
             ],
+            # In the role, so that the first host has it: a policy beside the role may come after it.
+            inline_policies={"Metrics": iam.PolicyDocument(statements=[metrics])},
         )
         acknowledge(
             role,
@@ -118,10 +124,6 @@ class BatchCompute(Construct):
             reason="the ECS agent needs what AWS lets it do in this policy, and AWS adds to it when the agent changes",
             findings=["Policy::*/AmazonEC2ContainerServiceforEC2Role"],
         )
-        # All that the agent needs of CloudWatchAgentServerPolicy, which would let it read every tag and volume, and
-        # write every log and metric.
-        own_namespace = {"StringEquals": {"cloudwatch:namespace": self._props.metrics.namespace}}
-        role.add_to_policy(allow(["cloudwatch:PutMetricData"], conditions=own_namespace))
         acknowledge(
             role,
             WILDCARDS,

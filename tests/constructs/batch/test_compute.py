@@ -206,7 +206,7 @@ def test_instances_can_join_pull_log_and_tell_of_themselves_and_nothing_more(tem
     assert [text(arn).rpartition("/")[2] for arn in role["ManagedPolicyArns"]] == [
         "AmazonEC2ContainerServiceforEC2Role"
     ]
-    (policy,) = statements(template, "InstanceRoleDefaultPolicy")
+    (policy,) = [one for one in statements(template, "InstanceRole") if not one.principals]
     assert policy.actions == ["cloudwatch:PutMetricData"]
     assert policy.conditions == {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}
     (joined,) = [one for one in statements(template, "InstanceRole") if one.principals]
