@@ -21,8 +21,9 @@ INVOCATIONS_PER_SECOND = (18_750, 1_100)
 PLUGIN_LOOKS_PER_SECOND, PLUGIN_CHUNK, PLUGIN_RESYNC_SECONDS = 15, 100, 30
 
 SECONDS_OF_A_MONTH = 30 * 24 * 3600
-# SUBMITTED, RUNNABLE, STARTING, RUNNING and how it ended; PENDING only with a dependency.
-EVENTS_OF_A_CONTAINER = 5
+# RUNNABLE, STARTING, RUNNING and how it ended; PENDING only with a dependency, and nothing tells of the submission
+# (https://docs.aws.amazon.com/batch/latest/userguide/batch_job_events.html).
+EVENTS_OF_A_CONTAINER = 4
 INSTANCE_VCPUS = 16  # a 4xlarge
 BUSY = 0.8  # of what runs, where a queue is always full
 

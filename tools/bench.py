@@ -29,6 +29,7 @@ from aerodrome_local.assembly import read_assembly
 from aerodrome_local.cloudformation import DeployError
 from aerodrome_local.deploy import deploy_assembly
 from aerodrome_stacks.environment import environment_names
+from bench_jobs import measure_jobs
 
 PAGE = PROJECT.root / "docs" / "performance.md"
 ENVIRONMENTS = environment_names(PROJECT.environments)
@@ -249,6 +250,14 @@ def measure_deploys(runs: int) -> list[Measure]:
     ]
 
 
+def measure_ingest() -> str:
+    """Measure the way from S3 through AWS Batch to S3, as rows of the page's table."""
+    with folder() as outdir:
+        run(ONE.command(outdir))
+        with embedded_aws(outdir / "dev") as aws:
+            return "\n".join(measure_jobs(aws, outdir / "dev"))
+
+
 def timed(action: Callable[[], object]) -> float:
     """Return the wall time of an action in seconds."""
     start = time.perf_counter()
@@ -290,7 +299,7 @@ def _lines(path: str) -> list[str]:
     return Path(path).read_text(encoding="utf-8").splitlines() if Path(path).exists() else []
 
 
-def page(measures: Sequence[Measure], facts: str, memory: str, resources: str) -> str:
+def page(measures: Sequence[Measure], facts: str, memory: str, jobs: str, resources: str) -> str:
     """Write the page."""
     floor = measures[0].median
     rows = "\n".join(measure.row(floor) for measure in measures)
@@ -307,6 +316,17 @@ every synth here (`CDK_VALIDATION=false`).
 | what | median, s | range, s | runs | to the floor | at most | met |
 | --- | ---: | ---: | ---: | ---: | ---: | --- |
 {rows}
+
+## Jobs
+
+From S3 through EventBridge and AWS Batch to S3, on the embedded AWS: from the first input to the last output. Each job
+is a process that reads a CSV file and writes a profile of it; nearly all of its time is the start of Python and boto3,
+so jobs a second are those of this machine's cores. What carries over to AWS is the number of SubmitJob calls, of which
+an account has [50 a second](explanation/batch-scale.md).
+
+| what | s | jobs | jobs a second | SubmitJob calls | calls a job |
+| --- | ---: | ---: | ---: | ---: | ---: |
+{jobs}
 
 ## Peak memory
 
@@ -332,12 +352,12 @@ def main() -> None:
     parser.add_argument("--suites", type=int, default=3, help="runs of `make test` once installed")
     arguments = parser.parse_args()
     facts, measures = machine(), measure_synths(arguments.runs)
-    memory, resources = measure_memory(), count_resources()
+    memory, jobs, resources = measure_memory(), measure_ingest(), count_resources()
     if arguments.deploys:
         measures += measure_deploys(arguments.deploys)
     if arguments.suites:
         measures += measure_suite(arguments.suites)
-    PAGE.write_text(page(measures, facts, memory, resources), encoding="utf-8")
+    PAGE.write_text(page(measures, facts, memory, jobs, resources), encoding="utf-8")
     print(f"{PAGE.relative_to(PROJECT.root)} is written")
 
 
