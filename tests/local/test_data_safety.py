@@ -126,9 +126,14 @@ def test_the_plan_puts_backups_into_the_vault_and_copies_them_to_the_other(prod:
 def test_the_database_and_the_buckets_are_selected_with_the_role_that_may_read_them(prod: Account) -> None:
     backup = prod.client("backup")
     (plan,) = backup.list_backup_plans()["BackupPlansList"]
-    (listed,) = backup.list_backup_selections(BackupPlanId=plan["BackupPlanId"])["BackupSelectionsList"]
-    selection = backup.get_backup_selection(BackupPlanId=plan["BackupPlanId"], SelectionId=listed["SelectionId"])
-    chosen = selection["BackupSelection"]
+    selections = [
+        backup.get_backup_selection(BackupPlanId=plan["BackupPlanId"], SelectionId=one["SelectionId"])[
+            "BackupSelection"
+        ]
+        for one in backup.list_backup_selections(BackupPlanId=plan["BackupPlanId"])["BackupSelectionsList"]
+    ]
+    # The other one is that of the files (test_file_systems.py).
+    (chosen,) = [one for one in selections if not any(":elasticfilesystem:" in arn for arn in one["Resources"])]
     (database,) = prod.client("rds").describe_db_instances()["DBInstances"]
     assert set(chosen["Resources"]) == {
         database["DBInstanceArn"],

@@ -130,6 +130,7 @@ def test_endpoints_of_a_vpc_without_a_way_out(closed: Network) -> None:
     assert [one["Sid"] for one in json.loads(s3["PolicyDocument"])["Statement"]] == [
         "OwnIdentitiesAndResources",
         "LayersOfImages",
+        "PackagesOfAmazonLinux",
         "AnswersToCloudFormation",
     ]
     nodes = {key for key, subnet in closed.subnets.items() if subnet["CidrBlock"] in quarters(CIDR)}
