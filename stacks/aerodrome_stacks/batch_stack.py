@@ -35,9 +35,9 @@ from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.capacity import InstanceCapacity
 from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.file_systems_stack import FileSystemsPorts
+from aerodrome_stacks.function_place import function_place
 from aerodrome_stacks.network_stack import NetworkPorts
 from aerodrome_stacks.project_roles import project_role_name
-from aerodrome_stacks.retention import log_retention
 
 HOST_METRICS = "Aerodrome/BatchHosts"
 """The namespace of the metrics of hosts, with the dimensions Environment, ComputeEnvironment (such as ``ArmSpot``) and
@@ -125,10 +125,7 @@ class BatchStack(AerodromeStack):
                     for project in environment.projects
                     for domain in project.domains
                 ],
-                vpc=network.vpc,
-                subnets=network.node_subnets,
-                log_key=log_key,
-                log_retention=log_retention(environment),
+                place=function_place(environment, network, log_key),
             ),
         )
 

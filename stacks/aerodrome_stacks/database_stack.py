@@ -25,6 +25,7 @@ from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.certificate_authorities import ca_bundle
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.connections import max_connections, memory_gib
+from aerodrome_stacks.function_place import function_place
 from aerodrome_stacks.keys_stack import KeysPorts
 from aerodrome_stacks.network_stack import NetworkPorts
 from aerodrome_stacks.retention import log_retention
@@ -89,12 +90,9 @@ class DatabaseStack(AerodromeStack):
         )
         authorities = ca_bundle(environment.region)
         surroundings = FunctionSurroundings(
-            vpc=network.vpc,
-            subnets=network.node_subnets,
+            place=function_place(environment, network, keys.logs),
             security_group=network.database_clients,
             secrets_key=keys.secrets,
-            log_key=keys.logs,
-            log_retention=log_retention(environment),
             ca_bundle=authorities,
         )
         postgres = PostgresInstance(self, "Postgres", self._instance_props(environment, network, keys))

@@ -26,6 +26,7 @@ from aerodrome_stacks.batch_queues import domains, ingest_queue_name
 from aerodrome_stacks.chart_values.flyte_projects import own_prefix
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.domain_types import Domain
+from aerodrome_stacks.function_place import function_place
 from aerodrome_stacks.job_catalogue import INGEST_OBJECT
 from aerodrome_stacks.jobs_stack import JobsPorts, definition_name
 from aerodrome_stacks.network_stack import NetworkPorts
@@ -133,10 +134,7 @@ class IngestStack(AerodromeStack):
                 places=places,
                 queue_name=queue,
                 job_definition_name=definition,
-                vpc=network.vpc,
-                subnets=network.node_subnets,
-                log_key=log_key,
-                log_retention=log_retention(environment),
+                place=function_place(environment, network, log_key),
                 dead_letters=dead_letters,
             ),
         )

@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 
 import aws_cdk as cdk
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from aerodrome_constructs.batch.retry import RECLAIMED
+from aerodrome_constructs.functions import https_only
 from aerodrome_constructs.job_monitoring import (
     BatchWatch,
     BatchWatchProps,
     BlockedQueues,
     BlockedQueuesProps,
-    FunctionPlace,
     JobDashboard,
     JobDashboardProps,
     JobEvents,
@@ -34,10 +33,10 @@ from aerodrome_stacks.batch_queues import (
 )
 from aerodrome_stacks.batch_stack import HOST_METRICS, BatchPorts
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.function_place import function_place
 from aerodrome_stacks.job_alarms import JobAlarms
 from aerodrome_stacks.job_prices import USD_PER_VCPU_HOUR
 from aerodrome_stacks.network_stack import NetworkPorts
-from aerodrome_stacks.retention import log_retention
 
 # What the names of compute environments begin with, as the Batch stack makes them: "ArmSpot", "GpuOnDemand", "Spot".
 _HARDWARE = {Kind.ARM: "Arm", Kind.GPU: "Gpu"}
@@ -89,21 +88,33 @@ class JobMonitoringStack(AerodromeStack):
             role_prefix=f"{self.prefix}-",
             reclaims=RECLAIMED,
         )
-        place = FunctionPlace(
+        place = function_place(environment, network, log_key)
+        # One for both functions, which then share their network interfaces, too.
+        group = https_only(
+            self,
+            "SecurityGroup",
             vpc=network.vpc,
-            subnets=network.node_subnets,
-            security_group=self._security_group(network),
-            log_key=log_key,
-            log_retention=log_retention(environment),
+            carried_by="what measures jobs",
+            calls="AWS Batch and CloudWatch, over the internet or an endpoint",
         )
         queue_prefix = self.format_arn(service="batch", resource="job-queue", resource_name=f"{self.prefix}-")
         name = f"{self.prefix}-job-events"
-        JobEvents(self, "Events", JobEventsProps(name=name, settings=settings, queue_prefix=queue_prefix, place=place))
+        JobEvents(
+            self,
+            "Events",
+            JobEventsProps(name=name, settings=settings, queue_prefix=queue_prefix, place=place, security_group=group),
+        )
         watch_name = f"{self.prefix}-batch-watch"
         BatchWatch(
             self,
             "Watch",
-            BatchWatchProps(name=watch_name, settings=settings, queue_arns=[*batch.queue_arns.values()], place=place),
+            BatchWatchProps(
+                name=watch_name,
+                settings=settings,
+                queue_arns=[*batch.queue_arns.values()],
+                place=place,
+                security_group=group,
+            ),
         )
         BlockedQueues(
             self,
@@ -135,19 +146,6 @@ class JobMonitoringStack(AerodromeStack):
                 functions=[name, watch_name],
             ),
         )
-
-    def _security_group(self, network: NetworkPorts) -> ec2.SecurityGroup:
-        group = ec2.SecurityGroup(
-            self,
-            "SecurityGroup",
-            vpc=network.vpc,
-            description="Carried by what measures jobs",
-            allow_all_outbound=False,
-        )
-        group.add_egress_rule(
-            ec2.Peer.any_ipv4(), ec2.Port.HTTPS, "AWS Batch and CloudWatch, over the internet or an endpoint"
-        )
-        return group
 
     def _alarms(self, environment: Environment, alerts: AlertsPorts, events: str, watch: str) -> None:
         alarms = JobAlarms(self, "Alarms", environment=environment, topic=alerts.topic)

@@ -3,7 +3,10 @@
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks_v2 as eks
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 
+from aerodrome_constructs.functions import FunctionPlace
 from tests.templates import REGION
 
 NODE_SUBNETS = ec2.SubnetSelection(subnet_group_name="Nodes")
@@ -21,6 +24,16 @@ def vpc_in(stack: cdk.Stack) -> ec2.IVpc:
             ec2.SubnetConfiguration(name="Other", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
             ec2.SubnetConfiguration(name="Nodes", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
         ],
+    )
+
+
+def place_in(stack: cdk.Stack) -> FunctionPlace:
+    """Where functions run, in a VPC of their own, with logs that a key of their own encrypts."""
+    return FunctionPlace(
+        vpc=vpc_in(stack),
+        subnets=NODE_SUBNETS,
+        log_key=kms.Key(stack, "LogKey"),
+        log_retention=logs.RetentionDays.ONE_MONTH,
     )
 
 

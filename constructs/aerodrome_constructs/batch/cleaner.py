@@ -1,28 +1,20 @@
 """Deregisters, every night, the revisions of job definitions that Flyte's plugin for AWS Batch leaves behind."""
 
-import functools
 import json
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import aws_cdk as cdk
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from aerodrome_constructs.identity import allow, deny, network_interfaces
-from aerodrome_constructs.policy import acknowledge
-from aerodrome_constructs.policy.known_rules import INLINE_POLICY, LAMBDA_CONCURRENCY, LAMBDA_DEAD_LETTERS, WILDCARDS
+from aerodrome_constructs.functions import FunctionPlace, VpcFunctionProps, https_only, rule_may_start, vpc_function
+from aerodrome_constructs.identity import allow, deny
 
 HANDLER = "aerodrome_constructs.batch.cleaner_handler.handler.handle"
-"""The entry point in the asset, in which the parent packages have no ``__init__.py``: the constructs stay behind."""
+"""The function's entry point."""
 
 # Half an hour after the hour in which backups begin and passwords change.
 _EVERY_NIGHT = "cron(30 3 * * ? *)"
@@ -40,10 +32,7 @@ class JobDefinitionCleanerProps:
         name: The function's name.
         job_queues: The names of the queues whose jobs keep what they use until they have ended.
         job_roles: The names of the roles whose job definitions are cleaned up, where flytepropeller has made them.
-        vpc: Where the function runs.
-        subnets: Which of its subnets: private, with a way to AWS Batch.
-        log_key: The key that encrypts the function's log. Its policy must let CloudWatch Logs of the region use it.
-        log_retention: How long the log is kept.
+        place: Where the function runs: with a way to AWS Batch.
         keep: How many revisions for the same image and role stay, the newest. flytepropeller has the newest in memory,
             and the one before may be in a task that it took over from the process before it. With its work divided
             among several processes, each registers its own: by default, 5 leave room for the three of Flyte's chart.
@@ -54,10 +43,7 @@ class JobDefinitionCleanerProps:
     name: str
     job_queues: Sequence[str]
     job_roles: Sequence[str]
-    vpc: ec2.IVpc
-    subnets: ec2.SubnetSelection
-    log_key: kms.IKey
-    log_retention: logs.RetentionDays
+    place: FunctionPlace
     keep: int = 5
     calls_per_second: int = 5
 
@@ -92,98 +78,42 @@ class JobDefinitionCleaner(Construct):
             schedule_expression=_EVERY_NIGHT,
             targets=[events.CfnRule.TargetProperty(arn=function.function_arn, id="Cleaner", input=order)],
         )
-        lambda_.CfnPermission(
-            self,
-            "Permission",
-            action="lambda:InvokeFunction",
-            function_name=function.function_arn,
-            principal="events.amazonaws.com",
-            source_arn=rule.attr_arn,
-        )
+        rule_may_start(self, "Permission", function=function, rule=rule)
 
     def _function(self, props: JobDefinitionCleanerProps) -> lambda_.Function:
-        log_group = logs.LogGroup(
-            self,
-            "Log",
-            retention=props.log_retention,
-            encryption_key=props.log_key,
-            # What was deregistered, and when, is asked after the function is gone, too.
-            removal_policy=cdk.RemovalPolicy.RETAIN,
-        )
-        function = lambda_.Function(
-            self,
-            "Function",
-            function_name=props.name,
-            description="Deregisters revisions of job definitions that Flyte has left behind",
-            runtime=lambda_.Runtime.PYTHON_3_14,
-            architecture=lambda_.Architecture.ARM_64,
-            handler=HANDLER,
-            code=lambda_.Code.from_asset(str(_asset())),
-            memory_size=256,
-            timeout=_TIMEOUT,
-            role=self._role(log_group),
-            log_group=log_group,
-            vpc=props.vpc,
-            vpc_subnets=props.subnets,
-            security_groups=[self._security_group(props.vpc)],
-        )
-        acknowledge(
-            function,
-            LAMBDA_CONCURRENCY,
-            reason="a schedule starts it once a night; a reservation would take from what the account has left, which "
-            "in a new account is too little to reserve any",
-        )
-        acknowledge(
-            function,
-            LAMBDA_DEAD_LETTERS,
-            reason="its event is the same every night, and the next night does what this one did not; an alarm tells",
-        )
-        return function
-
-    def _security_group(self, vpc: ec2.IVpc) -> ec2.SecurityGroup:
-        group = ec2.SecurityGroup(
+        group = https_only(
             self,
             "SecurityGroup",
-            vpc=vpc,
-            description="Carried by the cleaner of job definitions",
-            allow_all_outbound=False,
+            vpc=props.place.vpc,
+            carried_by="the cleaner of job definitions",
+            calls="AWS Batch, over the internet or an endpoint",
         )
-        group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.HTTPS, "AWS Batch, over the internet or an endpoint")
-        return group
+        return vpc_function(
+            self,
+            VpcFunctionProps(
+                place=props.place,
+                security_group=group,
+                name=props.name,
+                description="Deregisters revisions of job definitions that Flyte has left behind",
+                handler=HANDLER,
+                timeout=_TIMEOUT,
+                statements=self._statements(),
+                wildcards=["Resource::arn:*:batch:*:job-definition/[*]"],
+                because="flytepropeller names its job definitions after images, whatever these are called, and those "
+                "of the platform are denied; what else is allowed on everything only looks and takes no resource",
+                why_unlimited="a schedule starts it once a night",
+                dead_letters="its event is the same every night, and the next night does what this one did not; an "
+                "alarm tells",
+            ),
+        )
 
-    def _role(self, log_group: logs.ILogGroup) -> iam.Role:
+    def _statements(self) -> list[iam.PolicyStatement]:
         stack = cdk.Stack.of(self)
         definitions = f"arn:{stack.partition}:batch:{stack.region}:{stack.account}:job-definition"
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        log_group.grant_write(role)
-        role.add_to_policy(network_interfaces())
-        # Neither takes a resource.
-        role.add_to_policy(allow(["batch:DescribeJobDefinitions", "batch:ListJobs"]))
-        role.add_to_policy(allow(["batch:DeregisterJobDefinition"], [f"{definitions}/*"]))
-        # Whatever it is told, and whatever mistake is in it: what the platform has made, CloudFormation deregisters.
-        role.add_to_policy(deny(["batch:DeregisterJobDefinition"], [f"{definitions}/aerodrome-*"]))
-        acknowledge(
-            role,
-            WILDCARDS,
-            reason="flytepropeller names its job definitions after images, whatever these are called, and those of the "
-            "platform are denied; network interfaces have no name before they are made; what else is allowed on "
-            "everything only looks and takes no resource",
-            findings=["Resource::[*]", "Resource::arn:*:batch:*:job-definition/[*]"],
-        )
-        acknowledge(role, INLINE_POLICY, reason="the policy is this function's alone and goes with it")
-        return role
-
-
-_directories: list[tempfile.TemporaryDirectory[str]] = []
-
-
-@functools.cache
-def _asset() -> Path:
-    """Lay the function's code out in a directory that exists until this process ends. boto3 comes with the runtime."""
-    _directories.append(tempfile.TemporaryDirectory(prefix="job-definition-cleaner-"))
-    root = Path(_directories[-1].name)
-    package = root.joinpath(*HANDLER.split(".")[:-2])
-    package.mkdir(parents=True)
-    for file in sorted(Path(__file__).with_name("cleaner_handler").glob("*.py")):
-        shutil.copyfile(file, package / file.name)
-    return root
+        return [
+            # Neither takes a resource.
+            allow(["batch:DescribeJobDefinitions", "batch:ListJobs"]),
+            allow(["batch:DeregisterJobDefinition"], [f"{definitions}/*"]),
+            # Whatever it is told, and whatever is wrong in it: what the platform has made, CloudFormation deregisters.
+            deny(["batch:DeregisterJobDefinition"], [f"{definitions}/aerodrome-*"]),
+        ]

@@ -2,37 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import aws_cdk as cdk
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from aerodrome_constructs.functions import FunctionPlace, VpcFunctionProps, https_only, rule_may_start, vpc_function
 from aerodrome_constructs.identity import allow, key_arn_of, key_statement
 from aerodrome_constructs.ingest.arrivals import RETRIES, arrivals, object_as_input
 from aerodrome_constructs.ingest.names import filled, in_patterns, job_definition_arns
-from aerodrome_constructs.policy import acknowledge
-from aerodrome_constructs.policy.known_rules import INLINE_POLICY, LAMBDA_CONCURRENCY, WILDCARDS
 
-_HANDLER = Path(__file__).with_name("manifest_handler")
+HANDLER = "aerodrome_constructs.ingest.manifest_handler.handler.handle"
+"""The function's entry point."""
+
 # Lambda's longest. A manifest of a million lines is read in seconds, and submitted in a hundred arrays.
 _TIMEOUT = cdk.Duration.minutes(15)
-
-_NETWORK_INTERFACES = (
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:CreateNetworkInterface",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSubnets",
-    "ec2:UnassignPrivateIpAddresses",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +37,7 @@ class ManifestIngestProps:
         job_definition_name: The name of the job definition, with those names in it. Its jobs get the parameters
             ``bucket``, ``key``, ``version`` and ``size`` of the manifest, and ``lines``: the bytes of it that hold the
             job's lines.
-        vpc: Where the function runs.
-        subnets: Where in it: private, with a way to S3, AWS Batch, SQS and CloudWatch Logs.
-        log_key: The key that encrypts the function's log.
-        log_retention: How long the log is kept.
+        place: Where the function runs: with a way to S3, AWS Batch, SQS and CloudWatch Logs.
         dead_letters: Where manifests go that make no jobs.
     """
 
@@ -61,10 +46,7 @@ class ManifestIngestProps:
     places: Sequence[Mapping[str, str]]
     queue_name: str
     job_definition_name: str
-    vpc: ec2.IVpc
-    subnets: ec2.SubnetSelection
-    log_key: kms.IKey
-    log_retention: logs.RetentionDays
+    place: FunctionPlace
     dead_letters: sqs.IQueue
 
 
@@ -94,65 +76,44 @@ class ManifestIngest(Construct):
                     )
                 ],
             )
-            lambda_.CfnPermission(
-                self,
-                f"Permission{number}",
-                action="lambda:InvokeFunction",
-                function_name=function.function_arn,
-                principal="events.amazonaws.com",
-                source_arn=rule.attr_arn,
-            )
+            rule_may_start(self, f"Permission{number}", function=function, rule=rule)
 
     def _function(self, props: ManifestIngestProps) -> lambda_.Function:
-        log_group = logs.LogGroup(
-            self,
-            "Log",
-            retention=props.log_retention,
-            encryption_key=props.log_key,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
-        )
-        security_group = ec2.SecurityGroup(
+        group = https_only(
             self,
             "SecurityGroup",
-            vpc=props.vpc,
-            description="Carried by the function that reads manifests",
-            allow_all_outbound=False,
+            vpc=props.place.vpc,
+            carried_by="the function that reads manifests",
+            calls="S3, AWS Batch, SQS and CloudWatch Logs",
         )
-        # Wherever that is: S3 has addresses outside the VPC even where it is reached over the VPC's endpoint alone.
-        security_group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.HTTPS, "S3, AWS Batch, SQS and CloudWatch Logs")
-        function = lambda_.Function(
+        return vpc_function(
             self,
-            "Function",
-            description="Makes array jobs of manifests",
-            runtime=lambda_.Runtime.PYTHON_3_14,
-            architecture=lambda_.Architecture.ARM_64,
-            handler="handler.handle",
-            code=lambda_.Code.from_asset(str(_HANDLER), exclude=["__pycache__"]),
-            environment={
-                "MANIFEST_PREFIX": props.prefix,
-                "JOB_QUEUE": props.queue_name,
-                "JOB_DEFINITION": props.job_definition_name,
-                "DEAD_LETTER_QUEUE_URL": props.dead_letters.queue_url,
-            },
-            memory_size=512,
-            timeout=_TIMEOUT,
-            role=self._role(props, log_group),
-            log_group=log_group,
-            vpc=props.vpc,
-            vpc_subnets=props.subnets,
-            security_groups=[security_group],
-            # What Lambda tried three times.
-            dead_letter_queue=props.dead_letters,
+            VpcFunctionProps(
+                place=props.place,
+                security_group=group,
+                description="Makes array jobs of manifests",
+                handler=HANDLER,
+                environment={
+                    "MANIFEST_PREFIX": props.prefix,
+                    "JOB_QUEUE": props.queue_name,
+                    "JOB_DEFINITION": props.job_definition_name,
+                    "DEAD_LETTER_QUEUE_URL": props.dead_letters.queue_url,
+                },
+                memory_mib=512,
+                timeout=_TIMEOUT,
+                statements=self._statements(props),
+                wildcards=[
+                    "Resource::<*.Arn>/[*]*[*]",
+                    "Resource::arn:*:batch:*:job-definition/*[*]*",
+                ],
+                because="manifests get their names when they are written, and a job definition's revision its number; "
+                "jobs are listed by queue, for which AWS knows no resource",
+                why_unlimited="it runs once for each manifest, and Lambda keeps what it cannot run yet",
+                dead_letters=props.dead_letters,
+            ),
         )
-        acknowledge(
-            function,
-            LAMBDA_CONCURRENCY,
-            reason="it runs once for each manifest, and Lambda keeps what it cannot run yet; a reservation would take "
-            "from what the account has left, which in a new account is too little to reserve any",
-        )
-        return function
 
-    def _role(self, props: ManifestIngestProps, log_group: logs.ILogGroup) -> iam.Role:
+    def _statements(self, props: ManifestIngestProps) -> list[iam.PolicyStatement]:
         stack = cdk.Stack.of(self)
         batch = f"arn:{stack.partition}:batch:{stack.region}:{stack.account}"
         queues = [f"{batch}:job-queue/{name}" for name in filled(props.queue_name, props.places)]
@@ -160,32 +121,11 @@ class ManifestIngest(Construct):
         bucket_arn = props.bucket.bucket_arn
         # In IAM a star takes slashes in, too: the folders that decide are those of the rules.
         below = "*/" + props.prefix.rpartition("}/")[2] + "*"
-        # In place of AWSLambdaVPCAccessExecutionRole, which may write to every log group.
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        log_group.grant_write(role)
-        for statement in (
+        return [
             allow(["s3:GetObjectVersion"], [f"{bucket_arn}/{below}"]),
             key_statement(["kms:Decrypt"], key_arn_of(props.bucket), stack.region, [bucket_arn]),
             allow(["batch:SubmitJob"], [*queues, *definitions]),
             # Knows no resource.
             allow(["batch:ListJobs"]),
             allow(["sqs:SendMessage"], [props.dead_letters.queue_arn]),
-            # Lambda checks these rights without naming an interface when the function is made (Lambda developer guide,
-            # "Giving Lambda functions access to resources in an Amazon VPC", required permissions).
-            allow(_NETWORK_INTERFACES),
-        ):
-            role.add_to_policy(statement)
-        acknowledge(
-            role,
-            WILDCARDS,
-            reason="manifests get their names when they are written, and a job definition's revision its number; jobs "
-            "are listed by queue, for which AWS knows no resource; and network interfaces have no name before "
-            "they are made",
-            findings=[
-                "Resource::[*]",
-                "Resource::<*.Arn>/[*]*[*]",
-                "Resource::arn:*:batch:*:job-definition/*[*]*",
-            ],
-        )
-        acknowledge(role, INLINE_POLICY, reason="the policy is this function's role's alone and goes with it")
-        return role
+        ]

@@ -3,7 +3,6 @@
 from aerodrome_constructs.job_monitoring.blocked import BlockedQueues, BlockedQueuesProps
 from aerodrome_constructs.job_monitoring.dashboard import JobDashboard, JobDashboardProps
 from aerodrome_constructs.job_monitoring.events import JobEvents, JobEventsProps
-from aerodrome_constructs.job_monitoring.function import FunctionPlace
 from aerodrome_constructs.job_monitoring.metrics_handler.settings import Queue, Settings
 from aerodrome_constructs.job_monitoring.watch import BatchWatch, BatchWatchProps
 
@@ -12,7 +11,6 @@ __all__ = [
     "BatchWatchProps",
     "BlockedQueues",
     "BlockedQueuesProps",
-    "FunctionPlace",
     "JobDashboard",
     "JobDashboardProps",
     "JobEvents",

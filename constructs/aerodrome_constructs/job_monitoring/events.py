@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 
 import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from aerodrome_constructs.functions import FunctionPlace
 from aerodrome_constructs.identity import allow
-from aerodrome_constructs.job_monitoring import lambda_asset
-from aerodrome_constructs.job_monitoring.function import FunctionPlace, metrics_function
+from aerodrome_constructs.job_monitoring.function import COUNTER, metrics_function
 from aerodrome_constructs.job_monitoring.metrics_handler import names
 from aerodrome_constructs.job_monitoring.metrics_handler.settings import Settings
 
@@ -40,12 +41,14 @@ class JobEventsProps:
         queue_prefix: What the ARNs of the environment's job queues begin with, and no other queue's do. The function
             knows each of them: a pattern with all their ARNs could be longer than the 2,048 characters of a rule.
         place: Where the function runs.
+        security_group: What it carries: it lets it out over HTTPS and nobody in.
     """
 
     name: str
     settings: Settings
     queue_prefix: str
     place: FunctionPlace
+    security_group: ec2.ISecurityGroup
 
 
 class JobEvents(Construct):
@@ -150,9 +153,10 @@ class JobEvents(Construct):
             self,
             name=props.name,
             description="Counts what happens to AWS Batch jobs, and puts it into CloudWatch",
-            handler=lambda_asset.COUNTER,
+            handler=COUNTER,
             settings=props.settings,
             place=props.place,
+            security_group=props.security_group,
             timeout=_TIMEOUT,
             memory_mib=512,  # a batch of 6 MB is some 60 MB of Python objects, and boto3 takes 80 MB
             statements=[

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from aerodrome_constructs.functions import FunctionPlace, rule_may_start
 from aerodrome_constructs.identity import allow
-from aerodrome_constructs.job_monitoring import lambda_asset
-from aerodrome_constructs.job_monitoring.function import FunctionPlace, metrics_function
+from aerodrome_constructs.job_monitoring.function import WATCH, metrics_function
 from aerodrome_constructs.job_monitoring.metrics_handler.settings import Settings
 
 
@@ -23,12 +23,14 @@ class BatchWatchProps:
         settings: What it watches.
         queue_arns: The ARNs of the job queues.
         place: Where the function runs.
+        security_group: What it carries: it lets it out over HTTPS and nobody in.
     """
 
     name: str
     settings: Settings
     queue_arns: Sequence[str]
     place: FunctionPlace
+    security_group: ec2.ISecurityGroup
 
 
 class BatchWatch(Construct):
@@ -47,9 +49,10 @@ class BatchWatch(Construct):
             self,
             name=props.name,
             description="Looks how long AWS Batch jobs wait, and for compute environments that are INVALID",
-            handler=lambda_asset.WATCH,
+            handler=WATCH,
             settings=props.settings,
             place=props.place,
+            security_group=props.security_group,
             timeout=cdk.Duration.minutes(2),
             memory_mib=256,
             statements=[
@@ -75,11 +78,4 @@ class BatchWatch(Construct):
                 )
             ],
         )
-        lambda_.CfnPermission(
-            self,
-            "MayStart",
-            action="lambda:InvokeFunction",
-            function_name=self.function.function_arn,
-            principal="events.amazonaws.com",
-            source_arn=rule.attr_arn,
-        )
+        rule_may_start(self, "MayStart", function=self.function, rule=rule)

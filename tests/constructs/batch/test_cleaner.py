@@ -3,12 +3,10 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 
 from aerodrome_constructs.batch import JobDefinitionCleaner, JobDefinitionCleanerProps
 from aerodrome_constructs.batch.cleaner_handler.order import Order
-from tests.constructs.surroundings import NODE_SUBNETS, vpc_in
+from tests.constructs.surroundings import place_in
 from tests.templates import (
     ACCOUNT,
     REGION,
@@ -34,10 +32,7 @@ def cleaner_in(stack: cdk.Stack, roles: list[str]) -> None:
             name="cleaner",
             job_queues=QUEUES,
             job_roles=roles,
-            vpc=vpc_in(stack),
-            subnets=NODE_SUBNETS,
-            log_key=kms.Key(stack, "Key"),
-            log_retention=logs.RetentionDays.ONE_MONTH,
+            place=place_in(stack),
         ),
     )
 

@@ -18,6 +18,7 @@ from aerodrome_constructs.database import (
     PostgresInstance,
     PostgresInstanceProps,
 )
+from aerodrome_constructs.functions import FunctionPlace
 from tests.constructs.surroundings import NODE_SUBNETS, vpc_in
 
 USERS = {
@@ -62,12 +63,9 @@ def databases_in(stack: cdk.Stack, users: Mapping[str, DatabaseUser], keys: cdk.
     )
     instance.allow_from(clients, "Clients")
     surroundings = FunctionSurroundings(
-        vpc=vpc,
-        subnets=NODE_SUBNETS,
+        place=FunctionPlace(vpc=vpc, subnets=NODE_SUBNETS, log_key=log, log_retention=retention),
         security_group=clients,
         secrets_key=secrets,
-        log_key=log,
-        log_retention=retention,
         ca_bundle=Path(__file__),  # any file will do: it is not read at synth
     )
     props = DatabaseProvisionerProps(instance=instance, users=users, surroundings=surroundings)

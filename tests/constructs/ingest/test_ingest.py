@@ -22,7 +22,7 @@ from aerodrome_constructs.ingest import (
     ManifestIngest,
     ManifestIngestProps,
 )
-from tests.constructs.surroundings import NODE_SUBNETS, vpc_in
+from tests.constructs.surroundings import place_in
 from tests.templates import ACCOUNT, REGION, TemplateJson, new_stack, only, plain, properties, synthesized, with_id
 
 BATCH = f"arn:aws:batch:{REGION}:{ACCOUNT}"
@@ -153,10 +153,7 @@ def manifests() -> TemplateJson:
             places=PLACES,
             queue_name="arrivals-{domain}",
             job_definition_name="{project}-{domain}-ingest",
-            vpc=vpc_in(stack),
-            subnets=NODE_SUBNETS,
-            log_key=kms.Key(stack, "LogKey"),
-            log_retention=logs.RetentionDays.ONE_WEEK,
+            place=place_in(stack),
             dead_letters=sqs.Queue(stack, "DeadLetters"),
         ),
     )

@@ -1,12 +1,9 @@
 """What the constructs make, in a stack of five lines: somebody else's app could use them."""
 
 import json
-from pathlib import Path
 
 import pytest
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 
 from aerodrome_constructs.job_monitoring import (
@@ -14,12 +11,11 @@ from aerodrome_constructs.job_monitoring import (
     BatchWatchProps,
     BlockedQueues,
     BlockedQueuesProps,
-    FunctionPlace,
     JobEvents,
     JobEventsProps,
-    lambda_asset,
 )
 from tests.constructs.job_monitoring.samples import QUEUES, SETTINGS, SPOT
+from tests.constructs.surroundings import place_in
 from tests.templates import TemplateJson, new_stack, only, properties, statements, synthesized, text, with_id
 
 PREFIX = f"{QUEUES}aerodrome-dev-"
@@ -28,17 +24,19 @@ PREFIX = f"{QUEUES}aerodrome-dev-"
 @pytest.fixture(scope="module")
 def template() -> TemplateJson:
     stack = new_stack()
-    vpc = ec2.Vpc(stack, "Vpc")
-    place = FunctionPlace(
-        vpc=vpc,
-        subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
-        security_group=ec2.SecurityGroup(stack, "Group", vpc=vpc),
-        log_key=kms.Key(stack, "Key"),
-        log_retention=logs.RetentionDays.ONE_MONTH,
+    place = place_in(stack)
+    group = ec2.SecurityGroup(stack, "Group", vpc=place.vpc)
+    JobEvents(
+        stack,
+        "Events",
+        JobEventsProps(name="counter", settings=SETTINGS, queue_prefix=PREFIX, place=place, security_group=group),
     )
-    JobEvents(stack, "Events", JobEventsProps(name="counter", settings=SETTINGS, queue_prefix=PREFIX, place=place))
     BatchWatch(
-        stack, "Watch", BatchWatchProps(name="watch", settings=SETTINGS, queue_arns=[f"{QUEUES}{SPOT}"], place=place)
+        stack,
+        "Watch",
+        BatchWatchProps(
+            name="watch", settings=SETTINGS, queue_arns=[f"{QUEUES}{SPOT}"], place=place, security_group=group
+        ),
     )
     topic = sns.Topic(stack, "Topic")
     BlockedQueues(
@@ -116,14 +114,3 @@ def test_who_is_told_of_a_blocked_queue_reads_the_reason(template: TemplateJson)
 def test_functions_keep_their_output_encrypted_and_for_a_while(template: TemplateJson) -> None:
     groups = properties(template, "AWS::Logs::LogGroup").values()
     assert [(group["RetentionInDays"], "KmsKeyId" in group) for group in groups] == [(30, True)] * 2
-
-
-def test_the_asset_holds_the_entry_points_and_nothing_else() -> None:
-    root = lambda_asset.build()
-    files = sorted(file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file())
-    package = "aerodrome_constructs/job_monitoring/metrics_handler"
-    assert {str(Path(file).parent) for file in files} == {package}
-    for entry_point in (lambda_asset.COUNTER, lambda_asset.WATCH):
-        module, _, function = entry_point.rpartition(".")
-        source = root / f"{module.replace('.', '/')}.py"
-        assert f"def {function}(" in source.read_text(encoding="utf-8")
