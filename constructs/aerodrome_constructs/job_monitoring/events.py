@@ -15,6 +15,7 @@ from aerodrome_constructs.identity import allow
 from aerodrome_constructs.job_monitoring.function import COUNTER, metrics_function
 from aerodrome_constructs.job_monitoring.metrics_handler import names
 from aerodrome_constructs.job_monitoring.metrics_handler.settings import Settings
+from aerodrome_constructs.messages import LONGEST_RETENTION, message_queue
 
 _TIMEOUT = cdk.Duration.seconds(60)
 # AWS asks for six times the function's timeout, and the window (Lambda Developer Guide, "Creating and configuring an
@@ -28,7 +29,6 @@ _MOST_AT_ONCE = 2
 _TRIES = 5
 # CloudWatch takes data points of the last two weeks: what a person mends within four days still counts on its day.
 _RETENTION = cdk.Duration.days(4)
-_EVIDENCE = cdk.Duration.days(14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +87,14 @@ class JobEvents(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, props: JobEventsProps) -> None:
         super().__init__(scope, construct_id)
-        self.dead_letters = self._queue("Uncounted", f"{props.name}-uncounted", retention_period=_EVIDENCE)
-        self.queue = self._queue(
+        self.dead_letters = message_queue(
+            self, "Uncounted", name=f"{props.name}-uncounted", retention=LONGEST_RETENTION
+        )
+        self.queue = message_queue(
+            self,
             "Queue",
-            props.name,
-            retention_period=_RETENTION,
+            name=props.name,
+            retention=_RETENTION,
             visibility_timeout=_VISIBILITY,
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=_TRIES),
         )
@@ -109,17 +112,6 @@ class JobEvents(Construct):
         )
         # Lambda asks at once whether the role may read the queue.
         mapping.node.add_dependency(self.function)
-
-    def _queue(self, construct_id: str, name: str, **options: object) -> sqs.Queue:
-        return sqs.Queue(
-            self,
-            construct_id,
-            queue_name=name,
-            # A key of ours would have to let EventBridge in, and SQS would ask it for every few events.
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            **options,  # type: ignore[arg-type]  # the options of the two queues, as Queue has them
-        )
 
     def _route(self, props: JobEventsProps) -> None:
         of_ours = {"jobQueue": [{"prefix": props.queue_prefix}]}

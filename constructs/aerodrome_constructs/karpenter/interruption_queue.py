@@ -6,11 +6,12 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from aerodrome_constructs.messages import LONGEST_RETENTION, message_queue
+
 # A spot instance goes two minutes after the warning: what is older than five is history.
 _RETENTION = cdk.Duration.minutes(5)
 # Karpenter hides a message for 20 s while it acts on it: five tries are over long before the retention is.
 _TRIES = 5
-_EVIDENCE = cdk.Duration.days(14)
 
 # The events that Karpenter 1.13 understands (pkg/controllers/interruption/messages), as its getting-started template
 # routes them: website/content/en/v1.13/getting-started/getting-started-with-karpenter/cloudformation.yaml
@@ -25,9 +26,8 @@ _INSTANCE_EVENTS = (
 class InterruptionQueue(Construct):
     """A queue with what EC2 and AWS Health say of instances, so that pods move before their node is gone.
 
-    It is encrypted with SQS's own key: messages name instances and nothing else, and EventBridge would need a word in
-    the policy of a key of ours. Whoever speaks to it without TLS is refused. A message that Karpenter took five times
-    and could not deal with is kept for two weeks beside it, as evidence of an interruption that nobody handled.
+    Messages name instances and nothing else. One that Karpenter took five times and could not deal with is kept for two
+    weeks beside it, as evidence of an interruption that nobody handled.
 
     Args:
         scope: The scope.
@@ -40,9 +40,12 @@ class InterruptionQueue(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, unhandled_name: str) -> None:
         super().__init__(scope, construct_id)
-        unhandled = self._queue("Unhandled", _EVIDENCE, name=unhandled_name)
-        self.queue = self._queue(
-            "Resource", _RETENTION, dead_letter_queue=sqs.DeadLetterQueue(queue=unhandled, max_receive_count=_TRIES)
+        unhandled = message_queue(self, "Unhandled", retention=LONGEST_RETENTION, name=unhandled_name)
+        self.queue = message_queue(
+            self,
+            "Resource",
+            retention=_RETENTION,
+            dead_letter_queue=sqs.DeadLetterQueue(queue=unhandled, max_receive_count=_TRIES),
         )
         self._route(
             "InstanceEvents",
@@ -58,24 +61,6 @@ class InterruptionQueue(Construct):
                 detail_type=["AWS Health Event"],
                 detail={"service": ["EC2"], "eventTypeCategory": ["scheduledChange"]},
             ),
-        )
-
-    def _queue(
-        self,
-        construct_id: str,
-        retention: cdk.Duration,
-        *,
-        name: str | None = None,
-        dead_letter_queue: sqs.DeadLetterQueue | None = None,
-    ) -> sqs.Queue:
-        return sqs.Queue(
-            self,
-            construct_id,
-            queue_name=name,
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=retention,
-            dead_letter_queue=dead_letter_queue,
         )
 
     def _route(self, construct_id: str, description: str, pattern: events.EventPattern) -> None:
