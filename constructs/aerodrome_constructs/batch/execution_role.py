@@ -7,9 +7,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from aerodrome_constructs.identity import Conditions, allow
-from aerodrome_constructs.policy import acknowledge
-from aerodrome_constructs.policy.known_rules import INLINE_POLICY, WILDCARDS
+from aerodrome_constructs.identity import Conditions, allow, service_role
 
 _TOKEN = "Resource::[*]"  # noqa: S105 - the finding about ecr:GetAuthorizationToken
 _STREAMS = "Resource::arn:*:logs:*:log-group:*:[*]"
@@ -50,30 +48,17 @@ class JobExecutionRole(Construct):
         stack = cdk.Stack.of(self)
         self._here = f"{stack.region}:{stack.account}"
         self._partition, self._region = stack.partition, stack.region
-        self.role = iam.Role(
+        self.role = service_role(
             self,
             "Resource",
-            assumed_by=iam.ServicePrincipal(
-                "ecs-tasks.amazonaws.com",
-                # Another account's service cannot be talked into using the role (the confused deputy).
-                conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
-            ),
-            inline_policies={"Rights": iam.PolicyDocument(statements=self._statements(props))},
-            permissions_boundary=props.boundary,
+            service="ecs-tasks.amazonaws.com",
+            statements=self._statements(props),
+            wildcards=[_STREAMS, *([_TOKEN] if props.repositories else [])],
+            because="a log stream is named by the task that writes it, and a registry's token is for no one image",
+            boundary=props.boundary,
         )
         for key, value in props.tags.items():
             cdk.Tags.of(self.role).add(key, value)
-        acknowledge(
-            self.role,
-            INLINE_POLICY,
-            reason="what starts one project's containers stands in its role: nobody attaches it elsewhere",
-        )
-        acknowledge(
-            self.role,
-            WILDCARDS,
-            reason="a log stream is named by the task that writes it, and a registry's token is for no one image",
-            findings=[_STREAMS, *([_TOKEN] if props.repositories else [])],
-        )
 
     def _statements(self, props: JobExecutionRoleProps) -> list[iam.PolicyStatement]:
         log_group = self._arn("logs", f"log-group:{props.log_group_name}:*")

@@ -14,9 +14,9 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from aerodrome_constructs.identity.statements import allow
+from aerodrome_constructs.identity import allow, service_role
 from aerodrome_constructs.policy import acknowledge
-from aerodrome_constructs.policy.known_rules import DATABASE_MULTI_AZ, INLINE_POLICY, WILDCARDS
+from aerodrome_constructs.policy.known_rules import DATABASE_MULTI_AZ
 
 PORT = 5433
 """The port that clients connect to. Not PostgreSQL's own, 5432, which is what a scan of a network tries first."""
@@ -232,34 +232,17 @@ class PostgresInstance(Construct):
                 [f"{group}:log-stream:*"],
             ),
         ]
-        role = iam.Role(
+        return service_role(
             self,
             "MonitoringRole",
+            service="monitoring.rds.amazonaws.com",
             description=f"Lets RDS write what the operating system of {props.identifier} reports",
-            assumed_by=iam.ServicePrincipal(
-                "monitoring.rds.amazonaws.com",
-                conditions={
-                    "StringEquals": {"aws:SourceAccount": stack.account},
-                    "ArnEquals": {"aws:SourceArn": source},
-                },
-            ),
-            # RDS looks at them when it makes the instance, and refuses a role that does not have them yet. A policy of
-            # its own would be made beside the instance, as the instance needs nothing but the role.
-            inline_policies={"Rights": iam.PolicyDocument(statements=rights)},
+            # RDS asks for them when it makes the instance, and refuses a role that does not have them yet.
+            statements=rights,
+            wildcards=["Resource::*:log-group:RDSOSMetrics:log-stream:[*]"],
+            because="RDS names a log stream after the instance's own ID, which the instance has when it is made",
+            source_arn=source,
         )
-        acknowledge(
-            role,
-            WILDCARDS,
-            reason="RDS names a log stream after the instance's own ID, which is not known before the instance is made",
-            findings=["Resource::*:log-group:RDSOSMetrics:log-stream:[*]"],
-        )
-        acknowledge(
-            role,
-            INLINE_POLICY,
-            reason="RDS asks for the rights when it makes the instance: they stand in the role, so that there is no "
-            "moment in which one is without the other",
-        )
-        return role
 
     def _master_secret(self, props: PostgresInstanceProps) -> secretsmanager.ISecret:
         # The CDK's own secret for a database has punctuation, which breaks connection strings.

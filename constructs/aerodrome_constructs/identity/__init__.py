@@ -13,6 +13,7 @@ from aerodrome_constructs.identity.load_balancer_controller import load_balancer
 from aerodrome_constructs.identity.network_interfaces import network_interfaces
 from aerodrome_constructs.identity.service_account import ServiceAccount
 from aerodrome_constructs.identity.service_account_role import ServiceAccountRole, ServiceAccountRoleProps
+from aerodrome_constructs.identity.service_role import service_role
 from aerodrome_constructs.identity.statements import Conditions, allow, deny
 from aerodrome_constructs.identity.workload_boundary import PROJECT_TAG, WorkloadBoundary, WorkloadBoundaryProps
 
@@ -35,4 +36,5 @@ __all__ = [
     "load_balancer_controller_statements",
     "network_interfaces",
     "object_wildcards",
+    "service_role",
 ]
