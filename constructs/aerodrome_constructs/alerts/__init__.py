@@ -1,16 +1,17 @@
 """How people are told that something needs them."""
 
 from aerodrome_constructs.alerts.alarm import Comparison, MetricAlarm, MetricAlarmProps
-from aerodrome_constructs.alerts.call_watch import CallWatch, CallWatchProps
+from aerodrome_constructs.alerts.event_watch import API_CALL, EventWatch, EventWatchProps
 from aerodrome_constructs.alerts.math_alarm import MathAlarm, MathAlarmProps, Metric
 from aerodrome_constructs.alerts.topic import AlertTopic, AlertTopicProps, publishing_statement
 
 __all__ = [
+    "API_CALL",
     "AlertTopic",
     "AlertTopicProps",
-    "CallWatch",
-    "CallWatchProps",
     "Comparison",
+    "EventWatch",
+    "EventWatchProps",
     "MathAlarm",
     "MathAlarmProps",
     "Metric",

@@ -1,12 +1,13 @@
 """Tells of every use of a role."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from aerodrome_constructs.alerts import CallWatch, CallWatchProps
+from aerodrome_constructs.alerts import API_CALL, EventWatch, EventWatchProps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,7 @@ class RoleWatchProps:
     runbook: str
 
 
-class RoleWatch(CallWatch):
+class RoleWatch(EventWatch):
     """Tells, within minutes, who has taken a role, when and from where; and raises an alarm.
 
     The account's trail needs to log the management events that only read among the others, as CloudTrail counts
@@ -38,10 +39,11 @@ class RoleWatch(CallWatch):
         super().__init__(
             scope,
             construct_id,
-            CallWatchProps(
+            EventWatchProps(
                 name=props.name,
                 description=f"Tells who took the role {props.name}",
                 source="aws.sts",
+                detail_type=API_CALL,
                 detail={
                     "eventSource": ["sts.amazonaws.com"],
                     "eventName": ["AssumeRole"],
@@ -60,6 +62,7 @@ class RoleWatch(CallWatch):
                 },
                 alarm=f"{props.name}-used",
                 meaning=f"Somebody took the role {props.name}. A second message says who.",
+                period=timedelta(minutes=1),
                 topic=props.topic,
                 runbook=props.runbook,
             ),

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from aerodrome_constructs.alerts import CallWatch, CallWatchProps
+from aerodrome_constructs.alerts import API_CALL, EventWatch, EventWatchProps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class KeyWatchProps:
     runbook: str
 
 
-class KeyWatch(CallWatch):
+class KeyWatch(EventWatch):
     """Tells, within minutes, who wants a key disabled or deleted; and raises an alarm.
 
     An attempt that AWS refuses is told like one that succeeds, where CloudTrail names the key in it: whoever tries
@@ -39,10 +40,11 @@ class KeyWatch(CallWatch):
         super().__init__(
             scope,
             construct_id,
-            CallWatchProps(
+            EventWatchProps(
                 name=props.name,
                 description="Tells who wants a key disabled or deleted",
                 source="aws.kms",
+                detail_type=API_CALL,
                 detail={
                     "eventSource": ["kms.amazonaws.com"],
                     "eventName": ["DisableKey", "ScheduleKeyDeletion"],
@@ -64,6 +66,7 @@ class KeyWatch(CallWatch):
                 alarm=props.name,
                 meaning="Somebody wants a key disabled or deleted, and with it what it encrypts. A second message says "
                 "who, and which key.",
+                period=timedelta(minutes=1),
                 topic=props.topic,
                 runbook=props.runbook,
             ),

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from aws_cdk import aws_events as events
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from aerodrome_constructs.alerts import MetricAlarm, MetricAlarmProps
+from aerodrome_constructs.alerts import EventWatch, EventWatchProps
 from aerodrome_constructs.job_monitoring.metrics_handler.names import BLOCKED
 
 
@@ -28,63 +27,36 @@ class BlockedQueuesProps:
     runbook: str
 
 
-class BlockedQueues(Construct):
+class BlockedQueues(EventWatch):
     """Tells, as it happens, which job blocks which queue and why; and raises an alarm.
 
-    Two ways on purpose, as in ``CallWatch``: the sentence names the reason, and the alarm comes through when the rule's
-    target fails. Neither needs a function of ours.
-    (https://docs.aws.amazon.com/batch/latest/userguide/batch-job-queue-blocked-events.html)
+    Batch tells when a queue is blocked, and not when it moves again
+    (https://docs.aws.amazon.com/batch/latest/userguide/batch-job-queue-blocked-events.html).
     """
 
     def __init__(self, scope: Construct, construct_id: str, props: BlockedQueuesProps) -> None:
-        super().__init__(scope, construct_id)
-        rule = events.CfnRule(
-            self,
-            "Rule",
-            name=props.name,
-            description="Tells of a job that blocks its queue, and why",
-            state="ENABLED",
-            event_pattern={
-                "source": ["aws.batch"],
-                "detail-type": [BLOCKED],
-                "detail": {"jobQueue": [{"prefix": props.queue_prefix}]},
-            },
-            targets=[
-                events.CfnRule.TargetProperty(
-                    id="Topic",
-                    arn=props.topic.topic_arn,
-                    input_transformer=events.CfnRule.InputTransformerProperty(
-                        input_paths_map={
-                            "job": "$.detail.jobName",
-                            "id": "$.detail.jobId",
-                            "queue": "$.detail.jobQueue",
-                            # AWS's own words, which have no quotation marks: "Jobs stuck in a RUNNABLE status" there.
-                            "reason": "$.detail.statusReason",
-                        },
-                        input_template='"The job <job> (<id>) blocks the queue <queue>: <reason> '
-                        f'What to do: {props.runbook}"',
-                    ),
-                )
-            ],
-        )
-        MetricAlarm(
-            self,
-            "Alarm",
-            MetricAlarmProps(
+        super().__init__(
+            scope,
+            construct_id,
+            EventWatchProps(
                 name=props.name,
+                description="Tells of a job that blocks its queue, and why",
+                source="aws.batch",
+                detail_type=BLOCKED,
+                detail={"jobQueue": [{"prefix": props.queue_prefix}]},
+                sentence=f"The job <job> (<id>) blocks the queue <queue>: <reason> What to do: {props.runbook}",
+                values={
+                    "job": "$.detail.jobName",
+                    "id": "$.detail.jobId",
+                    "queue": "$.detail.jobQueue",
+                    # AWS's own words, which have no quotation marks: "Jobs stuck in a RUNNABLE status" there.
+                    "reason": "$.detail.statusReason",
+                },
+                alarm=props.name,
                 meaning="A job at the head of a queue cannot start, and all behind it wait. The mail beside this one "
                 "says which, where and why.",
-                runbook=props.runbook,
-                namespace="AWS/Events",
-                metric_name="MatchedEvents",
-                dimensions={"RuleName": rule.ref},
-                statistic="Sum",
                 period=timedelta(minutes=5),
-                periods=1,
-                comparison="GreaterThanOrEqualToThreshold",
-                threshold=1,
                 topic=props.topic,
-                # Batch tells when a queue is blocked, and not when it moves again.
-                tell_when_over=False,
+                runbook=props.runbook,
             ),
         )

@@ -1,9 +1,9 @@
-"""Tells of every call of the AWS API that nobody should make unseen."""
+"""Tells of every event of a kind that nobody should leave unseen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sns as sns
@@ -11,20 +11,26 @@ from constructs import Construct
 
 from aerodrome_constructs.alerts.alarm import MetricAlarm, MetricAlarmProps
 
+API_CALL: Final = "AWS API Call via CloudTrail"
+"""The kind of event that a call of the AWS API is. The account needs a trail that logs management events
+(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallWatchProps:
+class EventWatchProps:
     """What the watch needs to know.
 
     Attributes:
         name: The rule's name.
         description: What the rule does, as the console shows it.
         source: The service as EventBridge calls it, such as ``aws.sts``.
-        detail: Which calls match, as an event pattern for what CloudTrail wrote down.
+        detail_type: The kind of event, such as :data:`API_CALL`.
+        detail: Which events of that kind match, as an event pattern for their detail.
         sentence: What is told, with the names of ``values`` in it, as ``<person>``. It has no quotation marks.
         values: Where each of them is in the event, as a JSON path.
         alarm: The alarm's name, which is the subject of a mail.
         meaning: What has happened when it fires, in a sentence.
+        period: For how long after an event the alarm stays.
         topic: Who is told. Its policy, and its key's, let EventBridge and CloudWatch publish.
         runbook: The page that says what to do, from the root of this repository.
     """
@@ -32,36 +38,37 @@ class CallWatchProps:
     name: str
     description: str
     source: str
+    detail_type: str
     detail: Mapping[str, Any]
     sentence: str
     values: Mapping[str, str]
     alarm: str
     meaning: str
+    period: timedelta
     topic: sns.ITopic
     runbook: str
 
 
-class CallWatch(Construct):
-    """Tells, within minutes, who made a call, when and from where; and raises an alarm.
+class EventWatch(Construct):
+    """Tells, within minutes, what an event says of itself; and raises an alarm.
 
-    Two ways on purpose: the rule's sentence says who it was, and the alarm comes through when the rule's target fails.
-    Both stand on CloudTrail: the account needs a trail that logs management events
-    (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html).
+    Two ways on purpose: the rule's sentence says what has happened, and the alarm comes through when the rule's target
+    fails. Neither needs a function of ours.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, props: CallWatchProps) -> None:
+    def __init__(self, scope: Construct, construct_id: str, props: EventWatchProps) -> None:
         super().__init__(scope, construct_id)
         rule = events.CfnRule(
             self,
             "Rule",
             name=props.name,
             description=props.description,
-            # Plainly enabled is enough: events that only read and are not called Describe, Get or List are sent
+            # Plainly enabled is enough: calls that only read and are not named Describe, Get or List are sent
             # (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail-management.html).
             state="ENABLED",
             event_pattern={
                 "source": [props.source],
-                "detail-type": ["AWS API Call via CloudTrail"],
+                "detail-type": [props.detail_type],
                 "detail": dict(props.detail),
             },
             targets=[
@@ -87,11 +94,12 @@ class CallWatch(Construct):
                 metric_name="MatchedEvents",
                 dimensions={"RuleName": rule.ref},
                 statistic="Sum",
-                period=timedelta(minutes=1),
+                period=props.period,
                 periods=1,
                 comparison="GreaterThanOrEqualToThreshold",
                 threshold=1,
                 topic=props.topic,
+                # What an event began is not over when no other follows.
                 tell_when_over=False,
             ),
         )
