@@ -4,7 +4,14 @@ from datetime import timedelta
 
 from constructs import Construct
 
-from aerodrome_constructs.alerts import Comparison, MetricAlarm, MetricAlarmProps
+from aerodrome_constructs.alerts import (
+    Comparison,
+    Metric,
+    MetricAlarm,
+    MetricAlarmProps,
+    function_errors,
+    messages_in,
+)
 from aerodrome_constructs.encryption import KeyWatch, KeyWatchProps
 from aerodrome_stacks.alerts_stack import AlertsPorts
 from aerodrome_stacks.base import AerodromeStack
@@ -103,6 +110,61 @@ class AlarmsStack(AerodromeStack):
         meaning: str,
         period: timedelta = timedelta(minutes=5),
     ) -> None:
+        self._alarm(
+            construct_id,
+            slug,
+            # The name that DatabaseStack chooses. A test holds the two together, here and below.
+            metric=Metric("AWS/RDS", metric_name, {"DBInstanceIdentifier": f"{self.prefix}-database"}, "Average"),
+            meaning=meaning,
+            period=period,
+            periods=3,
+            comparison=comparison,
+            threshold=threshold,
+        )
+
+    def _watch_password_rotation(self) -> None:
+        self._alarm(
+            "PasswordRotation",
+            "password-rotation-failed",
+            metric=function_errors(f"{self.prefix}-password-rotation"),
+            meaning="The rotation of a database password failed. Clients go on with the one that they have.",
+            # The next password that changes without an error would end it, whichever failed before.
+            tell_when_over=False,
+        )
+
+    def _watch_job_definition_cleaner(self) -> None:
+        self._alarm(
+            "JobDefinitionCleaner",
+            "job-definition-cleaner-failed",
+            metric=function_errors(f"{self.prefix}-job-definition-cleaner"),
+            meaning="Revisions of job definitions that Flyte left behind could not be deregistered. Jobs run on.",
+            # A night, with Lambda's two retries of what it could not do, rings once.
+            period=timedelta(hours=1),
+        )
+
+    def _watch_interruptions(self) -> None:
+        slug = "interruptions-unhandled"
+        self._alarm(
+            "Interruptions",
+            slug,
+            metric=messages_in(f"{self.prefix}-{slug}"),
+            meaning="Karpenter took a message about an instance five times and could not deal with it: pods may have "
+            "gone with their node.",
+        )
+
+    def _alarm(
+        self,
+        construct_id: str,
+        slug: str,
+        *,
+        metric: Metric,
+        meaning: str,
+        period: timedelta = timedelta(minutes=5),
+        periods: int = 1,
+        comparison: Comparison = "GreaterThanThreshold",
+        threshold: float = 0,
+        tell_when_over: bool = True,
+    ) -> None:
         MetricAlarm(
             self,
             construct_id,
@@ -110,82 +172,12 @@ class AlarmsStack(AerodromeStack):
                 name=f"{self.prefix}-{slug}",
                 meaning=meaning,
                 runbook=f"runbooks/{slug}.md",
-                namespace="AWS/RDS",
-                metric_name=metric_name,
-                # The name that DatabaseStack chooses. A test holds the two together.
-                dimensions={"DBInstanceIdentifier": f"{self.prefix}-database"},
-                statistic="Average",
+                metric=metric,
                 period=period,
-                periods=3,
+                periods=periods,
                 comparison=comparison,
                 threshold=threshold,
                 topic=self._alerts.topic,
-            ),
-        )
-
-    def _watch_password_rotation(self) -> None:
-        MetricAlarm(
-            self,
-            "PasswordRotation",
-            MetricAlarmProps(
-                name=f"{self.prefix}-password-rotation-failed",
-                meaning="The rotation of a database password failed. Clients go on with the one that they have.",
-                runbook="runbooks/password-rotation-failed.md",
-                namespace="AWS/Lambda",
-                metric_name="Errors",
-                # The name that DatabaseStack chooses. A test holds the two together.
-                dimensions={"FunctionName": f"{self.prefix}-password-rotation"},
-                statistic="Sum",
-                period=timedelta(minutes=5),
-                periods=1,
-                comparison="GreaterThanThreshold",
-                threshold=0,
-                topic=self._alerts.topic,
-                # The next password that changes without an error would end it, whichever failed before.
-                tell_when_over=False,
-            ),
-        )
-
-    def _watch_job_definition_cleaner(self) -> None:
-        MetricAlarm(
-            self,
-            "JobDefinitionCleaner",
-            MetricAlarmProps(
-                name=f"{self.prefix}-job-definition-cleaner-failed",
-                meaning="Revisions of job definitions that Flyte left behind could not be deregistered. Jobs run on.",
-                runbook="runbooks/job-definition-cleaner-failed.md",
-                namespace="AWS/Lambda",
-                metric_name="Errors",
-                # The name that BatchStack chooses. A test holds the two together.
-                dimensions={"FunctionName": f"{self.prefix}-job-definition-cleaner"},
-                statistic="Sum",
-                # A night, with Lambda's two retries of what it could not do, rings once.
-                period=timedelta(hours=1),
-                periods=1,
-                comparison="GreaterThanThreshold",
-                threshold=0,
-                topic=self._alerts.topic,
-            ),
-        )
-
-    def _watch_interruptions(self) -> None:
-        MetricAlarm(
-            self,
-            "Interruptions",
-            MetricAlarmProps(
-                name=f"{self.prefix}-interruptions-unhandled",
-                meaning="Karpenter took a message about an instance five times and could not deal with it: pods may "
-                "have gone with their node.",
-                runbook="runbooks/interruptions-unhandled.md",
-                namespace="AWS/SQS",
-                metric_name="ApproximateNumberOfMessagesVisible",
-                # The name that ClusterStack chooses. A test holds the two together.
-                dimensions={"QueueName": f"{self.prefix}-interruptions-unhandled"},
-                statistic="Maximum",
-                period=timedelta(minutes=5),
-                periods=1,
-                comparison="GreaterThanThreshold",
-                threshold=0,
-                topic=self._alerts.topic,
+                tell_when_over=tell_when_over,
             ),
         )

@@ -6,7 +6,15 @@ from typing import Final
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from aerodrome_constructs.alerts import MathAlarm, MathAlarmProps, Metric, MetricAlarm, MetricAlarmProps
+from aerodrome_constructs.alerts import (
+    MathAlarm,
+    MathAlarmProps,
+    Metric,
+    MetricAlarm,
+    MetricAlarmProps,
+    function_errors,
+    messages_in,
+)
 from aerodrome_constructs.job_monitoring.metrics_handler import names
 from aerodrome_stacks.base import resource_prefix
 from aerodrome_stacks.environment import Environment
@@ -71,7 +79,7 @@ class JobAlarms(Construct):
             construct_id,
             slug,
             meaning=meaning,
-            metric=Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": queue}, "Maximum"),
+            metric=messages_in(queue),
         )
 
     def failing_function(self, construct_id: str, slug: str, function: str, meaning: str) -> None:
@@ -88,7 +96,7 @@ class JobAlarms(Construct):
             slug,
             name=function,
             meaning=meaning,
-            metric=Metric("AWS/Lambda", "Errors", {"FunctionName": function}),
+            metric=function_errors(function),
             # One is a hiccup of AWS: what failed is tried again.
             periods=3,
         )
@@ -131,10 +139,7 @@ class JobAlarms(Construct):
                 name=name or f"{self._prefix}-{slug}",
                 meaning=meaning,
                 runbook=f"runbooks/{slug}.md",
-                namespace=metric.namespace,
-                metric_name=metric.name,
-                dimensions=metric.dimensions,
-                statistic=metric.statistic,
+                metric=metric,
                 period=period,
                 periods=periods,
                 comparison="GreaterThanThreshold",

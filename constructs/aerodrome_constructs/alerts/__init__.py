@@ -2,7 +2,8 @@
 
 from aerodrome_constructs.alerts.alarm import Comparison, MetricAlarm, MetricAlarmProps
 from aerodrome_constructs.alerts.event_watch import API_CALL, EventWatch, EventWatchProps
-from aerodrome_constructs.alerts.math_alarm import MathAlarm, MathAlarmProps, Metric
+from aerodrome_constructs.alerts.math_alarm import MathAlarm, MathAlarmProps
+from aerodrome_constructs.alerts.metric import Metric, function_errors, messages_in
 from aerodrome_constructs.alerts.topic import AlertTopic, AlertTopicProps, publishing_statement
 
 __all__ = [
@@ -17,5 +18,7 @@ __all__ = [
     "Metric",
     "MetricAlarm",
     "MetricAlarmProps",
+    "function_errors",
+    "messages_in",
     "publishing_statement",
 ]

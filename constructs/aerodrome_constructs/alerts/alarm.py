@@ -1,7 +1,6 @@
 """An alarm that says what to do."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -9,6 +8,8 @@ from typing import Literal
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 from constructs import Construct
+
+from aerodrome_constructs.alerts.metric import Metric
 
 _RUNBOOK = re.compile(r"runbooks/[a-z0-9]+(-[a-z0-9]+)*\.md")
 
@@ -26,10 +27,7 @@ class MetricAlarmProps:
         name: The alarm's name, which is the subject of the mail.
         meaning: What is wrong when it fires, in a sentence for whoever is woken by it.
         runbook: The page that says what to do, from the root of this repository: ``runbooks/<slug>.md``.
-        namespace: The metric's namespace, such as ``AWS/RDS``.
-        metric_name: The metric's name.
-        dimensions: Which of the metrics of that name, by the name of the dimension.
-        statistic: What becomes of the values of a period, such as ``Average``.
+        metric: The metric.
         period: How long a period is.
         periods: How many periods in a row must compare so.
         comparison: How the statistic is compared with the threshold.
@@ -41,10 +39,7 @@ class MetricAlarmProps:
     name: str
     meaning: str
     runbook: str
-    namespace: str
-    metric_name: str
-    dimensions: Mapping[str, str]
-    statistic: str
+    metric: Metric
     period: timedelta
     periods: int
     comparison: Comparison
@@ -84,13 +79,10 @@ class MetricAlarm(Construct):
             "Resource",
             alarm_name=props.name,
             alarm_description=f"{props.meaning} What to do: {props.runbook}",
-            namespace=props.namespace,
-            metric_name=props.metric_name,
-            dimensions=[
-                cloudwatch.CfnAlarm.DimensionProperty(name=name, value=value)
-                for name, value in props.dimensions.items()
-            ],
-            statistic=props.statistic,
+            namespace=props.metric.namespace,
+            metric_name=props.metric.name,
+            dimensions=props.metric.dimension_properties(),
+            statistic=props.metric.statistic,
             period=int(props.period.total_seconds()),
             evaluation_periods=props.periods,
             comparison_operator=props.comparison,

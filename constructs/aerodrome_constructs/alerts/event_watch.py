@@ -10,6 +10,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from aerodrome_constructs.alerts.alarm import MetricAlarm, MetricAlarmProps
+from aerodrome_constructs.alerts.metric import Metric
 
 API_CALL: Final = "AWS API Call via CloudTrail"
 """The kind of event that a call of the AWS API is. The account needs a trail that logs management events
@@ -90,10 +91,7 @@ class EventWatch(Construct):
                 name=props.alarm,
                 meaning=props.meaning,
                 runbook=props.runbook,
-                namespace="AWS/Events",
-                metric_name="MatchedEvents",
-                dimensions={"RuleName": rule.ref},
-                statistic="Sum",
+                metric=Metric("AWS/Events", "MatchedEvents", {"RuleName": rule.ref}),
                 period=props.period,
                 periods=1,
                 comparison="GreaterThanOrEqualToThreshold",

@@ -9,25 +9,9 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from aerodrome_constructs.alerts.alarm import Comparison, check_runbook
+from aerodrome_constructs.alerts.metric import Metric
 
 _RESULT = "result"
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A metric that an expression is made of.
-
-    Attributes:
-        namespace: Its namespace.
-        name: Its name.
-        dimensions: Which of the metrics of that name, by the name of the dimension.
-        statistic: What becomes of the values of a period.
-    """
-
-    namespace: str
-    name: str
-    dimensions: Mapping[str, str]
-    statistic: str = "Sum"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +86,7 @@ def _query(name: str, metric: Metric, period: timedelta) -> cloudwatch.CfnAlarm.
             metric=cloudwatch.CfnAlarm.MetricProperty(
                 namespace=metric.namespace,
                 metric_name=metric.name,
-                dimensions=[
-                    cloudwatch.CfnAlarm.DimensionProperty(name=dimension, value=value)
-                    for dimension, value in metric.dimensions.items()
-                ],
+                dimensions=metric.dimension_properties(),
             ),
             period=int(period.total_seconds()),
             stat=metric.statistic,

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from aws_cdk import aws_sns as sns
 
-from aerodrome_constructs.alerts import MetricAlarm, MetricAlarmProps
+from aerodrome_constructs.alerts import Metric, MetricAlarm, MetricAlarmProps
 from tests.templates import Properties, new_stack, only, synthesized, text
 
 
@@ -13,10 +13,7 @@ def alarm(*, runbook: str = "runbooks/disk-full.md", tell_when_over: bool = True
         name="disk",
         meaning="The disk is full.",
         runbook=runbook,
-        namespace="AWS/RDS",
-        metric_name="FreeStorageSpace",
-        dimensions={"DBInstanceIdentifier": "platform"},
-        statistic="Average",
+        metric=Metric("AWS/RDS", "FreeStorageSpace", {"DBInstanceIdentifier": "platform"}, "Average"),
         period=timedelta(minutes=5),
         periods=3,
         comparison="LessThanThreshold",
