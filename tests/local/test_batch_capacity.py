@@ -377,3 +377,13 @@ def test_a_change_of_instance_types_leaves_no_queue_without_hosts_and_loses_no_j
         "Host EC2",
         "Essential container in task exited",
     ]
+
+
+def test_another_month_makes_all_hosts_anew(
+    platform: Platform, deploy: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = ("Spot", "OnDemand", "FargateSpot", "Fargate")
+    old = {kind: platform.compute_environment(kind) for kind in kinds}
+    monkeypatch.setattr(compute, "HOSTS_SINCE", "2027-01")
+    deploy()
+    assert [kind for kind in kinds if platform.compute_environment(kind) != old[kind]] == ["Spot", "OnDemand"]

@@ -8,7 +8,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from aerodrome_constructs.batch.families import ARM, GPU, X86, Hardware
+from aerodrome_constructs.batch.families import ARM, GPU, HOSTS_SINCE, X86, Hardware
 from aerodrome_constructs.batch.host import HostMetrics, user_data
 from aerodrome_constructs.identity import allow
 from aerodrome_constructs.instances import hardened_launch_template
@@ -62,9 +62,9 @@ class BatchCompute(Construct):
     """Compute environments on one security group that lets nothing in.
 
     **What a change does.** Ceilings and subnets of Fargate change in place. Whatever the instances are made of (types,
-    images, launch template, role, subnets, security groups) makes a new compute environment: CloudFormation creates it
-    and waits until it is VALID, points the queues at it, and deletes the old one last, when the whole update has
-    succeeded. At no time is a queue without one. Three things make it so:
+    images, when they were last made anew, launch template, role, subnets, security groups) makes a new compute
+    environment: CloudFormation creates it and waits until it is VALID, points the queues at it, and deletes the old one
+    last, when the whole update has succeeded. At no time is a queue without one. Three things make it so:
 
     - ``ReplaceComputeEnvironment`` is true, on purpose: the CDK's own construct sets false, which leaves the change to
       an "infrastructure update" in place. That ends jobs after ``jobExecutionTimeoutMinutes``, takes no allocation
@@ -158,6 +158,7 @@ class BatchCompute(Construct):
             user_data=user_data(
                 self._props.metrics,
                 compute_environment=construct_id,
+                since=HOSTS_SINCE,
                 has_gpus=hardware.has_gpus,
                 mounts=self._props.mounts,
             ),

@@ -6,6 +6,13 @@ Families, not single types: Batch picks the size that fits the jobs that wait, a
 from dataclasses import dataclass
 from typing import Final
 
+HOSTS_SINCE: Final = "2026-11"
+"""When all hosts were last made anew, as year and month.
+
+Batch takes the newest image of its type when a compute environment is made, and no newer one later (AWS Batch User
+Guide, "Compute resource AMIs"). Another value here makes all of them anew: docs/how-to/renew-batch-hosts.md.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:

@@ -1,9 +1,10 @@
 """What a host of AWS Batch does when it starts, beside joining its compute environment.
 
-Batch adds a part of its own to the user data, with the name of the cluster to join, and takes nothing but MIME
-multipart (AWS Batch User Guide, "Use Amazon EC2 launch templates with AWS Batch"). cloud-init runs the parts one after
-the other, whether or not one before failed, and the ECS agent starts when all are through (``ecs.service`` is ordered
-after ``cloud-final.service``): what a part waits for, the host waits for.
+It keeps tasks from its role, mounts file systems, and then tells of itself. Batch adds a part of its own to the user
+data, with the name of the cluster to join, and takes nothing but MIME multipart (AWS Batch User Guide, "Use Amazon EC2
+launch templates with AWS Batch"). cloud-init runs the parts one after the other, whether or not one before failed, and
+the ECS agent starts when all are through (``ecs.service`` is ordered after ``cloud-final.service``): what a part waits
+for, the host waits for.
 """
 
 import json
@@ -15,6 +16,15 @@ _BOUNDARY = "==AERODROME=="
 _DIRECTORY = "/opt/aerodrome/metrics"
 _AGENT = "/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl"
 _INTERVAL_SECONDS = 60
+
+_TASKS_SLICE: Final = "ecstasks.slice"
+"""What the ECS agent puts all containers of tasks under, and itself not (``DefaultTaskCgroupV2Prefix`` in
+``agent/config/config_unix.go`` of aws/amazon-ecs-agent, ``BuildCgroupRoot`` in ``agent/api/task/task_linux.go``)."""
+
+_METADATA_SERVICE: Final = ("169.254.169.254", "fd00:ec2::254")
+"""https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html"""
+
+_PATIENCE_SECONDS = 3
 
 # By the agent's plugins: what is measured, by the names that CloudWatch then has for it.
 _OF_EVERY_HOST: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -45,18 +55,26 @@ class HostMetrics:
 
 
 def user_data(
-    metrics: HostMetrics, *, compute_environment: str, has_gpus: bool = False, mounts: Sequence[str] = ()
+    metrics: HostMetrics,
+    *,
+    compute_environment: str,
+    since: str,
+    has_gpus: bool = False,
+    mounts: Sequence[str] = (),
 ) -> str:
     """What a host is started with.
 
     Args:
         metrics: Where its metrics go.
         compute_environment: What it is a host of, as a dimension of its metrics.
+        since: When its compute environment was last made anew, such as ``2026-11``. It stands there so that another
+            value makes another launch template.
         has_gpus: Whether it has NVIDIA GPUs, of which it then tells, too.
-        mounts: Lines of bash that mount file systems. They come first and the host waits for them, so that no job finds
-            an empty directory.
+        mounts: Lines of bash that mount file systems. The host waits for them, so that no job finds an empty directory.
     """
-    scripts = [_script(*mounts)] if mounts else []
+    scripts = [_guard_script(since)]
+    if mounts:
+        scripts.append(_script(*mounts))
     scripts.append(_agent_script(_agent_configuration(metrics, compute_environment, has_gpus=has_gpus)))
     parts = [f'--{_BOUNDARY}\nContent-Type: text/x-shellscript; charset="us-ascii"\n\n{script}\n' for script in scripts]
     header = f'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="{_BOUNDARY}"\n'
@@ -65,6 +83,46 @@ def user_data(
 
 def _script(*lines: str) -> str:
     return "\n".join(["#!/bin/bash", *lines])
+
+
+def _guard_script(since: str) -> str:
+    """Keep tasks from the metadata service, and with it from the host's role; or take none.
+
+    Batch starts a plain job in the host's network (AWS Batch User Guide, "Networking modes"), so that one hop, the
+    limit of the launch template, is as near to it as to the agent. With the host's role, code could present itself to
+    ECS as the host's agent and be handed the credentials of all jobs on the host
+    (https://naorhaziz.com/posts/under-the-hood-of-amazon-ecs, "ECScape").
+
+    systemd drops what goes from a slice to the addresses, and what is in the slices below: the network of the host is
+    one, its control groups are not. The agents of ECS, CloudWatch and Systems Manager, and the helper that mounts EFS,
+    are outside of it. ``ECS_AWSVPC_BLOCK_IMDS`` does the same for jobs with a network of their own, the multi-node
+    ones, and for nobody else.
+    """
+    attempt = f"timeout {_PATIENCE_SECONDS} bash -c 'exec 3<>/dev/tcp/{_METADATA_SERVICE[0]}/80'"
+    in_slice = f"systemd-run --scope --quiet --slice={_TASKS_SLICE}"
+    return _script(
+        f"# Hosts since {since}",
+        f"cat > /etc/systemd/system/{_TASKS_SLICE} <<'UNIT'",
+        "[Unit]",
+        "Description=Containers of Amazon ECS tasks",
+        "",
+        "[Slice]",
+        f"IPAddressDeny={' '.join(_METADATA_SERVICE)}",
+        "UNIT",
+        "systemctl daemon-reload",
+        "cat >> /etc/ecs/ecs.config <<'CONFIG'",
+        # An agent that cannot make the slices would put tasks beside itself. Asked for by name, it does not start
+        # instead (``cgroupInit`` in ``agent/app/agent_unix.go``).
+        "ECS_ENABLE_TASK_CPU_MEM_LIMIT=true",
+        "ECS_AWSVPC_BLOCK_IMDS=true",
+        "CONFIG",
+        f'seen=$({in_slice} /bin/bash -c "echo tried; {attempt} && echo reached")',
+        'if [ "$seen" != tried ]; then',
+        '  echo "aerodrome: tasks may reach the metadata service (seen: $seen), so this host takes none" >&2',
+        "  systemctl mask --now ecs.service",
+        "  shutdown -h now",
+        "fi",
+    )
 
 
 def _agent_script(configuration: Mapping[str, Any]) -> str:

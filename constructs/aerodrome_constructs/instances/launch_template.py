@@ -9,8 +9,9 @@ def hardened_launch_template(
 ) -> ec2.LaunchTemplate:
     """Make a launch template with IMDSv2 and an encrypted disk.
 
-    The metadata service answers no further than one hop, the instance itself: a container on it cannot take the
-    instance's role. Pods get theirs from their service account, Batch jobs from the ECS agent.
+    The metadata service answers no further than one hop, the instance itself: a container with a network of its own,
+    such as a pod, cannot take the instance's role. One in the instance's network is no hop away. Such are the jobs of
+    AWS Batch, which their hosts keep from it by other means (``aerodrome_constructs.batch.host``).
 
     Args:
         scope: What the launch template belongs to.

@@ -5,6 +5,8 @@ import pytest
 from aws_cdk import aws_ec2 as ec2
 
 from aerodrome_constructs.batch import BatchCompute, BatchComputeProps, Ceilings, HostMetrics
+from aerodrome_constructs.batch import compute as compute_module
+from aerodrome_constructs.batch.families import HOSTS_SINCE
 from aerodrome_constructs.instances import has_nvidia_gpus
 from tests.constructs.surroundings import NODE_SUBNETS, vpc_in
 from tests.templates import (
@@ -25,6 +27,7 @@ ON_INSTANCES = [*SPOT, *ON_DEMAND]
 ON_FARGATE = ["Fargate", "FargateSpot"]
 KINDS = [*ON_INSTANCES, *ON_FARGATE]
 NAMESPACE = "Tests/Hosts"
+EVERYTHING = {"arm": Ceilings(spot=48, on_demand=24), "gpu": Ceilings(spot=12, on_demand=4)}
 
 
 def compute(**kinds: Ceilings) -> TemplateJson:
@@ -50,7 +53,7 @@ def compute(**kinds: Ceilings) -> TemplateJson:
 
 @pytest.fixture(scope="module")
 def template() -> TemplateJson:
-    return compute(arm=Ceilings(spot=48, on_demand=24), gpu=Ceilings(spot=12, on_demand=4))
+    return compute(**EVERYTHING)
 
 
 def environment(template: TemplateJson, kind: str) -> Mapping[str, Any]:
@@ -182,8 +185,36 @@ def test_a_change_of_the_launch_template_reaches_the_instances(template: Templat
 
 
 @pytest.mark.parametrize("kind", ON_INSTANCES)
-def test_a_job_cannot_take_the_instances_role(template: TemplateJson, kind: str) -> None:
+def test_the_metadata_service_wants_a_token_and_answers_no_further_than_the_host(
+    template: TemplateJson, kind: str
+) -> None:
     assert launch(template, kind)["MetadataOptions"] == {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+
+
+@pytest.mark.parametrize("kind", ON_INSTANCES)
+def test_the_first_thing_a_host_does_is_to_keep_tasks_from_the_metadata_service(
+    template: TemplateJson, kind: str
+) -> None:
+    # Jobs are in the host's network, no hop away, and the host's role could ask ECS for the credentials of all of them.
+    first, second, *_ = user_data(template, kind).split("#!/bin/bash")[1:]
+    assert "IPAddressDeny=169.254.169.254 " in first
+    assert "mount -t nfs4" in second
+
+
+def test_another_month_replaces_every_compute_environment_of_instances_and_nothing_else(
+    template: TemplateJson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compute_module, "HOSTS_SINCE", "2027-01")
+    later = compute(**EVERYTHING)
+    changed = {key for key, one in later["Resources"].items() if one != template["Resources"][key]}
+    used = {capacity(later, kind)["LaunchTemplate"]["LaunchTemplateId"]["Ref"] for kind in ON_INSTANCES}
+    assert len(used) == len(ON_INSTANCES)
+    assert changed == used
+    for kind in ON_INSTANCES:
+        # The version is the one of the changed template (tested above), and a change of it is one of these.
+        assert environment(later, kind)["ReplaceComputeEnvironment"] is True
+        before, after = user_data(template, kind), user_data(later, kind)
+        assert before.replace(HOSTS_SINCE, "2027-01") == after != before
 
 
 @pytest.mark.parametrize("kind", ON_INSTANCES)
