@@ -3,11 +3,12 @@
 The paths are those of Flyte v1.16.8, of which the sources were read; ``docs/explanation/identity.md`` says where.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from aws_cdk import aws_iam as iam
+from constructs import Construct
 
 from aerodrome_constructs.identity import EVERYTHING, BucketAccess, allow, deny
 from aerodrome_stacks.batch_queues import flyte_queue_names
@@ -25,26 +26,21 @@ class FlyteBuckets:
         raw_data: What tasks hand to each other.
         batch_input: What arrives for jobs.
         batch_output: What jobs leave.
-        prefixes: Where each project's own objects lie in each of its domains.
     """
 
     metadata: str
     raw_data: str
     batch_input: str
     batch_output: str
-    prefixes: Sequence[str]
 
     @classmethod
-    def of(cls, storage: StoragePorts, environment: Environment) -> Self:
+    def of(cls, storage: StoragePorts) -> Self:
         """The buckets of an environment."""
         return cls(
             metadata=storage.metadata.bucket_arn,
             raw_data=storage.raw_data.bucket_arn,
             batch_input=storage.batch_input.bucket_arn,
             batch_output=storage.batch_output.bucket_arn,
-            prefixes=[
-                own_prefix(project.name, domain) for project in environment.projects for domain in project.domains
-            ],
         )
 
     @property
@@ -53,13 +49,20 @@ class FlyteBuckets:
         return [self.metadata, self.raw_data, self.batch_input, self.batch_output]
 
     def flyteadmin(self) -> list[BucketAccess]:
-        """It keeps inputs and compiled workflows, takes code that users upload, and signs URLs for what they read."""
-        written = ["metadata/admin/*"]
-        written += [f"{folder}{prefix}/*" for prefix in self.prefixes for folder in ("metadata/", "")]
+        """It keeps inputs and compiled workflows, takes code that users upload, and signs URLs for what they read.
+
+        It writes for every project in each domain: their prefixes one by one were more than the 10,240 characters that
+        IAM takes in a role from some 50 on. What it must not write is denied instead (:meth:`not_flyteadmins`).
+        """
         return [
-            BucketAccess(bucket_arn=self.metadata, read=(EVERYTHING,), write=written, list_all=True),
+            BucketAccess(bucket_arn=self.metadata, read=(EVERYTHING,), write=(EVERYTHING,), list_all=True),
             BucketAccess(bucket_arn=self.raw_data, read=(EVERYTHING,), list_all=True),
         ]
+
+    def not_flyteadmins(self) -> list[iam.PolicyStatement]:
+        """What flytepropeller and datacatalog keep is written by nobody else."""
+        others = [f"{self.metadata}/metadata/{owner}/*" for owner in ("datacatalog", "propeller")]
+        return [deny(["s3:AbortMultipartUpload", "s3:PutObject"], others)]
 
     def datacatalog(self) -> list[BucketAccess]:
         """It keeps what tasks returned that are cached, and forgets it."""
@@ -104,11 +107,37 @@ def propeller_batch_statements(environment: Environment, partition: str) -> list
     return [
         # Takes no resource.
         allow(["batch:DescribeJobs"]),
-        allow(["batch:SubmitJob"], [*queues, definitions]),
+        # The job that comes of it is checked, too: of SubmitJob's resource types it is the one that is required.
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_batch.html
+        allow(["batch:SubmitJob"], [*queues, definitions, jobs]),
         # A job of Flyte's is no root on the instance that it shares with others.
         allow(["batch:RegisterJobDefinition"], [definitions], {"BoolIfExists": {"batch:Privileged": "false"}}),
         # Who submits a job of the platform's chooses its command, and with it what its role does, without PassRole; who
         # registers one under its name has the next that people submit.
         deny(["batch:RegisterJobDefinition", "batch:SubmitJob"], [f"{batch}:job-definition/aerodrome-*"]),
         allow(["batch:TagResource", "batch:TerminateJob"], [jobs]),
+    ]
+
+
+def pass_role_policies(scope: Construct, project_roles: Mapping[tuple[str, str], str]) -> list[iam.IManagedPolicy]:
+    """What lets flytepropeller hand on projects' roles to their jobs in AWS Batch: a policy for each domain.
+
+    The roles are named one by one. IAM takes 10,240 characters in a role, which 80 ARNs of the longest names would use
+    up beside its other rights; a policy by itself takes 6,144, which are 60 of them.
+
+    Args:
+        scope: Where the policies are made.
+        project_roles: The ARN of each project's role in each domain.
+    """
+    to_jobs = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+    return [
+        iam.ManagedPolicy(
+            scope,
+            f"Flytepropeller{domain.capitalize()}",
+            description=f"Hand on the roles of projects in {domain} to their jobs",
+            statements=[
+                allow(["iam:PassRole"], [arn for (_, of), arn in project_roles.items() if of == domain], to_jobs)
+            ],
+        )
+        for domain in dict.fromkeys(domain for _, domain in project_roles)
     ]

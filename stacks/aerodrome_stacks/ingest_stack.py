@@ -28,7 +28,7 @@ from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.function_place import function_place
 from aerodrome_stacks.job_catalogue import INGEST_OBJECT
-from aerodrome_stacks.jobs_stack import JobsPorts, definition_name
+from aerodrome_stacks.jobs_stack import JobsPorts, definition_name, job_tags
 from aerodrome_stacks.network_stack import NetworkPorts
 from aerodrome_stacks.retention import log_retention
 from aerodrome_stacks.storage_stack import StoragePorts
@@ -49,7 +49,7 @@ EXIT_CODES: Mapping[int, str] = MappingProxyType(
 
 # What the names of the chain's jobs begin with: of those the state machine tells, with the execution that they are of.
 _CHAIN_JOBS = "chain-"
-# The queues' time limits have ended by then what waits for capacity that does not come.
+# Ends a step that waits for capacity, too: the queues wait for that without end.
 _STEP_TIMEOUT = timedelta(days=1)
 
 
@@ -134,6 +134,7 @@ class IngestStack(AerodromeStack):
                 places=places,
                 queue_name=queue,
                 job_definition_name=definition,
+                job_tags=job_tags("{project}", "{domain}"),
                 place=function_place(environment, network, log_key),
                 dead_letters=dead_letters,
             ),
@@ -148,6 +149,7 @@ class IngestStack(AerodromeStack):
                 places=places,
                 queue_name=queue,
                 job_definition_name=definition,
+                job_tags=job_tags("{project}", "{domain}"),
                 steps=CHAIN_STEPS,
                 job_prefix=_CHAIN_JOBS,
                 step_timeout=_STEP_TIMEOUT,

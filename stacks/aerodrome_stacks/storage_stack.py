@@ -1,6 +1,6 @@
 """The Storage stack: every bucket of the platform."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,6 +13,10 @@ from aerodrome_constructs.storage import AccessLogBucket, AccessLogBucketProps, 
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.chart_values.flyte_projects import own_prefix
 from aerodrome_stacks.environment import Environment
+
+# What a text of JSON has to escape. EventBridge puts keys into JSON as they are: one with a quotation mark could say
+# more of its job than which object it is (aerodrome_constructs/ingest/arrivals.py).
+_NOT_IN_JSON = ('"', "\\")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +69,9 @@ class StorageStack(AerodromeStack):
             ),
             # Large, kept, and seldom read once the run, the delivery or the reader has had them.
             mlflow_artifacts=self._bucket("MlflowArtifacts", data_key, access_logs, intelligent_tiering=True),
-            batch_input=self._bucket("BatchInput", data_key, access_logs, intelligent_tiering=True),
+            batch_input=self._bucket(
+                "BatchInput", data_key, access_logs, intelligent_tiering=True, refused_characters=_NOT_IN_JSON
+            ),
             batch_output=self._bucket("BatchOutput", data_key, access_logs, intelligent_tiering=True),
             access_logs=access_logs,
         )
@@ -81,6 +87,7 @@ class StorageStack(AerodromeStack):
         expire_objects_after: timedelta | None = None,
         expire_prefixes_after: Mapping[str, timedelta] | None = None,
         intelligent_tiering: bool = False,
+        refused_characters: Collection[str] = (),
     ) -> s3.IBucket:
         props = PrivateBucketProps(
             key=key,
@@ -88,6 +95,7 @@ class StorageStack(AerodromeStack):
             expire_objects_after=expire_objects_after,
             expire_prefixes_after=expire_prefixes_after or {},
             intelligent_tiering=intelligent_tiering,
+            refused_characters=refused_characters,
         )
         return PrivateBucket(self, construct_id, props).bucket
 

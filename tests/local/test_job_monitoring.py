@@ -4,7 +4,6 @@ The stacks are dev's own, on an embedded AWS of this module's own: counts are ex
 """
 
 import json
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,6 @@ import aws_cdk as cdk
 import pytest
 
 from aerodrome_constructs.job_monitoring.metrics_handler import names
-from aerodrome_local.deploy import deploy_assembly
 from aerodrome_local.testing import EmbeddedAws
 from aerodrome_stacks.alerts_stack import AlertsStack
 from aerodrome_stacks.batch_queues import Kind, flyte_queue_name, ingest_queue_name, queue_name
@@ -26,9 +24,9 @@ from aerodrome_stacks.job_prices import USD_PER_VCPU_HOUR
 from aerodrome_stacks.keys_stack import KeysStack
 from aerodrome_stacks.network_stack import NetworkStack
 from pytest_cdk.settings import Settings
-from pytest_cdk.synth import synthesize
 from tests.constructs.job_monitoring import samples
 from tests.local.account import Account
+from tests.local.deployment import deployed
 from tests.local.job_templates import eventually
 
 ONE, ANOTHER = "fraud-detection", "demand-forecast"
@@ -68,17 +66,15 @@ def build(app: cdk.App, _variant: str, *, environment: Environment) -> None:
 @pytest.fixture(scope="module")
 def account(cdk_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     environment = load_environment("dev", cdk_settings.root / "environments")
-    assembly = synthesize(
-        partial(build, environment=environment),
-        "dev",
-        cdk_json=cdk_settings.cdk_json,
-        outdir=tmp_path_factory.mktemp("cdk.out"),
-        stage_assets=True,
-    ).directory
     aws = EmbeddedAws.start(tmp_path_factory.mktemp("embedded-aws"), variables={"AERODROME_BATCH_SLOTS": "16"})
     try:
-        stacks = deploy_assembly(assembly, aws.endpoint)
-        yield Account(aws=aws, environment=environment, assembly=assembly, stacks=stacks)
+        yield deployed(
+            partial(build, environment=environment),
+            environment,
+            aws,
+            cdk_json=cdk_settings.cdk_json,
+            outdir=tmp_path_factory.mktemp("cdk.out"),
+        )
     finally:
         aws.stop()
 
@@ -152,14 +148,6 @@ def has_ended(account: Account, *job_ids: str) -> bool:
     return all(job["status"] in {"SUCCEEDED", "FAILED"} for job in jobs)
 
 
-def reclaim_host(account: Account, job_id: str) -> None:
-    """Take a job's host away: the one route of the embedded Batch that AWS does not have."""
-    signed = f"AWS4-HMAC-SHA256 Credential={account.id}/20260101/{account.environment.region}/batch/aws4_request"
-    address = f"{account.aws.endpoint}/v1/embedded/reclaimhost/{job_id}"
-    request = urllib.request.Request(address, method="POST", headers={"Authorization": signed})  # noqa: S310 - http, on loopback
-    urllib.request.urlopen(request, timeout=30).close()  # noqa: S310 - http, on loopback
-
-
 class Queues:
     """The queues that the jobs below are in."""
 
@@ -197,7 +185,7 @@ def ran(account: Account, submit: Submit, queues: Queues, metrics: Metrics) -> f
         return bool(batch.describe_jobs(jobs=[reclaimed])["jobs"][0]["status"] == "RUNNING")
 
     eventually(is_running, "the job whose host is taken back runs")
-    reclaim_host(account, reclaimed)
+    account.reclaim_host(reclaimed)
     eventually(lambda: has_ended(account, reclaimed, array, *jobs), "all jobs end")
     eventually(
         lambda: (metrics.jobs("SUCCEEDED"), metrics.jobs("FAILED"), metrics.jobs("RUNNABLE")) == (7, 2, 10),

@@ -1,7 +1,6 @@
 """A project's jobs on the deployed platform, for real: their log, their secrets, which failures are tried again."""
 
 import json
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -160,10 +159,7 @@ def test_a_job_whose_host_is_reclaimed_is_tried_again_elsewhere(project: Project
     )
     eventually(lambda: project.job(job_id)["status"] == "RUNNING", "the first attempt runs")
 
-    signed = f"AWS4-HMAC-SHA256 Credential={dev.id}/20260101/{dev.environment.region}/batch/aws4_request"
-    address = f"{dev.aws.endpoint}/v1/embedded/reclaimhost/{job_id}"
-    request = urllib.request.Request(address, method="POST", headers={"Authorization": signed})  # noqa: S310 - http, on loopback
-    urllib.request.urlopen(request, timeout=30).close()  # noqa: S310 - http, on loopback
+    dev.reclaim_host(job_id)
 
     job = project.ended(job_id)
     assert job["status"] == "SUCCEEDED", job.get("statusReason")

@@ -219,6 +219,7 @@ def test_flyte_may_call_what_its_batch_plugin_calls(account: Account) -> None:
         ("batch:SubmitJob", "job-queue/another", False),
         ("batch:SubmitJob", "job-queue/aerodrome-another-flyte-production-spot", False),
         ("batch:SubmitJob", "job-definition/flyte-0a1b2c:1", True),
+        ("batch:SubmitJob", "job/0a1b2c", True),
         # Its jobs run with a role that Flyte may not hand to jobs.
         ("batch:SubmitJob", "job-definition/{prefix}-train-classifier", False),
         ("batch:SubmitJob", "job-definition/{prefix}-train-classifier:1", False),

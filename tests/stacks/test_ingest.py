@@ -1,15 +1,21 @@
 """The Ingest stack of each environment: what arrives for a project becomes that project's jobs, and nobody else's."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 
+import pytest
+
+from aerodrome_constructs.identity import PROJECT_TAG
 from aerodrome_stacks.batch_queues import ingest_queue_name
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.ingest_stack import CHAIN_STEPS, EXIT_CODES, chain_name, dead_letters_name
 from aerodrome_stacks.job_catalogue import INGEST_OBJECT
+from aerodrome_stacks.jobs_stack import DOMAIN_TAG
 from aerodrome_workflows import ingest_object
 from tests.iam.account import Account
-from tests.templates import TemplateJson, only, properties
+from tests.iam.evaluator import Principal, Request, is_allowed
+from tests.templates import TemplateJson, only, properties, resources
 
 # The most rules of a bus, which people's own rules share: https://docs.aws.amazon.com/general/latest/gr/ev.html
 MOST_RULES = 300
@@ -24,7 +30,8 @@ def test_each_project_has_an_inbox_of_its_own_in_each_domain(
 ) -> None:
     definitions = {
         definition["JobDefinitionName"]
-        for definition in properties(stacks["Jobs"], "AWS::Batch::JobDefinition").values()
+        for domain in {domain for _, domain in spaces(environment)}
+        for definition in properties(stacks[f"Jobs{domain.capitalize()}"], "AWS::Batch::JobDefinition").values()
     }
     queues = {queue["JobQueueName"] for queue in properties(stacks["Batch"], "AWS::Batch::JobQueue").values()}
     inboxes = {}
@@ -61,13 +68,13 @@ def test_every_target_that_may_fail_has_the_dead_letter_queue(
 ) -> None:
     queue = only(stacks["Ingest"], "AWS::SQS::Queue")
     assert queue["QueueName"] == dead_letters_name(environment)
-    starting = 0
-    for rule in properties(stacks["Ingest"], "AWS::Events::Rule").values():
-        (target,) = rule["Targets"]
-        if rule["EventPattern"]["source"] == ["aws.s3"]:
-            starting += 1
-            assert "DeadLetterConfig" in target
-    assert starting == len(spaces(environment)) + 2
+    (queue_id,) = resources(stacks["Ingest"], "AWS::SQS::Queue")
+    rules = properties(stacks["Ingest"], "AWS::Events::Rule")
+    for name, rule in rules.items():
+        for target in rule["Targets"]:
+            assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [queue_id, "Arn"]}}, name
+    sources = Counter(source for rule in rules.values() for source in rule["EventPattern"]["source"])
+    assert sources == {"aws.s3": len(spaces(environment)) + 2, "aws.batch": len(EXIT_CODES) + 1}
 
 
 def test_a_projects_jobs_read_every_version_that_arrives_for_them_and_no_others(
@@ -86,6 +93,40 @@ def test_a_projects_jobs_read_every_version_that_arrives_for_them_and_no_others(
         assert readable == {(project, domain)}
 
 
+@pytest.mark.parametrize(
+    ("name", "possible"),
+    [
+        ("a b+ü%20&'<x>{y}.csv", True),
+        ('x","version":"1"},"ContainerOverrides":{"Command":["env"]},"Z":{"a":"', False),
+        ('"', False),
+        ("a\\u0022b", False),
+    ],
+)
+def test_no_key_arrives_that_json_would_have_to_escape(account: Account, name: str, *, possible: bool) -> None:
+    # Whoever may do all there is: it is the bucket that refuses.
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    writer = Principal(arn=f"arn:aws:iam::{account.number}:role/writer", policies=[everything])
+    arn = f"{account.bucket('BatchInput')}/fraud-detection/development/inbox/{name}"
+    assert account.can(writer, "s3:PutObject", arn) is possible
+    assert account.can(writer, "s3:ReplicateObject", arn) is possible
+    assert account.can(writer, "s3:GetObject", arn), "what is there may be read and told of"
+
+
+@pytest.mark.parametrize("submitter", ["ManifestsRole", "ChainRole"])
+def test_jobs_of_manifests_and_chains_say_whose_they_are(account: Account, submitter: str) -> None:
+    batch = f"arn:aws:batch:{account.region}:{account.number}"
+    role = account.role("Ingest", submitter)
+
+    def may(action: str, resource: str, *tags: str) -> bool:
+        request = Request(action=f"batch:{action}", resource=f"{batch}:{resource}", context={"aws:TagKeys": tags})
+        return is_allowed(role, request)
+
+    assert may("SubmitJob", "job/0a1b2c", PROJECT_TAG, DOMAIN_TAG)
+    assert may("TagResource", "job/0a1b2c", PROJECT_TAG, DOMAIN_TAG)
+    assert not may("TagResource", "job/0a1b2c", PROJECT_TAG, "Name")
+    assert not may("TagResource", "job-queue/any", PROJECT_TAG, DOMAIN_TAG)
+
+
 def test_the_steps_and_exit_codes_are_those_of_the_job() -> None:
     assert set(CHAIN_STEPS) <= set(ingest_object.FOLDERS)
     assert set(EXIT_CODES) == {ingest_object.REJECTED, ingest_object.MISSING}
@@ -98,3 +139,4 @@ def test_the_chain_names_its_jobs_by_the_key(environment: Environment, stacks: M
     first = states[CHAIN_STEPS[0]]["Parameters"]
     assert first["JobDefinition.$"].startswith(f"States.Format('aerodrome-{environment.name}-{{}}-{{}}-ingest-object',")
     assert first["JobQueue.$"].startswith(f"States.Format('aerodrome-{environment.name}-ingest-{{}}',")
+    assert {name.removesuffix(".$") for name in first["Tags"]} == {PROJECT_TAG, DOMAIN_TAG}

@@ -92,9 +92,9 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Runs the script as AWS Batch would, and gives its exit status."""
 
     def run(key: str, version: str, *, step: str = "profile", lines: str = "none") -> int:
-        given = {"step": step, "bucket": "arrived", "key": key, "version": version, "lines": lines, "output": OUTPUT}
-        arguments = [text for name, value in given.items() for text in (f"--{name}", value)]
-        monkeypatch.setattr(sys, "argv", ["ingest_object.py", *arguments])
+        options = {"step": step, "lines": lines, "output": OUTPUT}
+        arguments = [text for name, value in options.items() for text in (f"--{name}", value)]
+        monkeypatch.setattr(sys, "argv", ["ingest_object.py", *arguments, "--", "arrived", key, version])
         try:
             ingest_object.main()
         except SystemExit as end:

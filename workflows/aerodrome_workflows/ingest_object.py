@@ -1,6 +1,6 @@
 """An AWS Batch job: takes a CSV file as it arrived in S3, and leaves what the step makes of it in S3, once.
 
-    python ingest_object.py --step profile --bucket B --key K --version V --lines none --output s3://bucket/prefix
+    python ingest_object.py --step profile --lines none --output s3://bucket/prefix -- BUCKET KEY VERSION
 
 The steps are ``profile`` (what is in each column), ``convert`` (the rows as JSON lines, with the types that the profile
 found) and ``publish`` (one document that names both, once their rows agree); the last two build on the ones before.
@@ -272,11 +272,12 @@ def main() -> None:
     """Do the step, and end with the status that says how that went."""
     parser = argparse.ArgumentParser(description="Make something of a CSV file that arrived in S3, once.")
     parser.add_argument("--step", required=True, choices=FOLDERS, help="what is made of it")
-    parser.add_argument("--bucket", required=True, help="the bucket of the object")
-    parser.add_argument("--key", required=True, help="the key of the object, or of the manifest that names it")
-    parser.add_argument("--version", required=True, help="the version of it")
     parser.add_argument("--lines", required=True, help="the bytes of a part of the manifest; none: the object itself")
     parser.add_argument("--output", required=True, help="the S3 URI below which outputs are written")
+    # After `--`: S3 chooses versions as it likes, and one that begins with a hyphen would pass for an option.
+    parser.add_argument("bucket", help="the bucket of the object")
+    parser.add_argument("key", help="the key of the object, or of the manifest that names it")
+    parser.add_argument("version", help="the version of it")
     arguments = parser.parse_args()
     s3 = botocore.session.get_session().create_client("s3")
     source = Place(arguments.bucket, arguments.key, arguments.version)

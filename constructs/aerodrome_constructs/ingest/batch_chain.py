@@ -15,11 +15,11 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
-from aerodrome_constructs.identity import allow
-from aerodrome_constructs.ingest.arrivals import RETRIES, arrivals, object_as_input
+from aerodrome_constructs.identity import allow, service_role
+from aerodrome_constructs.ingest.arrivals import OBJECT_AS_INPUT, RETRIES, arrivals
 from aerodrome_constructs.ingest.chain_definition import chain_definition
-from aerodrome_constructs.ingest.names import filled, in_patterns, job_definition_arns
-from aerodrome_constructs.ingest.roles import service_role
+from aerodrome_constructs.ingest.names import filled, in_patterns
+from aerodrome_constructs.ingest.rights import submit_statements
 
 # Step Functions hears of the end of jobs by a rule that it makes itself:
 # https://docs.aws.amazon.com/step-functions/latest/dg/connect-batch.html
@@ -57,6 +57,7 @@ class BatchChainProps:
         queue_name: The name of the job queue, with those names in it. It is first in, first out.
         job_definition_name: The name of the job definition, with those names in it. Its jobs get the parameters
             ``bucket``, ``key``, ``version`` and ``size`` of the object, and ``step``.
+        job_tags: The tags that jobs get, whose values may have those names in them.
         steps: The steps, from first to last.
         job_prefix: What the names of the jobs begin with.
         step_timeout: How long a step may take, waiting for capacity included.
@@ -71,6 +72,7 @@ class BatchChainProps:
     places: Sequence[Mapping[str, str]]
     queue_name: str
     job_definition_name: str
+    job_tags: Mapping[str, str]
     steps: Sequence[str]
     job_prefix: str
     step_timeout: timedelta
@@ -114,7 +116,7 @@ class BatchChain(Construct):
                         id="Chain",
                         arn=machine.ref,
                         role_arn=role.role_arn,
-                        input_transformer=object_as_input(),
+                        input_path=OBJECT_AS_INPUT,
                         dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=props.dead_letters.queue_arn),
                         retry_policy=RETRIES,
                     )
@@ -177,6 +179,7 @@ class BatchChain(Construct):
             prefix=props.prefix,
             queue_name=props.queue_name,
             job_definition_name=props.job_definition_name,
+            job_tags=props.job_tags,
             steps=props.steps,
             job_prefix=props.job_prefix,
             step_timeout=props.step_timeout,
@@ -186,9 +189,13 @@ class BatchChain(Construct):
     def _rights(self) -> list[Any]:
         props = self._props
         batch = f"arn:{self._partition}:batch:{self._here}"
-        queues = [f"{batch}:job-queue/{name}" for name in filled(props.queue_name, props.places)]
         return [
-            allow(["batch:SubmitJob"], [*queues, *job_definition_arns(batch, props.job_definition_name)]),
+            *submit_statements(
+                batch,
+                queue_names=filled(props.queue_name, props.places),
+                job_definition_name=props.job_definition_name,
+                job_tags=props.job_tags,
+            ),
             # Takes no resource.
             allow(["batch:DescribeJobs"]),
             # When an execution is stopped.

@@ -8,10 +8,9 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from aerodrome_constructs.identity import allow
+from aerodrome_constructs.identity import service_role
 from aerodrome_constructs.ingest.arrivals import RETRIES, arrivals, object_as_parameters
-from aerodrome_constructs.ingest.names import job_definition_arns
-from aerodrome_constructs.ingest.roles import service_role
+from aerodrome_constructs.ingest.rights import submit_statements
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,22 +40,23 @@ class BatchIngest(Construct):
 
     EventBridge delivers an event at least once: the job must bear to be given the same version of an object twice. The
     definition's own retry strategy holds: one in the rule would replace it, and with it the difference between a host
-    that was taken away and code that fails.
+    that was taken away and code that fails. The jobs have no tags: EventBridge can give them none.
     """
 
     def __init__(self, scope: Construct, construct_id: str, props: BatchIngestProps) -> None:
         super().__init__(scope, construct_id)
         stack = cdk.Stack.of(self)
         batch = f"arn:{stack.partition}:batch:{stack.region}:{stack.account}"
-        queue_arn = f"{batch}:job-queue/{props.queue_name}"
-        definitions = job_definition_arns(batch, props.job_definition_name)
         role = service_role(
             self,
             "Role",
             service="events.amazonaws.com",
-            statements=[allow(["batch:SubmitJob"], [queue_arn, *definitions])],
-            wildcards=["Resource::arn:*:batch:*:job-definition/*:[*]"],
-            because="a revision of the job definition has its number when it is made; the definition is named",
+            statements=submit_statements(
+                batch, queue_names=[props.queue_name], job_definition_name=props.job_definition_name
+            ),
+            wildcards=["Resource::arn:*:batch:*:job-definition/*:[*]", "Resource::arn:*:batch:*:job/[*]"],
+            because="a revision of the job definition has its number when it is made, and a job its ID; the definition "
+            "is named",
         )
         events.CfnRule(
             self,
@@ -66,7 +66,7 @@ class BatchIngest(Construct):
             targets=[
                 events.CfnRule.TargetProperty(
                     id="Queue",
-                    arn=queue_arn,
+                    arn=f"{batch}:job-queue/{props.queue_name}",
                     role_arn=role.role_arn,
                     batch_parameters=events.CfnRule.BatchParametersProperty(
                         job_definition=props.job_definition_name, job_name=props.job_name

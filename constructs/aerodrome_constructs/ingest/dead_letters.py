@@ -8,22 +8,15 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-# SQS's longest, so that a fortnight's holiday loses nothing.
-_RETENTION = cdk.Duration.days(14)
+from aerodrome_constructs.ingest.arrivals import RETRIES
+from aerodrome_constructs.messages import LONGEST_RETENTION, message_queue
 
-_FAILED_JOB = {
-    "jobId": "$.detail.jobId",
-    "jobName": "$.detail.jobName",
-    "jobQueue": "$.detail.jobQueue",
-    "jobDefinition": "$.detail.jobDefinition",
-    "statusReason": "$.detail.statusReason",
-    "parameters": "$.detail.parameters",
-    "attempts": "$.detail.attempts",
-    "logGroup": "$.detail.container.logConfiguration.options.awslogs-group",
-}
+# The whole of it: as JSON, in which every text is escaped. A part that is missing, such as the log group of a job that
+# never started, or a text with a quotation mark in it, such as many a reason, would make the letter no JSON.
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+_FAILED_JOB = {"job": "$.detail"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +39,10 @@ class IngestDeadLettersProps:
 class IngestDeadLetters(Construct):
     """A queue with a message for each thing of which nothing became, kept for two weeks.
 
-    A job that failed is told of by AWS Batch, however it failed: also one that never started. A failed child of an
-    array has a message of its own, its parent none. What EventBridge could not deliver is here as the event that it
-    was, with the error in the message's attributes. It is encrypted with SQS's own key: messages name objects, and a
-    key of ours would need a word for EventBridge in its policy. Whoever speaks to it without TLS is refused.
+    A job that failed is told of by AWS Batch, however it failed: also one that never started. The message has the
+    event's detail as ``job``, and what the exit status means as ``meaning``. A failed child of an array has a message
+    of its own, its parent none. What EventBridge could not deliver is here as the event that it was, with the error in
+    the message's attributes. Messages name objects, and hold nothing of them.
 
     Attributes:
         queue: The queue.
@@ -58,20 +51,13 @@ class IngestDeadLetters(Construct):
     def __init__(self, scope: Construct, construct_id: str, props: IngestDeadLettersProps) -> None:
         super().__init__(scope, construct_id)
         self._props = props
-        self.queue = sqs.Queue(
-            self,
-            "Resource",
-            queue_name=props.name,
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=_RETENTION,
-        )
+        self.queue = message_queue(self, "Resource", name=props.name, retention=LONGEST_RETENTION)
         self._let_rules_send()
         for status, meaning in props.exit_codes.items():
-            self._tell_of_jobs(f"Exit{status}", f"with exit status {status}", [status], json.dumps(meaning))
+            self._tell_of_jobs(f"Exit{status}", f"with exit status {status}", [status], meaning)
         others: list[Any] = [{"anything-but": list(props.exit_codes)}] if props.exit_codes else [{"exists": True}]
         # One that never started has no exit status.
-        self._tell_of_jobs("Failed", "otherwise", [*others, {"exists": False}], "<statusReason>")
+        self._tell_of_jobs("Failed", "otherwise", [*others, {"exists": False}])
 
     def _let_rules_send(self) -> None:
         stack = cdk.Stack.of(self)
@@ -87,8 +73,8 @@ class IngestDeadLetters(Construct):
             )
         )
 
-    def _tell_of_jobs(self, construct_id: str, how: str, exit_code: Sequence[Any], reason: str) -> None:
-        values = ", ".join(f'"{name}": <{name}>' for name in _FAILED_JOB)
+    def _tell_of_jobs(self, construct_id: str, how: str, exit_code: Sequence[Any], meaning: str | None = None) -> None:
+        known = "" if meaning is None else f'"meaning": {json.dumps(meaning)}, '
         events.CfnRule(
             self,
             construct_id,
@@ -111,8 +97,11 @@ class IngestDeadLetters(Construct):
                     arn=self.queue.queue_arn,
                     input_transformer=events.CfnRule.InputTransformerProperty(
                         input_paths_map=_FAILED_JOB,
-                        input_template=f'{{"problem": "a job failed", "reason": {reason}, {values}}}',
+                        input_template=f'{{"problem": "a job failed", {known}"job": <job>}}',
                     ),
+                    # In case the letter is refused as it is.
+                    dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self.queue.queue_arn),
+                    retry_policy=RETRIES,
                 )
             ],
         )

@@ -1,5 +1,6 @@
 """Manifests that arrive become array jobs of AWS Batch."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,8 +14,9 @@ from constructs import Construct
 
 from aerodrome_constructs.functions import FunctionPlace, VpcFunctionProps, https_only, rule_may_start, vpc_function
 from aerodrome_constructs.identity import allow, key_arn_of, key_statement
-from aerodrome_constructs.ingest.arrivals import RETRIES, arrivals, object_as_input
-from aerodrome_constructs.ingest.names import filled, in_patterns, job_definition_arns
+from aerodrome_constructs.ingest.arrivals import OBJECT_AS_INPUT, RETRIES, arrivals
+from aerodrome_constructs.ingest.names import filled, in_patterns
+from aerodrome_constructs.ingest.rights import submit_statements
 
 HANDLER = "aerodrome_constructs.ingest.manifest_handler.handler.handle"
 """The function's entry point."""
@@ -37,6 +39,7 @@ class ManifestIngestProps:
         job_definition_name: The name of the job definition, with those names in it. Its jobs get the parameters
             ``bucket``, ``key``, ``version`` and ``size`` of the manifest, and ``lines``: the bytes of it that hold the
             job's lines.
+        job_tags: The tags that jobs get, whose values may have those names in them.
         place: Where the function runs: with a way to S3, AWS Batch, SQS and CloudWatch Logs.
         dead_letters: Where manifests go that make no jobs.
     """
@@ -46,6 +49,7 @@ class ManifestIngestProps:
     places: Sequence[Mapping[str, str]]
     queue_name: str
     job_definition_name: str
+    job_tags: Mapping[str, str]
     place: FunctionPlace
     dead_letters: sqs.IQueue
 
@@ -70,7 +74,7 @@ class ManifestIngest(Construct):
                     events.CfnRule.TargetProperty(
                         id="Function",
                         arn=function.function_arn,
-                        input_transformer=object_as_input(),
+                        input_path=OBJECT_AS_INPUT,
                         dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=props.dead_letters.queue_arn),
                         retry_policy=RETRIES,
                     )
@@ -97,6 +101,7 @@ class ManifestIngest(Construct):
                     "MANIFEST_PREFIX": props.prefix,
                     "JOB_QUEUE": props.queue_name,
                     "JOB_DEFINITION": props.job_definition_name,
+                    "JOB_TAGS": json.dumps(dict(props.job_tags)),
                     "DEAD_LETTER_QUEUE_URL": props.dead_letters.queue_url,
                 },
                 memory_mib=512,
@@ -105,9 +110,10 @@ class ManifestIngest(Construct):
                 wildcards=[
                     "Resource::<*.Arn>/[*]*[*]",
                     "Resource::arn:*:batch:*:job-definition/*[*]*",
+                    "Resource::arn:*:batch:*:job/[*]",
                 ],
-                because="manifests get their names when they are written, and a job definition's revision its number; "
-                "jobs are listed by queue, for which AWS knows no resource",
+                because="manifests get their names when they are written, a job definition's revision its number and "
+                "a job its ID; jobs are listed by queue, for which AWS knows no resource",
                 why_unlimited="it runs once for each manifest, and Lambda keeps what it cannot run yet",
                 dead_letters=props.dead_letters,
             ),
@@ -116,15 +122,18 @@ class ManifestIngest(Construct):
     def _statements(self, props: ManifestIngestProps) -> list[iam.PolicyStatement]:
         stack = cdk.Stack.of(self)
         batch = f"arn:{stack.partition}:batch:{stack.region}:{stack.account}"
-        queues = [f"{batch}:job-queue/{name}" for name in filled(props.queue_name, props.places)]
-        definitions = job_definition_arns(batch, props.job_definition_name)
         bucket_arn = props.bucket.bucket_arn
         # In IAM a star takes slashes in, too: the folders that decide are those of the rules.
         below = "*/" + props.prefix.rpartition("}/")[2] + "*"
         return [
             allow(["s3:GetObjectVersion"], [f"{bucket_arn}/{below}"]),
             key_statement(["kms:Decrypt"], key_arn_of(props.bucket), stack.region, [bucket_arn]),
-            allow(["batch:SubmitJob"], [*queues, *definitions]),
+            *submit_statements(
+                batch,
+                queue_names=filled(props.queue_name, props.places),
+                job_definition_name=props.job_definition_name,
+                job_tags=props.job_tags,
+            ),
             # Knows no resource.
             allow(["batch:ListJobs"]),
             allow(["sqs:SendMessage"], [props.dead_letters.queue_arn]),

@@ -1,6 +1,6 @@
 """S3 buckets as the platform wants them: private, TLS only, encrypted, versioned, and retained."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -37,6 +37,7 @@ class PrivateBucketProps:
         expire_versions_after: How long a version that was overwritten or deleted can still be restored, in whole days.
         intelligent_tiering: Whether S3 moves objects that nobody reads to cheaper storage, and back when they are
             read. It is worth its fee for objects above 128 KB that are kept for months and seldom read.
+        refused_characters: What the key of no object may have in it. Default: S3's own rules alone.
     """
 
     key: kms.IKey
@@ -45,6 +46,7 @@ class PrivateBucketProps:
     expire_prefixes_after: Mapping[str, timedelta] = field(default_factory=dict)
     expire_versions_after: timedelta = _EXPIRE_VERSIONS_AFTER
     intelligent_tiering: bool = False
+    refused_characters: Collection[str] = ()
 
 
 class PrivateBucket(Construct):
@@ -82,6 +84,8 @@ class PrivateBucket(Construct):
             "outlive the region is copied to another by AWS Backup, into a vault that can be locked",
         )
         refuse_other_encryption(self.bucket, props.key)
+        if props.refused_characters:
+            _refuse_keys(self.bucket, props.refused_characters)
         _send_events(self.bucket)
         _take_inventory(self.bucket, construct_id, props.access_logs)
 
@@ -131,6 +135,19 @@ class AccessLogBucket(Construct):
             reason="S3 keeps the logs in three zones, and versions bring back what is deleted; they end after their "
             "retention, and nothing here is promised to outlive the region",
         )
+
+
+def _refuse_keys(bucket: s3.Bucket, characters: Collection[str]) -> None:
+    # Copies and uploads in parts are PutObject, too.
+    bucket.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="RefuseKeys",
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=["s3:PutObject", "s3:ReplicateObject"],
+            resources=[bucket.arn_for_objects(f"*{character}*") for character in characters],
+        )
+    )
 
 
 def _send_events(bucket: s3.Bucket) -> None:

@@ -4,6 +4,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Container
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any
 
 from ministack.core.arn import ArnParseError, parse_arn
@@ -11,6 +12,7 @@ from ministack.core.responses import error_response_json, get_account_id, get_re
 from ministack.services import eventbridge, lambda_svc, s3, sqs, stepfunctions
 
 from aerodrome_local.events.delivery import Delivery, Target
+from aerodrome_local.events.transformer import at, transformed
 from aerodrome_local.ministack_private import request_scope
 
 _version_id: ContextVar[str | None] = ContextVar("s3_event_version_id", default=None)
@@ -44,16 +46,20 @@ def take_invocations(take: Callable[[Delivery], None], services: Container[str])
 
 def _payload(target: Target, rule: Any, view: Any, whole: str) -> str:  # noqa: ANN401 - MiniStack's own
     """What the target is given: the event, a part of it, what is made from it, or a text of the rule's own."""
+    event = view.event_with_detail()
     if target.get("InputTransformer"):
-        return str(
-            eventbridge._apply_input_transformer(target["InputTransformer"], rule, view)  # noqa: SLF001 - see above
-        )
+        # Not MiniStack's, which escapes what it puts in, and so hides what a key can do to a template.
+        own = {
+            "aws.events.rule-arn": rule["Arn"],
+            "aws.events.rule-name": rule["Name"],
+            "aws.events.event": view.envelope(),
+            "aws.events.event.json": event,
+            "aws.events.event.ingestion-time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        return transformed(target["InputTransformer"], event, own)
     if target.get("Input"):
         return str(target["Input"])
-    value = view.event_with_detail()
-    for word in target.get("InputPath", "$").removeprefix("$").split("."):
-        if word:
-            value = value.get(word) if isinstance(value, dict) else None
+    value = at(event, target.get("InputPath", "$"))
     return whole if value is None else json.dumps(value)
 
 

@@ -5,12 +5,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from aerodrome_local.events.transformer import PLACEHOLDER, STRING_OR_PLACEHOLDER
+
 Target = Mapping[str, Any]
 
 _MOST_TARGETS = 5
 _MOST_PATHS = 100
-_PLACEHOLDER = re.compile(r"<([^<>]*)>")
-_STRING_OR_PLACEHOLDER = re.compile(r'"(?:\\.|[^"\\])*"|<[^<>]*>')
 _PATH = re.compile(r"\$(\.[\w-]+|\[\d+\])*")
 _QUEUE_ARN = re.compile(r"arn:aws[\w-]*:sqs:[\w-]+:\d{12}:[\w-]{1,80}")
 _INPUTS = ("Input", "InputPath", "InputTransformer")
@@ -72,12 +72,12 @@ def _transformer_problems(name: str | None, transformer: Mapping[str, Any]) -> I
             yield f"InputPath for target {name} is invalid: {variable}={path}"
         if variable.upper().startswith("AWS"):
             yield f"Invalid InputPathsMap for target {name}: a variable's name must not start with AWS: {variable}"
-    for variable in _PLACEHOLDER.findall(template):
+    for variable in PLACEHOLDER.findall(template):
         if variable not in paths and not variable.startswith("aws.events."):
             yield f"Invalid InputTemplate for target {name}: placeholder <{variable}> is not in InputPathsMap"
     if not template:
         yield f"Invalid InputTemplate for target {name}: it must not be empty"
-    elif template.lstrip()[:1] in {"{", "[", '"'} and not _is_json(_STRING_OR_PLACEHOLDER.sub('""', template)):
+    elif template.lstrip()[:1] in {"{", "[", '"'} and not _is_json(STRING_OR_PLACEHOLDER.sub('""', template)):
         yield f"Invalid InputTemplate for target {name}: {template} is not valid JSON"
 
 

@@ -6,11 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import aws_cdk as cdk
+import hypothesis
 import pytest
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
+from hypothesis import strategies as st
 
 from aerodrome_constructs.ingest import (
     BatchChain,
@@ -22,6 +24,7 @@ from aerodrome_constructs.ingest import (
     ManifestIngest,
     ManifestIngestProps,
 )
+from aerodrome_local.events.transformer import transformed
 from tests.constructs.surroundings import place_in
 from tests.templates import ACCOUNT, REGION, TemplateJson, new_stack, only, plain, properties, synthesized, with_id
 
@@ -67,16 +70,51 @@ def test_objects_below_the_prefix_become_jobs_of_the_newest_revision(inbox: Temp
     assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185}
 
 
+def given(template: TemplateJson, key: str) -> str:
+    """What AWS Batch is given for an object with a key, as EventBridge puts that in: as it is."""
+    (target,) = only(template, "AWS::Events::Rule")["Targets"]
+    arrived = {"key": key, "size": 17, "version-id": "3/L4"}
+    return transformed(target["InputTransformer"], {"detail": {"bucket": {"name": "b"}, "object": arrived}}, {})
+
+
 def test_the_parameters_are_texts_whatever_they_are_in_the_event(inbox: TemplateJson) -> None:
-    (target,) = only(inbox, "AWS::Events::Rule")["Targets"]
-    transformer = target["InputTransformer"]
-    template = transformer["InputTemplate"]
-    # As EventBridge fills it in: a text with its quotation marks, a number without.
-    event = {"bucket": '"b"', "key": '"k \\" <x> ü"', "version": '"3/L4"', "size": "17"}
-    assert set(transformer["InputPathsMap"]) == set(event)
-    for name, value in event.items():
-        template = template.replace(f"<{name}>", value)
-    assert json.loads(template) == {"Parameters": {"bucket": "b", "key": 'k " <x> ü', "version": "3/L4", "size": "17"}}
+    assert json.loads(given(inbox, "k <x> ü'+%20"))["Parameters"] == {
+        "bucket": "b",
+        "key": "k <x> ü'+%20",
+        "version": "3/L4",
+        "size": "17",
+    }
+
+
+OWN_COMMAND = '"ContainerOverrides":{"Command":["sh","-c","env"]}'
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        f'x","version":"1","size":"1"}},{OWN_COMMAND},"Z":{{"a":"',
+        f'x"],{OWN_COMMAND},"Z":["',
+        f'x"],"Parameters":{{"key":"k"}},{OWN_COMMAND}}}',
+        'x","key":"another/project/inbox/y',
+        'x","y',
+        'x"',
+        "x\\",
+    ],
+)
+def test_a_key_makes_nothing_but_a_parameter(inbox: TemplateJson, key: str) -> None:
+    with pytest.raises(ValueError, match=r"delimiter|Extra data|Expecting"):
+        json.loads(given(inbox, key))
+
+
+@hypothesis.given(st.text(alphabet='"\\,:{}[]a ', max_size=12))
+def test_whatever_a_key_has_in_it_no_member_is_added(inbox: TemplateJson, key: str) -> None:
+    try:
+        found = json.loads(given(inbox, key))
+    except ValueError:
+        return
+    assert found.keys() == {"Key", "Parameters"}
+    assert found["Key"] == [found["Parameters"]["key"]]
+    assert found["Parameters"].keys() == {"bucket", "key", "version", "size"}
 
 
 def test_the_rule_may_submit_that_definition_to_that_queue_and_nothing_else(inbox: TemplateJson) -> None:
@@ -84,7 +122,7 @@ def test_the_rule_may_submit_that_definition_to_that_queue_and_nothing_else(inbo
     ((statement,),) = [policy["PolicyDocument"]["Statement"] for policy in role["Policies"]]
     assert statement["Action"] == "batch:SubmitJob"
     definition = f"{BATCH}:job-definition/fraud-ingest"
-    assert statement["Resource"] == [definition, f"{definition}:*", f"{BATCH}:job-queue/arrivals"]
+    assert statement["Resource"] == [definition, f"{definition}:*", f"{BATCH}:job-queue/arrivals", f"{BATCH}:job/*"]
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "events.amazonaws.com"}
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
@@ -131,14 +169,22 @@ def test_a_job_that_failed_is_told_of_by_one_rule_whatever_its_exit_status(dead_
         assert detail["jobName"] == [{"anything-but": {"prefix": "chain-"}}]
 
 
-def test_a_letter_is_json_with_the_meaning_of_the_exit_status(dead_letters: TemplateJson) -> None:
-    (target,) = with_id(dead_letters, "AWS::Events::Rule", "Exit65")["Targets"]
-    text = target["InputTransformer"]["InputTemplate"]
-    for name in target["InputTransformer"]["InputPathsMap"]:
-        text = text.replace(f"<{name}>", '"value"')
-    letter = json.loads(text)
-    assert letter["reason"] == 'the object is no "CSV"'
-    assert {"jobId", "jobDefinition", "parameters", "attempts", "logGroup"} <= letter.keys()
+@pytest.mark.parametrize(("rule", "meaning"), [("Exit65", 'the object is no "CSV"'), ("Failed", None)])
+def test_a_letter_is_json_whatever_is_missing_or_quoted(
+    dead_letters: TemplateJson, rule: str, meaning: str | None
+) -> None:
+    (target,) = with_id(dead_letters, "AWS::Events::Rule", rule)["Targets"]
+    # No log group, and a reason such as a registry gives it.
+    job = {"jobId": "1", "statusReason": 'CannotPullContainerError: manifest for "x" not found', "attempts": []}
+    letter = json.loads(transformed(target["InputTransformer"], {"detail": job}, {}))
+    assert letter.pop("meaning", None) == meaning
+    assert letter == {"problem": "a job failed", "job": job}
+
+
+def test_a_letter_that_is_refused_is_kept_as_the_event(dead_letters: TemplateJson) -> None:
+    for rule in properties(dead_letters, "AWS::Events::Rule").values():
+        (target,) = rule["Targets"]
+        assert target["DeadLetterConfig"] == {"Arn": target["Arn"]}
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +199,7 @@ def manifests() -> TemplateJson:
             places=PLACES,
             queue_name="arrivals-{domain}",
             job_definition_name="{project}-{domain}-ingest",
+            job_tags={"whose": "{project}"},
             place=place_in(stack),
             dead_letters=sqs.Queue(stack, "DeadLetters"),
         ),
@@ -176,6 +223,7 @@ def test_one_function_reads_the_manifests_of_all(manifests: TemplateJson) -> Non
         ("MANIFEST_PREFIX", "{project}/{domain}/manifests/"),
         ("JOB_QUEUE", "arrivals-{domain}"),
         ("JOB_DEFINITION", "{project}-{domain}-ingest"),
+        ("JOB_TAGS", '{"whose": "{project}"}'),
     }
     assert function["DeadLetterConfig"]["TargetArn"].startswith("${DeadLetters")
     permission = plain(only(manifests, "AWS::Lambda::Permission"))
@@ -191,7 +239,26 @@ def test_the_function_reads_manifests_and_submits_to_the_queues_of_the_places(ma
         f"{BATCH}:job-definition/*-*-ingest",
         f"{BATCH}:job-definition/*-*-ingest:*",
         f"{BATCH}:job-queue/arrivals-staging",
+        f"{BATCH}:job/*",
     ]
+
+
+@pytest.mark.parametrize("of", ["manifests", "chain"])
+def test_jobs_are_tagged_with_whose_they_are_and_nothing_else(request: pytest.FixtureRequest, of: str) -> None:
+    template: TemplateJson = request.getfixturevalue(of)
+    made = [one["Properties"] for one in template["Resources"].values() if one["Type"].startswith("AWS::IAM::")]
+    policies = [policy for one in made for policy in one.get("Policies", [one])]
+    statements = [one for policy in policies for one in policy.get("PolicyDocument", {}).get("Statement", [])]
+    (tagging,) = [one for one in statements if one["Action"] == "batch:TagResource"]
+    assert plain(tagging["Resource"]) == f"{BATCH}:job/*"
+    assert tagging["Condition"] == {"ForAllValues:StringEquals": {"aws:TagKeys": ["whose"]}}
+
+
+@pytest.mark.parametrize("of", ["manifests", "chain"])
+def test_what_takes_any_json_is_given_the_object_as_json(request: pytest.FixtureRequest, of: str) -> None:
+    (target,) = only(request.getfixturevalue(of), "AWS::Events::Rule")["Targets"]
+    assert target["InputPath"] == "$.detail"
+    assert "InputTransformer" not in target, "a template takes keys for JSON"
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +274,7 @@ def chain() -> TemplateJson:
             places=PLACES,
             queue_name="arrivals-{domain}",
             job_definition_name="{project}-{domain}-ingest",
+            job_tags={"whose": "{project}"},
             steps=["first", "second"],
             job_prefix="chain-",
             step_timeout=timedelta(hours=2),
@@ -220,7 +288,7 @@ def chain() -> TemplateJson:
 
 def states_of(template: TemplateJson) -> Mapping[str, Any]:
     definition = json.loads(only(template, "AWS::StepFunctions::StateMachine")["DefinitionString"])
-    assert definition["StartAt"] == "first"
+    assert definition["StartAt"] == "IsAnObject"
     found: Mapping[str, Any] = definition["States"]
     return found
 
@@ -234,6 +302,26 @@ def test_each_step_is_a_job_that_the_next_one_waits_for(chain: TemplateJson) -> 
         assert states[step]["Parameters"]["Parameters"]["step"] == step
         assert states[step]["TimeoutSeconds"] == 7200
         assert states[step]["ResultPath"] is None, "the next step gets the object, not the job"
+
+
+def test_a_chain_begins_with_an_object_and_with_nothing_else(chain: TemplateJson) -> None:
+    states = states_of(chain)
+    (is_one,) = states["IsAnObject"]["Choices"]
+    tested = {test["Variable"] for test in is_one["And"]}
+    assert all({"Variable": path, "IsPresent": True} in is_one["And"] for path in tested)
+    taken = states[is_one["Next"]]["Parameters"]
+    assert taken.keys() == {"bucket.$", "key.$", "version.$", "size.$"}
+    assert {path for path in tested if any(path in text for text in taken.values())} == tested
+    assert len(tested) == len(taken)
+    assert states[is_one["Next"]]["Next"] == "first"
+    assert states[states["IsAnObject"]["Default"]]["Next"] == "Failed"
+
+
+def test_the_jobs_of_a_chain_have_the_tags_of_the_place_of_its_object(chain: TemplateJson) -> None:
+    for step in ("first", "second"):
+        assert states_of(chain)[step]["Parameters"]["Tags"] == {
+            "whose.$": "States.Format('{}', States.ArrayGetItem(States.StringSplit($.key, '/'), 0))"
+        }
 
 
 def test_a_busy_batch_is_asked_again_and_a_failed_job_is_not(chain: TemplateJson) -> None:
@@ -250,7 +338,7 @@ def test_every_failure_is_told_of_and_ends_the_execution_as_failed(chain: Templa
             {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "WhatFailed"}
         ]
     telling = {name for name, state in states.items() if state.get("Resource") == "arn:aws:states:::sqs:sendMessage"}
-    assert telling == {"TellOfJob", "TellOfError"}
+    assert telling == {"TellOfJob", "TellOfError", "TellOfInput"}
     assert {states[name]["Next"] for name in telling} == {"Failed"}
     assert states["Failed"]["Type"] == "Fail"
 
@@ -277,6 +365,7 @@ def test_a_chain_needs_a_step() -> None:
                 places=[{}],
                 queue_name="arrivals",
                 job_definition_name="ingest",
+                job_tags={},
                 steps=[],
                 job_prefix="chain-",
                 step_timeout=timedelta(hours=2),

@@ -27,8 +27,12 @@ from aerodrome_constructs.ingest.manifest_handler.handler import (
     submit,
 )
 
-EVENT = {"bucket": "arrived", "key": "fraud/development/manifests/m.jsonl", "version": "v1", "size": "9"}
-ROUTE = Route(queue="ingest-development", definition="fraud-development-ingest")
+MANIFEST = {"bucket": "arrived", "key": "fraud/development/manifests/m.jsonl", "version": "v1", "size": "9"}
+EVENT: dict[str, Any] = {
+    "bucket": {"name": "arrived"},
+    "object": {"key": MANIFEST["key"], "version-id": "v1", "size": 9},
+}
+ROUTE = Route(queue="ingest-development", definition="fraud-development-ingest", tags={"whose": "fraud"})
 
 
 def manifest(lines: int) -> list[bytes]:
@@ -96,14 +100,19 @@ def test_the_key_says_where_the_jobs_go() -> None:
         "{project}/{domain}/manifests/",
         queue="ingest-{domain}",
         definition="{project}-{domain}-ingest",
+        tags={"whose": "{project}", "which": "a manifest"},
     )
-    assert route == Route(queue="ingest-staging", definition="fraud-detection-staging-ingest")
+    assert route == Route(
+        queue="ingest-staging",
+        definition="fraud-detection-staging-ingest",
+        tags={"whose": "fraud-detection", "which": "a manifest"},
+    )
 
 
 @pytest.mark.parametrize("key", ["a/b/inbox/m", "a/b/c/manifests/m", "manifests/m", "/b/manifests/m"])
 def test_a_key_elsewhere_goes_nowhere(key: str) -> None:
     with pytest.raises(ManifestError, match="its key does not begin with"):
-        route_of(key, "{project}/{domain}/manifests/", queue="q", definition="d")
+        route_of(key, "{project}/{domain}/manifests/", queue="q", definition="d", tags={})
 
 
 class Batch:
@@ -147,15 +156,16 @@ def test_parts_become_arrays_and_a_last_line_a_plain_job() -> None:
     batch = Batch()
     found = [Part(0, 99, 10), Part(100, 109, 1)]
     pauses: list[float] = []
-    assert submit(batch.client, EVENT, ROUTE, found, pauses.append) == 2
+    assert submit(batch.client, MANIFEST, ROUTE, found, pauses.append) == 2
     array, plain = batch.submitted
     assert array["arrayProperties"] == {"size": 10}
     assert "arrayProperties" not in plain
     assert [one["parameters"] for one in batch.submitted] == [
-        {**EVENT, "lines": "0-99"},
-        {**EVENT, "lines": "100-109"},
+        {**MANIFEST, "lines": "0-99"},
+        {**MANIFEST, "lines": "100-109"},
     ]
     assert {(one["jobQueue"], one["jobDefinition"]) for one in batch.submitted} == {(ROUTE.queue, ROUTE.definition)}
+    assert [one["tags"] for one in batch.submitted] == [{"whose": "fraud"}] * 2
     assert all(len(one["jobName"]) <= 128 for one in batch.submitted)
     assert pauses == [PAUSE_SECONDS]
 
@@ -163,18 +173,18 @@ def test_parts_become_arrays_and_a_last_line_a_plain_job() -> None:
 def test_what_was_submitted_before_is_left_out() -> None:
     found = [Part(0, 99, 10), Part(100, 199, 10), Part(200, 299, 10)]
     first = Batch()
-    submit(first.client, EVENT, ROUTE, found, lambda _: None)
+    submit(first.client, MANIFEST, ROUTE, found, lambda _: None)
     names = [one["jobName"] for one in first.submitted]
     again = Batch(names[0], names[2])
-    assert submit(again.client, EVENT, ROUTE, found, lambda _: None) == 1
+    assert submit(again.client, MANIFEST, ROUTE, found, lambda _: None) == 1
     assert [one["jobName"] for one in again.submitted] == [names[1]]
 
 
 def test_another_version_of_a_manifest_is_another_one() -> None:
     first, second = Batch(), Batch()
-    submit(first.client, EVENT, ROUTE, [Part(0, 9, 1)], lambda _: None)
+    submit(first.client, MANIFEST, ROUTE, [Part(0, 9, 1)], lambda _: None)
     second.names = [one["jobName"] for one in first.submitted]
-    assert submit(second.client, {**EVENT, "version": "v2"}, ROUTE, [Part(0, 9, 1)], lambda _: None) == 1
+    assert submit(second.client, {**MANIFEST, "version": "v2"}, ROUTE, [Part(0, 9, 1)], lambda _: None) == 1
 
 
 @pytest.fixture
@@ -184,6 +194,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "MANIFEST_PREFIX": "{project}/{domain}/manifests/",
         "JOB_QUEUE": "ingest-{domain}",
         "JOB_DEFINITION": "{project}-{domain}-ingest",
+        "JOB_TAGS": '{"whose": "{project}"}',
         "DEAD_LETTER_QUEUE_URL": "https://sqs/dead",
     }.items():
         monkeypatch.setenv(name, value)
@@ -196,13 +207,14 @@ def services(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_it_reads_the_version_that_arrived_and_submits(services: dict[str, Any]) -> None:
     body = b"".join(manifest(3))
     with Stubber(services["s3"]) as s3:
-        place = {"Bucket": "arrived", "Key": EVENT["key"], "VersionId": "v1"}
+        place = {"Bucket": "arrived", "Key": MANIFEST["key"], "VersionId": "v1"}
         s3.add_response("get_object", {"Body": StreamingBody(io.BytesIO(body), len(body))}, place)
         handler.handle(EVENT, None)
     (job,) = services["batch"].submitted
     assert job["arrayProperties"] == {"size": 3}
     assert job["parameters"]["lines"] == f"0-{len(body) - 1}"
     assert (job["jobQueue"], job["jobDefinition"]) == ("ingest-development", "fraud-development-ingest")
+    assert job["tags"] == {"whose": "fraud"}
 
 
 @pytest.mark.parametrize(
@@ -215,7 +227,7 @@ def test_a_manifest_that_makes_no_jobs_is_told_of(services: dict[str, Any], body
             s3.add_client_error("get_object", "NoSuchVersion")
         else:
             s3.add_response("get_object", {"Body": StreamingBody(io.BytesIO(body), len(body))})
-        told = json.dumps({"problem": "a manifest made no jobs", "reason": reason, "parameters": EVENT})
+        told = json.dumps({"problem": "a manifest made no jobs", "reason": reason, "parameters": MANIFEST})
         sqs.add_response("send_message", {}, {"QueueUrl": "https://sqs/dead", "MessageBody": told})
         handler.handle(EVENT, None)
         sqs.assert_no_pending_responses()
@@ -224,7 +236,7 @@ def test_a_manifest_that_makes_no_jobs_is_told_of(services: dict[str, Any], body
 
 def test_a_folder_is_no_manifest(services: dict[str, Any]) -> None:
     with Stubber(services["s3"]):  # nothing is read
-        handler.handle({**EVENT, "key": "fraud/development/manifests/"}, None)
+        handler.handle({**EVENT, "object": {**EVENT["object"], "key": "fraud/development/manifests/"}}, None)
     assert services["batch"].submitted == []
 
 

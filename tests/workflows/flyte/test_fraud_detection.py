@@ -102,7 +102,8 @@ def test_the_batch_tasks_configuration_is_a_call_of_submit_job(entities: Entitie
     assert train["config"] == {"platformCapabilities": "EC2"}
     custom = {name: value for name, value in train["custom"].items() if value is not None}
     assert custom.pop("platformCapabilities") == "EC2"
-    assert custom == {"propagateTags": True, "tags": {"workload": "fraud-training"}}
+    tags = {"aerodrome:project": "fraud-detection", "workload": "fraud-training"}
+    assert custom == {"propagateTags": True, "tags": tags}
     submit_job = botocore.session.get_session().get_service_model("batch").operation_model("SubmitJob").input_shape
     assert submit_job is not None
     assert set(custom) <= set(submit_job.members)

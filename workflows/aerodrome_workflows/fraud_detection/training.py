@@ -79,7 +79,10 @@ def features(transactions: FlyteFile) -> FlyteFile:
 
 
 @task(
-    task_config=AWSBatchConfig(propagateTags=True, tags={"workload": "fraud-training"}),
+    # Who may submit another project's jobs can neither take over nor end one that says whose it is.
+    task_config=AWSBatchConfig(
+        propagateTags=True, tags={"aerodrome:project": "fraud-detection", "workload": "fraud-training"}
+    ),
     # Batch's attempts come to one more. A spot instance that is taken back uses one up, as an error of the code does.
     retries=3,
     timeout=timedelta(hours=2),

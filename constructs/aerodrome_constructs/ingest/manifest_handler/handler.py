@@ -68,10 +68,12 @@ class Route:
     Attributes:
         queue: The job queue.
         definition: The job definition.
+        tags: The tags of the jobs.
     """
 
     queue: str
     definition: str
+    tags: Mapping[str, str]
 
 
 def parts(lines: Iterable[bytes], most: int = MOST_LINES) -> Iterator[Part]:
@@ -132,7 +134,7 @@ def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def route_of(key: str, prefix: str, *, queue: str, definition: str) -> Route:
+def route_of(key: str, prefix: str, *, queue: str, definition: str, tags: Mapping[str, str]) -> Route:
     """Where a manifest's jobs go, by its key.
 
     Args:
@@ -140,6 +142,7 @@ def route_of(key: str, prefix: str, *, queue: str, definition: str) -> Route:
         prefix: What keys begin with, with ``{name}`` for a folder that decides, such as ``{project}/manifests/``.
         queue: The queue's name, with those names in it.
         definition: The job definition's name, with those names in it.
+        tags: The tags of the jobs, with those names in their values.
 
     Raises:
         ManifestError: The key begins otherwise.
@@ -149,12 +152,16 @@ def route_of(key: str, prefix: str, *, queue: str, definition: str) -> Route:
     if match is None:
         raise ManifestError(f"its key does not begin with {prefix}")
     found = match.groupdict()
-    return Route(queue=queue.format(**found), definition=definition.format(**found))
+    return Route(
+        queue=queue.format(**found),
+        definition=definition.format(**found),
+        tags={name: value.format(**found) for name, value in tags.items()},
+    )
 
 
 def submit(
     batch: Any,  # noqa: ANN401 - boto3 makes the class at run time
-    event: Mapping[str, str],
+    manifest: Mapping[str, str],
     route: Route,
     found: Sequence[Part],
     pause: Callable[[float], None] = time.sleep,
@@ -163,7 +170,7 @@ def submit(
 
     Args:
         batch: The client of AWS Batch.
-        event: The manifest: ``bucket``, ``key``, ``version`` and ``size``.
+        manifest: Its ``bucket``, ``key``, ``version`` and ``size``.
         route: Where the jobs go.
         found: The manifest's parts.
         pause: Waits for so many seconds.
@@ -171,7 +178,7 @@ def submit(
     Returns:
         How many jobs were submitted.
     """
-    stem = "manifest-" + hashlib.sha256(f"{event['key']}\0{event['version']}".encode()).hexdigest()[:32]
+    stem = "manifest-" + hashlib.sha256(f"{manifest['key']}\0{manifest['version']}".encode()).hexdigest()[:32]
     pages = batch.get_paginator("list_jobs").paginate(
         jobQueue=route.queue, filters=[{"name": "JOB_NAME", "values": [f"{stem}-*"]}]
     )
@@ -187,50 +194,61 @@ def submit(
             jobName=name,
             jobQueue=route.queue,
             jobDefinition=route.definition,
-            parameters={**event, "lines": f"{part.first}-{part.last}"},
+            parameters={**manifest, "lines": f"{part.first}-{part.last}"},
+            tags=dict(route.tags),
             # AWS Batch takes an array of two and more.
             **({"arrayProperties": {"size": part.lines}} if part.lines > 1 else {}),
         )
         submitted += 1
-    logger.info("%s (version %s): %d parts, %d submitted", event["key"], event["version"], len(found), submitted)
+    logger.info("%s (version %s): %d parts, %d submitted", manifest["key"], manifest["version"], len(found), submitted)
     return submitted
 
 
-def handle(event: Mapping[str, str], _context: object) -> None:
+def handle(event: Mapping[str, Any], _context: object) -> None:
     """Make jobs of a manifest that has arrived.
 
     What comes of another error than a wrong manifest, Lambda tries again, and puts into the dead-letter queue after
     that.
+
+    Args:
+        event: The ``detail`` of S3's event: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html.
     """
     logging.getLogger().setLevel(logging.INFO)
-    if event["key"].endswith("/"):  # what the console makes of a folder
+    manifest = {
+        "bucket": event["bucket"]["name"],
+        "key": event["object"]["key"],
+        "version": event["object"]["version-id"],
+        "size": str(event["object"]["size"]),
+    }
+    if manifest["key"].endswith("/"):  # what the console makes of a folder
         return
     try:
         route = route_of(
-            event["key"],
+            manifest["key"],
             os.environ["MANIFEST_PREFIX"],
             queue=os.environ["JOB_QUEUE"],
             definition=os.environ["JOB_DEFINITION"],
+            tags=json.loads(os.environ["JOB_TAGS"]),
         )
-        found = list(parts(_read(event)))
+        found = list(parts(_read(manifest)))
     except ManifestError as error:
-        _refuse(event, str(error))
+        _refuse(manifest, str(error))
         return
-    submit(boto3.client("batch", config=_RETRIES), event, route, found)
+    submit(boto3.client("batch", config=_RETRIES), manifest, route, found)
 
 
-def _read(event: Mapping[str, str]) -> Iterator[bytes]:
+def _read(manifest: Mapping[str, str]) -> Iterator[bytes]:
     s3 = boto3.client("s3")
     try:
-        body = s3.get_object(Bucket=event["bucket"], Key=event["key"], VersionId=event["version"])["Body"]
+        found = s3.get_object(Bucket=manifest["bucket"], Key=manifest["key"], VersionId=manifest["version"])
     except ClientError as error:
         if error.response["Error"]["Code"] in _GONE:
             raise ManifestError("that version of it is not there any more") from error
         raise
-    yield from lines_of(body.iter_chunks(2**20))
+    yield from lines_of(found["Body"].iter_chunks(2**20))
 
 
-def _refuse(event: Mapping[str, str], reason: str) -> None:
-    message = {"problem": "a manifest made no jobs", "reason": reason, "parameters": dict(event)}
+def _refuse(manifest: Mapping[str, str], reason: str) -> None:
+    message = {"problem": "a manifest made no jobs", "reason": reason, "parameters": dict(manifest)}
     boto3.client("sqs").send_message(QueueUrl=os.environ["DEAD_LETTER_QUEUE_URL"], MessageBody=json.dumps(message))
-    logger.warning("%s (version %s) is refused: %s", event["key"], event["version"], reason)
+    logger.warning("%s (version %s) is refused: %s", manifest["key"], manifest["version"], reason)
