@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from aerodrome_local.deploy import deploy_assembly
 from aerodrome_local.testing import EmbeddedAws, Stack
 from aerodrome_stacks.environment import load_environment
 from pytest_cdk.settings import Settings
-from pytest_cdk.synth import load_app_function, synthesize
+from pytest_cdk.synth import load_app_function
 from tests.local.account import Account
+from tests.local.deployment import deployed
 
 
 @pytest.fixture(scope="session")
@@ -35,19 +35,13 @@ def stack(embedded_aws: EmbeddedAws, request: pytest.FixtureRequest) -> Iterator
 def deploy(
     name: str, embedded_aws: EmbeddedAws, settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Account:
-    """Deploy every stack of an environment. The fixture ``cdk_assembly`` would have no assets."""
-    assembly = synthesize(
+    """Deploy every stack of an environment."""
+    return deployed(
         load_app_function(settings.app, settings.root),
-        name,
+        load_environment(name, settings.root / "environments"),
+        embedded_aws,
         cdk_json=settings.cdk_json,
         outdir=tmp_path_factory.mktemp("cdk.out"),
-        stage_assets=True,
-    ).directory
-    return Account(
-        aws=embedded_aws,
-        environment=load_environment(name, settings.root / "environments"),
-        assembly=assembly,
-        stacks=deploy_assembly(assembly, embedded_aws.endpoint),
     )
 
 

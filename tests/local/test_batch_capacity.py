@@ -11,21 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, get_args
 
-import aws_cdk as cdk
 import pytest
 
 from aerodrome_constructs.batch import compute, families
-from aerodrome_local.deploy import deploy_assembly
 from aerodrome_local.testing import EmbeddedAws
 from aerodrome_stacks.batch_queues import Kind, flyte_queue_name, ingest_queue_name, queue_name
-from aerodrome_stacks.batch_stack import BatchStack
 from aerodrome_stacks.environment import Environment, load_environment
 from aerodrome_stacks.environment.domain_types import Domain
-from aerodrome_stacks.keys_stack import KeysStack
-from aerodrome_stacks.network_stack import NetworkStack
 from pytest_cdk.settings import Settings
-from pytest_cdk.synth import synthesize
 from tests.local.account import Account
+from tests.local.deployment import build_queues, deployed
 from tests.local.job_templates import eventually
 
 DOMAINS: tuple[Domain, ...] = get_args(Domain)
@@ -35,12 +30,6 @@ RECLAIMED = [
     {"onStatusReason": "Host EC2*", "action": "RETRY"},
     {"onReason": "*", "action": "EXIT"},
 ]
-
-
-def build(app: cdk.App, _variant: str, *, environment: Environment) -> None:
-    keys = KeysStack(app, "Keys", environment=environment).ports
-    network = NetworkStack(app, "Network", environment=environment, log_key=keys.logs).ports
-    BatchStack(app, "Batch", environment=environment, network=network, log_key=keys.logs)
 
 
 @pytest.fixture(scope="module")
@@ -74,19 +63,16 @@ def deploy(
         variables={"AERODROME_BATCH_TIME_SCALE": "0.001", "AERODROME_BATCH_SLOTS": "64"},
     )
 
-    def deployed() -> Account:
-        assembly = synthesize(
-            partial(build, environment=environment),
-            environment.name,
+    def deploy() -> Account:
+        return deployed(
+            partial(build_queues, environment=environment),
+            environment,
+            aws,
             cdk_json=cdk_settings.cdk_json,
             outdir=tmp_path_factory.mktemp("cdk.out"),
-            stage_assets=True,
-        ).directory
-        return Account(
-            aws=aws, environment=environment, assembly=assembly, stacks=deploy_assembly(assembly, aws.endpoint)
         )
 
-    yield deployed
+    yield deploy
     aws.stop()
 
 

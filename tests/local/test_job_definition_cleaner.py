@@ -3,23 +3,18 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import aws_cdk as cdk
 import pytest
 
-from aerodrome_local.deploy import deploy_assembly
 from aerodrome_local.testing import EmbeddedAws
 from aerodrome_stacks.batch_queues import Kind, flyte_queue_name
-from aerodrome_stacks.batch_stack import BatchStack
 from aerodrome_stacks.environment import load_environment
-from aerodrome_stacks.keys_stack import KeysStack
-from aerodrome_stacks.network_stack import NetworkStack
 from pytest_cdk.settings import Settings
-from pytest_cdk.synth import synthesize
 from tests.local.account import Account
+from tests.local.deployment import build_queues, deployed
 from tests.local.job_templates import eventually
-from tests.templates import ROOT
 
 KEPT = 5
 REPOSITORY = "111122223333.dkr.ecr.us-east-1.amazonaws.com/teams"
@@ -34,24 +29,19 @@ REGISTERED = {
 MORE_THAN_KEPT = sum(1 for times in REGISTERED.values() if times > KEPT)
 
 
-def build(app: cdk.App, name: str) -> None:
-    environment = load_environment(name, ROOT / "environments")
-    keys = KeysStack(app, "Keys", environment=environment).ports
-    network = NetworkStack(app, "Network", environment=environment, log_key=keys.logs).ports
-    BatchStack(app, "Batch", environment=environment, network=network, log_key=keys.logs)
-
-
 @pytest.fixture(scope="module")
 def account(cdk_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """dev's queues and its cleaner, on an embedded AWS of the module's own."""
     aws = EmbeddedAws.start(tmp_path_factory.mktemp("embedded-aws"))
     try:
-        assembly = synthesize(
-            build, "dev", cdk_json=cdk_settings.cdk_json, outdir=tmp_path_factory.mktemp("cdk.out"), stage_assets=True
-        ).directory
         environment = load_environment("dev", cdk_settings.root / "environments")
-        stacks = deploy_assembly(assembly, aws.endpoint)
-        yield Account(aws=aws, environment=environment, assembly=assembly, stacks=stacks)
+        yield deployed(
+            partial(build_queues, environment=environment),
+            environment,
+            aws,
+            cdk_json=cdk_settings.cdk_json,
+            outdir=tmp_path_factory.mktemp("cdk.out"),
+        )
     finally:
         aws.stop()
 
