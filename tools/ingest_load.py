@@ -147,8 +147,8 @@ def measure_objects(ingest: Ingest, label: str, count: int, within_seconds: floa
     seconds = time.monotonic() - began
     own = f"{ingest.place}/inbox/{label}/"
     ids = [job["jobId"] for job in ingest.jobs("ingest-object-")]
-    jobs = sum(job["parameters"]["key"].startswith(own) for job in ingest.described(ids))
-    return Measured(seconds=seconds, jobs=jobs, submissions=jobs, outputs=len(outputs))
+    submitted = [job for job in ingest.described(ids) if job["parameters"]["key"].startswith(own)]
+    return _measured(seconds, submitted, outputs)
 
 
 def measure_manifest(ingest: Ingest, label: str, count: int, within_seconds: float) -> Measured:
@@ -174,8 +174,13 @@ def measure_manifest(ingest: Ingest, label: str, count: int, within_seconds: flo
         lambda: ingest.outputs(f"profiles/stock/{label}"), lambda found: len(found) >= count, within_seconds
     )
     seconds = time.monotonic() - began
-    submitted = [job["jobId"] for job in ingest.jobs("manifest-") if job["jobId"] not in before]
-    jobs = sum(job.get("arrayProperties", {}).get("size", 1) for job in ingest.described(submitted))
+    ids = [job["jobId"] for job in ingest.jobs("manifest-") if job["jobId"] not in before]
+    return _measured(seconds, list(ingest.described(ids)), outputs)
+
+
+def _measured(seconds: float, submitted: Sequence[Mapping[str, Any]], outputs: Sequence[str]) -> Measured:
+    # A call of SubmitJob makes one job that is listed: the one that runs, or the parent of an array, which does not.
+    jobs = sum(job.get("arrayProperties", {}).get("size", 1) for job in submitted)
     return Measured(seconds=seconds, jobs=jobs, submissions=len(submitted), outputs=len(outputs))
 
 

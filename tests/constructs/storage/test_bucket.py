@@ -27,7 +27,10 @@ def template() -> TemplateJson:
         expire_versions_after=timedelta(days=3),
     )
     PrivateBucket(stack, "Inbox", inbox)
-    PrivateBucket(stack, "Archive", PrivateBucketProps(key=key, access_logs=access_logs, intelligent_tiering=True))
+    archive = PrivateBucketProps(
+        key=key, access_logs=access_logs, intelligent_tiering=True, refused_characters=("#", '"')
+    )
+    PrivateBucket(stack, "Archive", archive)
     return synthesized(stack)
 
 
@@ -250,3 +253,12 @@ def test_eventbridge_is_told(template: TemplateJson, name: str) -> None:
 def test_events_are_sent_without_a_lambda_behind_cloudformations_back(template: TemplateJson) -> None:
     types = {resource["Type"] for resource in template["Resources"].values()}
     assert types == {"AWS::KMS::Key", "AWS::S3::Bucket", "AWS::S3::BucketPolicy"}
+
+
+@pytest.mark.parametrize("action", ["s3:PutObject", "s3:ReplicateObject"])
+@pytest.mark.parametrize(("key", "possible"), [("a/b.csv", True), ('a/"b', False), ("#", False), ("a/b#c", False)])
+def test_a_key_with_a_character_that_is_not_wanted_is_refused(
+    template: TemplateJson, action: str, key: str, *, possible: bool
+) -> None:
+    assert refused(policy(template, "Archive"), action, HTTPS, key) is not possible
+    assert not refused(policy(template, "Inbox"), action, HTTPS, key), "only where it is asked for"

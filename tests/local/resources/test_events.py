@@ -200,16 +200,16 @@ FAIR_SHARE: Template = {
     [
         ({"key": 7}, "ERROR_FROM_TARGET", "Value 7 at 'parameters.key'"),
         ({"key": 'a"b'}, "INVALID_JSON", "not JSON"),
-        ({}, "ERROR_FROM_TARGET", "fair share"),
+        ({}, "INVALID_JSON", "not JSON"),
+        ({"key": "k"}, "ERROR_FROM_TARGET", "fair share"),
     ],
-    ids=["number", "quotation-mark", "share"],
+    ids=["number", "quotation-mark", "missing", "share"],
 )
 def test_a_refused_submission_is_a_dead_letter_with_its_reason(
     embedded_aws: EmbeddedAws, stack: Stack, given: dict[str, object], code: str, reason: str
 ) -> None:
-    template = '{"Parameters": {"key": "<key>"}}' if code == "INVALID_JSON" else '{"Parameters": {"key": <key>}}'
-    transformer = {"InputPathsMap": {"key": "$.detail.key"}, "InputTemplate": template}
-    fair: Template = {} if given else {"SchedulingPolicyArn": {"Fn::GetAtt": ["Policy", "Arn"]}}
+    transformer = {"InputPathsMap": {"key": "$.detail.key"}, "InputTemplate": '{"Parameters": {"key": <key>}}'}
+    fair: Template = {"SchedulingPolicyArn": {"Fn::GetAtt": ["Policy", "Arn"]}} if reason == "fair share" else {}
     resources = {
         **job_queue(**fair),
         "Policy": FAIR_SHARE,
@@ -233,6 +233,26 @@ def test_a_refused_submission_is_a_dead_letter_with_its_reason(
         "RETRY_ATTEMPTS": "0",
     }
     assert embedded_aws.client("batch").list_jobs(jobQueue=ids["Queue"], jobStatus="SUCCEEDED")["jobSummaryList"] == []
+
+
+def test_a_value_can_add_to_what_a_template_says_as_on_aws(embedded_aws: EmbeddedAws, stack: Stack) -> None:
+    transformer = {"InputPathsMap": {"key": "$.detail.key"}, "InputTemplate": '{"Parameters": {"key": <key>}}'}
+    resources = {
+        **job_queue(),
+        "Definition": job_definition("false", Parameters={"key": "none"}),
+        "DeadLetters": QUEUE,
+        "Rule": rule(job_target(InputTransformer=transformer), pattern={"source": [stack.name]}),
+    }
+    ids = stack.deploy(resources, outputs("Queue"))
+    put_event(embedded_aws, stack, key='x"},"ContainerOverrides":{"Command":["true"]},"Z":{"a":"')
+    batch = embedded_aws.client("batch")
+    by_name = [{"name": "JOB_NAME", "values": ["from-an-event"]}]
+    (summary,) = eventually(
+        lambda: batch.list_jobs(jobQueue=ids["Queue"], filters=by_name)["jobSummaryList"], "a job was submitted"
+    )
+    (job,) = batch.describe_jobs(jobs=[summary["jobId"]])["jobs"]
+    assert job["container"]["command"] == ["true"]
+    assert job["parameters"] == {"key": "x"}
 
 
 @pytest.mark.parametrize(
