@@ -118,43 +118,28 @@ def keep_s3_to_own_account(endpoint: ec2.GatewayVpcEndpoint) -> None:
     stack = cdk.Stack.of(endpoint)
     own = {"aws:PrincipalAccount": stack.account, "aws:ResourceAccount": stack.account}
     endpoint.add_to_policy(_allow("OwnIdentitiesAndResources", own))
+
+    def let_through(sid: str, action: str, bucket: str) -> None:
+        endpoint.add_to_policy(_allow(sid, None, action, f"arn:{stack.partition}:s3:::{bucket}/*"))
+
     # "Minimum Amazon S3 bucket permissions for Amazon ECR", Amazon ECR User Guide.
-    endpoint.add_to_policy(
-        iam.PolicyStatement(
-            sid="LayersOfImages",
-            principals=[iam.AnyPrincipal()],
-            actions=["s3:GetObject"],
-            resources=[f"arn:{stack.partition}:s3:::prod-{stack.region}-starport-layer-bucket/*"],
-        )
-    )
+    let_through("LayersOfImages", "s3:GetObject", f"prod-{stack.region}-starport-layer-bucket")
     # Hosts of AWS Batch install two packages when they start: the CloudWatch agent, and the client of FSx for Lustre
     # (Amazon Linux 2023 User Guide, "Deterministic upgrades": the repositories are in S3, a bucket a region).
-    endpoint.add_to_policy(
-        iam.PolicyStatement(
-            sid="PackagesOfAmazonLinux",
-            principals=[iam.AnyPrincipal()],
-            actions=["s3:GetObject"],
-            resources=[f"arn:{stack.partition}:s3:::al2023-repos-{stack.region}-de612dc2/*"],
-        )
-    )
+    let_through("PackagesOfAmazonLinux", "s3:GetObject", f"al2023-repos-{stack.region}-de612dc2")
     # Where Lambdas in the VPC answer CloudFormation. Without it a deploy waits for an hour and fails. The region stands
     # in the bucket's name without its dashes (CloudFormation User Guide, "Set up VPC endpoints").
     region = cdk.Fn.join("", cdk.Fn.split("-", stack.region))
-    endpoint.add_to_policy(
-        iam.PolicyStatement(
-            sid="AnswersToCloudFormation",
-            principals=[iam.AnyPrincipal()],
-            actions=["s3:PutObject"],
-            resources=[f"arn:{stack.partition}:s3:::cloudformation-custom-resource-response-{region}/*"],
-        )
-    )
+    let_through("AnswersToCloudFormation", "s3:PutObject", f"cloudformation-custom-resource-response-{region}")
 
 
-def _allow(sid: str, condition: Mapping[str, str], action: str = "*") -> iam.PolicyStatement:
+def _allow(
+    sid: str, condition: Mapping[str, str] | None, action: str = "*", resource: str = "*"
+) -> iam.PolicyStatement:
     return iam.PolicyStatement(
         sid=sid,
         principals=[iam.AnyPrincipal()],
         actions=[action],
-        resources=["*"],
-        conditions={"StringEquals": dict(condition)},
+        resources=[resource],
+        conditions={"StringEquals": dict(condition)} if condition else None,
     )
