@@ -36,13 +36,9 @@ def deploy(
     name: str, embedded_aws: EmbeddedAws, settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Account:
     """Deploy every stack of an environment."""
-    return deployed(
-        load_app_function(settings.app, settings.root),
-        load_environment(name, settings.root / "environments"),
-        embedded_aws,
-        cdk_json=settings.cdk_json,
-        outdir=tmp_path_factory.mktemp("cdk.out"),
-    )
+    environment = load_environment(name, settings.root / "environments")
+    build = load_app_function(settings.app, settings.root)
+    return deployed(build, environment, embedded_aws, settings, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -64,13 +64,8 @@ def deploy(
     )
 
     def deploy() -> Account:
-        return deployed(
-            partial(build_queues, environment=environment),
-            environment,
-            aws,
-            cdk_json=cdk_settings.cdk_json,
-            outdir=tmp_path_factory.mktemp("cdk.out"),
-        )
+        build = partial(build_queues, environment=environment)
+        return deployed(build, environment, aws, cdk_settings, tmp_path_factory)
 
     yield deploy
     aws.stop()

@@ -35,13 +35,8 @@ def account(cdk_settings: Settings, tmp_path_factory: pytest.TempPathFactory) ->
     aws = EmbeddedAws.start(tmp_path_factory.mktemp("embedded-aws"))
     try:
         environment = load_environment("dev", cdk_settings.root / "environments")
-        yield deployed(
-            partial(build_queues, environment=environment),
-            environment,
-            aws,
-            cdk_json=cdk_settings.cdk_json,
-            outdir=tmp_path_factory.mktemp("cdk.out"),
-        )
+        build = partial(build_queues, environment=environment)
+        yield deployed(build, environment, aws, cdk_settings, tmp_path_factory)
     finally:
         aws.stop()
 

@@ -68,13 +68,8 @@ def account(cdk_settings: Settings, tmp_path_factory: pytest.TempPathFactory) ->
     environment = load_environment("dev", cdk_settings.root / "environments")
     aws = EmbeddedAws.start(tmp_path_factory.mktemp("embedded-aws"), variables={"AERODROME_BATCH_SLOTS": "16"})
     try:
-        yield deployed(
-            partial(build, environment=environment),
-            environment,
-            aws,
-            cdk_json=cdk_settings.cdk_json,
-            outdir=tmp_path_factory.mktemp("cdk.out"),
-        )
+        stacks = partial(build, environment=environment)
+        yield deployed(stacks, environment, aws, cdk_settings, tmp_path_factory)
     finally:
         aws.stop()
 
