@@ -159,11 +159,13 @@ class FileSystemsStack(AerodromeStack):
                 },
             ),
         )
+        # Of the ID, not another output of this stack, which CloudFormation allows 200.
+        access_point = f"arn:{self.partition}:elasticfilesystem:{environment.region}:{environment.account}:access-point"
         return EfsPorts(
             file_system_id=made.file_system.file_system_id,
             file_system_arn=made.file_system.file_system_arn,
             access_points={
-                spaces[name]: (access_point.id, access_point.arn) for name, access_point in made.access_points.items()
+                spaces[name]: (one.id, f"{access_point}/{one.id}") for name, one in made.access_points.items()
             },
         )
 

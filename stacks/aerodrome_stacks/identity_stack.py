@@ -1,6 +1,6 @@
 """The Identity stack: a role for every service account, one for every project and domain, and what bounds those."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import aws_iam as iam
@@ -32,7 +32,7 @@ from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.file_systems_stack import EfsPorts
-from aerodrome_stacks.flyte_access import FlyteBuckets, propeller_batch_statements
+from aerodrome_stacks.flyte_access import FlyteBuckets, pass_role_policies, propeller_batch_statements
 from aerodrome_stacks.project_roles import project_role_name
 from aerodrome_stacks.storage_stack import StoragePorts
 
@@ -84,7 +84,7 @@ class IdentityStack(AerodromeStack):
         self._data_key_arn = key_arn_of(storage.metadata)
         self._secrets_key_arn = secrets_key.key_arn
         self._efs = efs
-        self._buckets = FlyteBuckets.of(storage, environment)
+        self._buckets = FlyteBuckets.of(storage)
         self._boundary = self._workload_boundary(environment)
         self._projects = Construct(self, "Projects")
         projects: dict[tuple[str, str], str] = {
@@ -93,12 +93,22 @@ class IdentityStack(AerodromeStack):
             for domain in project.domains
         }
         roles = (
-            self._bucket_role("Flyteadmin", service_accounts.FLYTEADMIN, self._buckets.flyteadmin()),
+            self._role(
+                "Flyteadmin",
+                service_accounts.FLYTEADMIN,
+                [*self._in_buckets(*self._buckets.flyteadmin()), *self._buckets.not_flyteadmins()],
+                because=_OBJECTS,
+                wildcards=object_wildcards(self._buckets.flyteadmin()),
+            ),
             self._bucket_role("Datacatalog", service_accounts.DATACATALOG, self._buckets.datacatalog()),
             self._role(
                 "Flytepropeller",
                 service_accounts.FLYTEPROPELLER,
-                self._propeller(environment, projects.values()),
+                [
+                    *self._in_buckets(*self._buckets.flytepropeller()),
+                    *propeller_batch_statements(environment, self._partition),
+                ],
+                policies=pass_role_policies(self, projects),
                 because="it makes up the names of its job definitions, and neither a job's ID nor an object's name is "
                 "known before; what is allowed on everything takes no resource",
                 wildcards=[
@@ -167,9 +177,13 @@ class IdentityStack(AerodromeStack):
         *,
         because: str,
         wildcards: Sequence[str],
+        policies: Sequence[iam.IManagedPolicy] = (),
     ) -> tuple[ServiceAccount, str]:
         props = ServiceAccountRoleProps(
-            service_account=service_account, oidc_issuer=self._cluster.oidc_issuer, statements=statements
+            service_account=service_account,
+            oidc_issuer=self._cluster.oidc_issuer,
+            statements=statements,
+            policies=policies,
         )
         role = ServiceAccountRole(self, construct_id, props).role
         acknowledge(role, WILDCARDS, reason=because, findings=wildcards)
@@ -188,17 +202,6 @@ class IdentityStack(AerodromeStack):
 
     def _in_buckets(self, *access: BucketAccess) -> list[iam.PolicyStatement]:
         return bucket_statements(access, key_arn=self._data_key_arn, region=self._region)
-
-    def _propeller(self, environment: Environment, project_roles: Iterable[str]) -> list[iam.PolicyStatement]:
-        return [
-            *self._in_buckets(*self._buckets.flytepropeller()),
-            *propeller_batch_statements(environment, self._partition),
-            allow(
-                ["iam:PassRole"],
-                list(project_roles),
-                {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-            ),
-        ]
 
     def _load_balancer_controller(self) -> list[iam.PolicyStatement]:
         return load_balancer_controller_statements(

@@ -1,9 +1,13 @@
-"""The Jobs stack: the catalogue's jobs for each project in each of its domains, and who may start and submit them."""
+"""The Jobs stacks, one a domain: the catalogue's jobs for each project, and who may start and submit them.
+
+CloudFormation takes 500 resources in a stack: with all domains in one, 100 projects and domains with two jobs each.
+"""
 
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -57,10 +61,26 @@ class JobsPorts:
     definition_names: Mapping[tuple[str, str, str], str]
     log_groups: Mapping[tuple[str, str], str]
 
+    @classmethod
+    def of_all(cls, ports: Sequence[Self]) -> Self:
+        """The jobs of several domains, each of which has its own."""
+        return cls(
+            definition_names={key: name for one in ports for key, name in one.definition_names.items()},
+            log_groups={key: name for one in ports for key, name in one.log_groups.items()},
+        )
+
 
 def definition_name(environment: Environment, project: str, domain: str, job: str) -> str:
     """The name of a job definition, such as ``aerodrome-dev-fraud-detection-development-train-classifier``."""
-    return f"{resource_prefix(environment)}-{project}-{domain}-{job}"
+    return f"{definition_prefix(environment, project, domain)}{job}"
+
+
+def definition_prefix(environment: Environment, project: str, domain: str) -> str:
+    """What the names of a project's job definitions in a domain begin with, and those of no other's.
+
+    That no other's do is a rule of environments: ``projects_that_no_other_ones_role_reaches``.
+    """
+    return f"{resource_prefix(environment)}-{project}-{domain}-"
 
 
 def log_group_name(environment: Environment, project: str, domain: str) -> str:
@@ -82,7 +102,7 @@ def job_tags(project: str, domain: str) -> dict[str, str]:
 
 
 class JobsStack(AerodromeStack):
-    """Each project has its own job definitions, log group and rights in each of its domains."""
+    """Each project that has the domain has its own job definitions, log group and rights there."""
 
     def __init__(
         self,
@@ -90,6 +110,7 @@ class JobsStack(AerodromeStack):
         construct_id: str,
         *,
         environment: Environment,
+        domain: Domain,
         identity: IdentityPorts,
         storage: StoragePorts,
         log_key: kms.IKey,
@@ -101,7 +122,7 @@ class JobsStack(AerodromeStack):
             scope,
             construct_id,
             environment=environment,
-            description="AWS Batch: job definitions and log groups of each project and domain, and who submits jobs",
+            description=f"AWS Batch: job definitions and log groups of each project in {domain}, and who submits jobs",
         )
         self._environment, self._identity, self._file_systems = environment, identity, file_systems
         self._log_key, self._secrets_key_arn = log_key, secrets_key.key_arn
@@ -116,14 +137,34 @@ class JobsStack(AerodromeStack):
         )
         offered = set(kinds(environment))
         self._jobs = [job for job in catalogue if job.kinds & offered]
-        self.ports = self._ports()
-        for project in environment.projects:
-            for domain in project.domains:
-                self._project(project, domain)
-        self._outputs(environment.projects[0])
+        self._scripts = self._references_to_scripts()
+        projects = [project for project in environment.projects if domain in project.domains]
+        self.ports = self._ports([(project.name, domain) for project in projects])
+        for project in projects:
+            self._project(project, domain)
+        first = environment.projects[0]
+        if domain == next(iter(first.domains)):
+            self._outputs(first, domain)
 
-    def _ports(self) -> JobsPorts:
-        spaces = [(project.name, domain) for project in self._environment.projects for domain in project.domains]
+    def _references_to_scripts(self) -> Mapping[str, str]:
+        """What stands in the job definitions for each script, which itself stands once in the template.
+
+        CloudFormation takes a template of 1 MB. In the definitions of each project the scripts were 17 KB a project.
+        """
+        found = {
+            (job.name, f"Word{position}"): word
+            for job in self._jobs
+            for position, word in enumerate(job.container.command)
+            if "\n" in word
+        }
+        if not found:
+            return {}
+        scripts = cdk.CfnMapping(self, "Scripts")
+        for place, script in found.items():
+            scripts.set_value(*place, script)
+        return {script: scripts.find_in_map(*place) for place, script in found.items()}
+
+    def _ports(self, spaces: Sequence[tuple[str, str]]) -> JobsPorts:
         definitions = [(*space, job.name) for space in spaces for job in self._jobs]
         names = [definition_name(self._environment, *definition) for definition in definitions]
         if twice := [name for name, count in Counter(names).items() if count > 1]:
@@ -198,6 +239,7 @@ class JobsStack(AerodromeStack):
                 for variable, source in job.secrets.items()
             },
             mounts=self._mounts(job, project, domain),
+            references=self._scripts,
         )
         ContainerJob(space, job.name, props)
 
@@ -234,7 +276,7 @@ class JobsStack(AerodromeStack):
         props = JobSubmitPolicyProps(
             name=submit_policy_name(self._environment, project.name, domain),
             description=f"Submit jobs of {project.name} in {domain}, look at them and end them",
-            definition_names=[self.ports.definition_names[project.name, domain, job.name] for job in self._jobs],
+            definition_prefix=definition_prefix(self._environment, project.name, domain),
             queue_arns=[f"arn:{self._partition}:batch:{self._here}:job-queue/{name}" for name in queues],
             share_identifier=project.share_identifier,
             job_tags=job_tags(project.name, domain),
@@ -242,9 +284,8 @@ class JobsStack(AerodromeStack):
         )
         JobSubmitPolicy(space, "SubmitPolicy", props)
 
-    def _outputs(self, project: Project) -> None:
+    def _outputs(self, project: Project, domain: Domain) -> None:
         """What `aerodrome try` submits: the first project's training, in its first domain."""
-        domain = next(iter(project.domains))
         outputs = {
             "TutorialPrefix": own_prefix(project.name, domain),
             "TutorialQueueName": queue_name(self._environment, domain, Kind.SPOT),

@@ -6,6 +6,7 @@ from aerodrome_stacks.addons_stack import AddonsStack
 from aerodrome_stacks.alarms_stack import AlarmsStack
 from aerodrome_stacks.alerts_stack import AlertsStack
 from aerodrome_stacks.backup_stack import BackupCopyStack, BackupStack
+from aerodrome_stacks.batch_queues import domains
 from aerodrome_stacks.batch_stack import BatchStack
 from aerodrome_stacks.cluster_stack import ClusterStack
 from aerodrome_stacks.costs_stack import CostsStack
@@ -16,7 +17,7 @@ from aerodrome_stacks.file_systems_stack import FileSystemsStack, has_file_syste
 from aerodrome_stacks.identity_stack import IdentityStack
 from aerodrome_stacks.ingest_stack import IngestStack
 from aerodrome_stacks.job_monitoring_stack import JobMonitoringStack
-from aerodrome_stacks.jobs_stack import JobsStack
+from aerodrome_stacks.jobs_stack import JobsPorts, JobsStack
 from aerodrome_stacks.keys_stack import KeysStack
 from aerodrome_stacks.network_stack import NetworkStack
 from aerodrome_stacks.observability_stack import ObservabilityStack
@@ -72,26 +73,30 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         secrets_key=keys.secrets,
         efs=file_systems.efs if file_systems else None,
     ).ports
-    jobs = JobsStack(
-        scope,
-        "Jobs",
-        environment=environment,
-        identity=identity,
-        storage=storage,
-        file_systems=file_systems,
-        log_key=keys.logs,
-        secrets_key=keys.secrets,
-    )
+    jobs = [
+        JobsStack(
+            scope,
+            f"Jobs{domain.capitalize()}",
+            environment=environment,
+            domain=domain,
+            identity=identity,
+            storage=storage,
+            file_systems=file_systems,
+            log_key=keys.logs,
+            secrets_key=keys.secrets,
+        )
+        for domain in domains(environment)
+    ]
     IngestStack(
         scope,
         "Ingest",
         environment=environment,
-        jobs=jobs.ports,
+        jobs=JobsPorts.of_all([stack.ports for stack in jobs]),
         storage=storage,
         network=network,
         log_key=keys.logs,
         # Rules submit to queues and job definitions whose names are chosen: nothing else says so.
-        after=[batch, jobs],
+        after=[batch, *jobs],
     )
     JobMonitoringStack(
         scope,

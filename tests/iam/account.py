@@ -170,6 +170,9 @@ class Account:
             return value
         if len(value) == 1:
             ((name, argument),) = value.items()
+            if name == "Fn::FindInMap":
+                mapping, first, second = argument
+                return self.stacks[stack]["Mappings"][mapping][first][second]
             if name == "Ref" or name.startswith("Fn::"):
                 return self._call(stack, name, argument)
         return {key: one for key, inner in value.items() if (one := self.resolve(stack, inner)) is not None}
@@ -225,6 +228,8 @@ class Account:
     def _attribute(self, stack: str, target: str, attribute: str) -> str:
         if attribute in {"Arn", "JobQueueArn", "TopicArn"}:
             return self._arn(stack, target)
+        if attribute == "AccessPointId":
+            return self._name(stack, target)
         if attribute == "OpenIdConnectIssuerUrl":
             return f"https://oidc.eks.{self.region}.amazonaws.com/id/0123456789ABCDEF"
         return f"{self._name(stack, target)}-{attribute}"

@@ -103,14 +103,18 @@ def test_the_rules_about_iam_are_in_force() -> None:
     }
 
 
-def test_roles_are_passed_to_services_and_both_are_named(templates: list[StackTemplate]) -> None:
+def test_roles_are_passed_to_services_and_both_are_named(
+    templates: list[StackTemplate], environment: Environment
+) -> None:
     passing = {
-        (resource.logical_id.rstrip("0123456789ABCDEF"), service)
+        (resource.logical_id[:-8], service)
         for resource, _, statement in allowing(templates)
         if any(names_action(action, "iam:PassRole") for action in actions(statement))
         for service in listed(statement["Condition"]["StringEquals"]["iam:PassedToService"])
     }
-    assert {("Flytepropeller", "ecs-tasks.amazonaws.com"), ("Karpenter", "ec2.amazonaws.com")} <= passing
+    domains = {domain for project in environment.projects for domain in project.domains}
+    propeller = {(f"Flytepropeller{domain.capitalize()}", "ecs-tasks.amazonaws.com") for domain in domains}
+    assert propeller | {("Karpenter", "ec2.amazonaws.com")} <= passing
 
 
 def aws_actions() -> Mapping[str, Any]:

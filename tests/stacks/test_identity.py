@@ -152,6 +152,7 @@ def test_batch_jobs_of_this_account_can_take_projects_roles_and_no_others(
         ("Flyteadmin", "Metadata:metadata/{project}/{domain}/f3a9/inputs", {READ, WRITE}),
         ("Flyteadmin", "Metadata:{project}/{domain}/7QPZ3EZWQ2TZ4WYX=/script_mode.tar.gz", {READ, WRITE}),
         ("Flyteadmin", "Metadata:metadata/propeller/a-b-f3a9/n0/data/0/outputs.pb", {READ}),
+        ("Flyteadmin", "Metadata:metadata/datacatalog/a/data.pb", {READ}),
         ("Flyteadmin", "RawData:a/b/k7/f3a9-n0-0/data.parquet", {READ}),
         ("Flyteadmin", "MlflowArtifacts:1/0a1b/artifacts/model.pkl", set()),
         ("Datacatalog", "Metadata:metadata/datacatalog/a/data.pb", {READ, WRITE, DELETE}),

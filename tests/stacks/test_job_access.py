@@ -8,7 +8,7 @@ from aerodrome_stacks.batch_queues import domains, flyte_kinds, flyte_queue_name
 from aerodrome_stacks.environment import Environment, load_environment
 from tests.iam.account import Account, statements_of
 from tests.iam.evaluator import Principal
-from tests.stacks.test_jobs import SCORE, Place, places, stack_of
+from tests.stacks.test_jobs import SCORE, Place, jobs_stack, places, stack_of
 from tests.templates import ROOT
 
 GET_SECRET = "secretsmanager:GetSecretValue"
@@ -27,7 +27,7 @@ def catalogued(scene: Environment) -> Account:
 
 def execution_role(account: Account, place: Place) -> Principal:
     """The role that ECS starts a project's containers with."""
-    return account.role("Jobs", f"{''.join(place).replace('-', '')}ExecutionRole")
+    return account.role(jobs_stack(place[1]), f"{''.join(place).replace('-', '')}ExecutionRole")
 
 
 def secret_arn(environment: Environment, place: Place, name: str = "feature-store") -> str:
@@ -163,9 +163,12 @@ def test_a_team_submits_neither_anothers_jobs_nor_to_queues_that_are_not_for_peo
         for queue in [*of_machines, *elsewhere]:
             assert not account.can(who, "batch:SubmitJob", f"{batch(environment)}:job-queue/{queue}", own), queue
         others = [other for other in places(environment) if other != place]
-        others += [(place[0], "another"), (f"{place[0]}-{place[1]}", place[1])]
-        for arn in [*(definition(environment, other) for other in others), f"{definition(environment, place)}-more"]:
+        # That no other project's name begins with <project>-<domain> is a rule of environments.
+        others += [(place[0], "another"), (f"{place[0]}-more", place[1]), (place[0][:-1], place[1])]
+        others += [(place[0], f"{place[1]}s"), (f"more-{place[0]}", place[1])]
+        for arn in [definition(environment, other) for other in others]:
             assert not account.can(who, "batch:SubmitJob", arn, own), arn
+        assert account.can(who, "batch:SubmitJob", f"{definition(environment, place)}-more", own), "a job added later"
         assert not account.can(who, "batch:RegisterJobDefinition", definition(environment, place), own)
 
 

@@ -45,7 +45,7 @@ def test_the_entry_of_the_page_becomes_a_job_of_every_project(scene: Environment
     (added,) = [job for job in catalogue if job not in CATALOGUE]
     assert list(catalogue) == [*CATALOGUE, added], "the page names the catalogue as it is"
     ports, stacks = stack_of(scene, catalogue)
-    job = definitions(stacks["Jobs"])[ports.definition_names[PROJECT, DOMAIN, added.name]]
+    job = definitions(stacks)[ports.definition_names[PROJECT, DOMAIN, added.name]]
     assert job["ContainerProperties"]["Command"][:3] == ["python", "-m", "score"]
     (secret,) = job["ContainerProperties"]["Secrets"]
     name, field = secret["ValueFrom"].partition(":secret:")[2].split(":")[:2]

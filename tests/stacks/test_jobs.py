@@ -12,7 +12,7 @@ from aws_cdk import aws_ec2 as ec2
 
 from aerodrome_constructs.batch import Architecture, Container, Platform
 from aerodrome_constructs.identity import WorkloadBoundary, WorkloadBoundaryProps
-from aerodrome_stacks.batch_queues import Kind, kinds
+from aerodrome_stacks.batch_queues import Kind, domains, kinds
 from aerodrome_stacks.environment import Environment, load_environment
 from aerodrome_stacks.file_systems_stack import EfsPorts, FileSystemsPorts, LustrePorts
 from aerodrome_stacks.identity_stack import IdentityPorts
@@ -21,7 +21,7 @@ from aerodrome_stacks.jobs_stack import JobsPorts, JobsStack
 from aerodrome_stacks.keys_stack import KeysStack
 from aerodrome_stacks.storage_stack import StorageStack
 from tests.iam.account import Account
-from tests.templates import ROOT, TemplateJson, new_app, properties, synthesized, text
+from tests.templates import ROOT, Properties, TemplateJson, new_app, properties, synthesized, text
 
 # AWS Batch's limit for what is submitted and registered.
 LARGEST_JOB_DEFINITION = 24 * 1024
@@ -48,20 +48,28 @@ def places(environment: Environment) -> list[Place]:
     return [(project.name, domain) for project in environment.projects for domain in project.domains]
 
 
-def definitions(jobs: TemplateJson) -> dict[str, Mapping[str, Any]]:
-    """The job definitions by name."""
-    return {one["JobDefinitionName"]: one for one in properties(jobs, "AWS::Batch::JobDefinition").values()}
+def jobs_stack(domain: str) -> str:
+    """The stack of a domain's jobs."""
+    return f"Jobs{domain.capitalize()}"
 
 
-@pytest.fixture
-def jobs(stacks: Mapping[str, TemplateJson]) -> TemplateJson:
-    return stacks["Jobs"]
+def of_jobs(stacks: Mapping[str, TemplateJson], resource_type: str) -> list[Properties]:
+    """The properties of the resources of a type in the stacks of all domains' jobs."""
+    domains = ("development", "staging", "production")
+    made = [stacks[jobs_stack(domain)] for domain in domains if jobs_stack(domain) in stacks]
+    assert made
+    return [one for template in made for one in properties(template, resource_type).values()]
+
+
+def definitions(stacks: Mapping[str, TemplateJson]) -> dict[str, Properties]:
+    """The job definitions of all domains by name."""
+    return {one["JobDefinitionName"]: one for one in of_jobs(stacks, "AWS::Batch::JobDefinition")}
 
 
 def test_every_project_has_the_whole_catalogue_in_each_of_its_domains(
-    jobs: TemplateJson, environment: Environment
+    stacks: Mapping[str, TemplateJson], environment: Environment
 ) -> None:
-    assert set(definitions(jobs)) == {
+    assert set(definitions(stacks)) == {
         f"aerodrome-{environment.name}-{project}-{domain}-{kind.name}"
         for project, domain in places(environment)
         for kind in CATALOGUE
@@ -106,8 +114,10 @@ def test_a_job_reads_and_writes_below_its_projects_prefix_if_nothing_else_is_sai
             assert account.can(role, action, f"arn:aws:s3:::{parameters[parameter].removeprefix('s3://')}")
 
 
-def test_output_is_encrypted_and_kept_as_long_as_decided(jobs: TemplateJson, environment: Environment) -> None:
-    groups = {one["LogGroupName"]: one for one in properties(jobs, "AWS::Logs::LogGroup").values()}
+def test_output_is_encrypted_and_kept_as_long_as_decided(
+    stacks: Mapping[str, TemplateJson], environment: Environment
+) -> None:
+    groups = {one["LogGroupName"]: one for one in of_jobs(stacks, "AWS::Logs::LogGroup")}
     assert set(groups) == {
         f"/aerodrome/{environment.name}/jobs/{project}-{domain}" for project, domain in places(environment)
     }
@@ -116,27 +126,55 @@ def test_output_is_encrypted_and_kept_as_long_as_decided(jobs: TemplateJson, env
         assert group["RetentionInDays"] >= environment.retention.logs.days
 
 
-def test_every_job_is_small_enough_to_register(jobs: TemplateJson) -> None:
-    sizes = {name: len(json.dumps(job)) for name, job in definitions(jobs).items()}
+def test_every_job_is_small_enough_to_register(account: Account) -> None:
+    # With the scripts in it, for which a reference stands in the template.
+    sizes = {
+        one.logical_id: len(json.dumps(one.properties).encode()) for one in account.of_type("AWS::Batch::JobDefinition")
+    }
+    assert max(sizes.values()) > LARGEST_JOB_DEFINITION / 2
     assert {name: size for name, size in sizes.items() if size > LARGEST_JOB_DEFINITION} == {}
 
 
 def test_the_training_job_carries_the_script_that_stands_in_the_repository(
-    jobs: TemplateJson, environment: Environment
+    account: Account, environment: Environment
 ) -> None:
     script = (ROOT / "workflows/aerodrome_workflows/train_classifier.py").read_text(encoding="utf-8")
-    project, domain = places(environment)[0]
-    job = definitions(jobs)[f"aerodrome-{environment.name}-{project}-{domain}-train-classifier"]
-    command = job["ContainerProperties"]["Command"]
-    assert command[:3] == ["python", "-c", script]
-    assert command[3:] == ["--input", "Ref::input", "--output", "Ref::output"]
+    commands = [
+        one.properties["ContainerProperties"]["Command"]
+        for one in account.of_type("AWS::Batch::JobDefinition")
+        if one.properties["JobDefinitionName"].endswith("-train-classifier")
+    ]
+    assert len(commands) == len(places(environment))
+    for command in commands:
+        assert command[:3] == ["python", "-c", script]
+        assert command[3:] == ["--input", "Ref::input", "--output", "Ref::output"]
     assert "Ref::" not in script, "Batch replaces parameters anywhere in a command"
 
 
-def test_there_are_few_resources_for_each_project(jobs: TemplateJson, environment: Environment) -> None:
-    # CloudFormation takes 500 resources in a stack.
-    of_a_place = len(jobs["Resources"]) / len(places(environment))
-    assert of_a_place <= len(CATALOGUE) + 5
+def test_a_script_stands_once_in_a_template(stacks: Mapping[str, TemplateJson], environment: Environment) -> None:
+    for domain in domains(environment):
+        template = stacks[jobs_stack(domain)]
+        scripts = [text for job in template["Mappings"]["Scripts"].values() for text in job.values()]
+        assert len(scripts) == len(CATALOGUE)
+        whole = json.dumps(template)
+        assert [whole.count(json.dumps(script)[1:-1]) for script in scripts] == [1] * len(scripts)
+
+
+def test_there_are_three_resources_for_each_project_besides_its_jobs(
+    stacks: Mapping[str, TemplateJson], environment: Environment
+) -> None:
+    # What `MOST_PROJECTS_OF_A_DOMAIN` reckons with.
+    for domain in domains(environment):
+        projects = [project for project, of in places(environment) if of == domain]
+        assert len(stacks[jobs_stack(domain)]["Resources"]) == (3 + len(CATALOGUE)) * len(projects)
+
+
+def test_what_is_tried_first_is_the_first_projects(
+    stacks: Mapping[str, TemplateJson], environment: Environment
+) -> None:
+    outputs = [stacks[jobs_stack(domain)].get("Outputs", {}) for domain in domains(environment)]
+    found = [one["TutorialPrefix"]["Value"] for one in outputs if "TutorialPrefix" in one]
+    assert found == ["/".join(places(environment)[0])]
 
 
 @pytest.fixture(params=["dev", "prod"])
@@ -148,7 +186,7 @@ def scene(request: pytest.FixtureRequest) -> Environment:
 def stack_of(
     environment: Environment, catalogue: Sequence[JobKind], file_systems: FileSystemsPorts | None = None
 ) -> tuple[JobsPorts, Mapping[str, TemplateJson]]:
-    """The stack of a catalogue, and what it stands on."""
+    """The stacks of a catalogue, one a domain, and what they stand on."""
     app = new_app()
     keys = KeysStack(app, "Keys", environment=environment)
     storage = StorageStack(app, "Storage", environment=environment, data_key=keys.ports.data)
@@ -164,22 +202,27 @@ def stack_of(
             policy_name=f"aerodrome-{environment.name}-workload-boundary",
         ),
     )
-    jobs = JobsStack(
-        app,
-        "Jobs",
-        environment=environment,
-        identity=IdentityPorts(
-            service_accounts={},
-            projects={(project, domain): f"arn:aws:iam::1:role/{project}" for project, domain in places(environment)},
-            project_role_name="",
-        ),
-        storage=storage.ports,
-        log_key=keys.ports.logs,
-        secrets_key=keys.ports.secrets,
-        file_systems=file_systems,
-        catalogue=catalogue,
-    )
-    return jobs.ports, {stack.node.id: synthesized(stack) for stack in (keys, storage, boundary, jobs)}
+    jobs = [
+        JobsStack(
+            app,
+            jobs_stack(domain),
+            environment=environment,
+            domain=domain,
+            identity=IdentityPorts(
+                service_accounts={},
+                projects={place: f"arn:aws:iam::1:role/{place[0]}" for place in places(environment)},
+                project_role_name="",
+            ),
+            storage=storage.ports,
+            log_key=keys.ports.logs,
+            secrets_key=keys.ports.secrets,
+            file_systems=file_systems,
+            catalogue=catalogue,
+        )
+        for domain in domains(environment)
+    ]
+    made = {stack.node.id: synthesized(stack) for stack in (keys, storage, boundary, *jobs)}
+    return JobsPorts.of_all([stack.ports for stack in jobs]), made
 
 
 def test_places_secrets_and_registry_are_the_projects_and_the_accounts_own(scene: Environment) -> None:
@@ -262,7 +305,7 @@ def test_jobs_have_the_file_systems_of_the_environment_each_project_its_own_dire
     )
     without = replace(TRAIN_CLASSIFIER, name="without", mounts_files=False)
     ports, stacks = stack_of(scene, [TRAIN_CLASSIFIER, on_fargate, without], with_files(cdk.Stack(new_app(), "Other")))
-    found = definitions(stacks["Jobs"])
+    found = definitions(stacks)
     for project, domain in places(scene):
         mounted = {
             name: {

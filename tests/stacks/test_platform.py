@@ -215,9 +215,13 @@ class TestPolicies:
         assert principals == arns | services
         assert {arn.split(":")[4] for arn in arns} == {environment.account}
 
-    def test_a_role_is_handed_on_only_by_name_and_to_one_service(self, stacks: Mapping[str, TemplateJson]) -> None:
+    def test_a_role_is_handed_on_only_by_name_and_to_one_service(
+        self, stacks: Mapping[str, TemplateJson], environment: Environment
+    ) -> None:
         passing = [one for one in allowed(stacks) if "iam:PassRole" in one.actions]
-        assert {name(one.owner) for one in passing} == {"Flytepropeller", "Karpenter"}
+        domains = {domain for project in environment.projects for domain in project.domains}
+        propeller = {f"Flytepropeller{domain.capitalize()}" for domain in domains}
+        assert {name(one.owner) for one in passing} == {"Karpenter"} | propeller
         for one in passing:
             assert not any("*" in resource for resource in one.resources)
             assert one.conditions["StringEquals"]["iam:PassedToService"] in {

@@ -218,7 +218,7 @@ def test_no_projects_containers_write_to_anothers_log(
     logs = f"arn:aws:logs:{environment.region}:{environment.account}:log-group:/aerodrome/{environment.name}"
     for place, other in product(places, places):
         project, domain = place
-        starts = account.role("Jobs", f"{project}{domain}ExecutionRole".replace("-", ""))
+        starts = account.role(f"Jobs{domain.capitalize()}", f"{project}{domain}ExecutionRole".replace("-", ""))
         stream = f"{logs}/jobs/{other[0]}-{other[1]}:log-stream:train-classifier/default/1"
         for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
             assert account.can(starts, action, stream) is (place == other)
@@ -236,7 +236,7 @@ def test_no_project_reads_anothers_secret(account: Account, environment: Environ
             "secretsmanager:ResourceTag/aerodrome:project": other[0],
         }
         project, domain = place
-        starts = account.role("Jobs", f"{project}{domain}ExecutionRole".replace("-", ""))
+        starts = account.role(f"Jobs{domain.capitalize()}", f"{project}{domain}ExecutionRole".replace("-", ""))
         for role in (starts, role_of(account, environment, place)):
             # Whatever it is given: the boundary compares the secret's project with the role's.
             everything = replace(role, policies=[{"Effect": "Allow", "Action": "*", "Resource": "*"}])

@@ -57,6 +57,8 @@ class ContainerJobProps:
         secrets: Secrets as environment variables: the variable's name, and where its value is, such as a secret's ARN
             with ``:field::`` behind it.
         mounts: The directories that it has besides its own. Default: none.
+        references: What stands in the template for a word of the command, by the word: such as for a long script that
+            many definitions have. Default: the word itself.
         tags: Tags of the definition, which the ECS tasks of its jobs get as well. Default: those of the stack.
     """
 
@@ -68,6 +70,7 @@ class ContainerJobProps:
     log_stream_prefix: str
     secrets: Mapping[str, str] = field(default_factory=dict)
     mounts: Sequence[ElasticMount | HostMount] = ()
+    references: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -126,7 +129,7 @@ def _container_properties(props: ContainerJobProps, region: str) -> batch.CfnJob
         del amounts["GPU"]
     return _Definition.ContainerPropertiesProperty(
         image=container.image,
-        command=list(container.command),
+        command=[props.references.get(word, word) for word in container.command],
         resource_requirements=[
             _Definition.ResourceRequirementProperty(type=type_, value=value) for type_, value in amounts.items()
         ],
@@ -164,7 +167,10 @@ def _linux_parameters(container: Container) -> batch.CfnJobDefinition.LinuxParam
     # Everybody may write there: Docker mounts it with the mode 1777.
     tmp = _Definition.TmpfsProperty(container_path="/tmp", size=container.tmp_mib or 0)  # noqa: S108 - the container's
     return _Definition.LinuxParametersProperty(
-        # It hands on the SIGTERM of a spot reclaim to a program that is not made to be the first process.
+        # It hands on SIGTERM to a program that is not made to be the first process: 30 seconds before the end of a job
+        # that is terminated or out of time. A spot reclaim sends none to count on: ECS drains tasks of services only,
+        # and Batch's are not (https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html,
+        # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/container-instance-draining.html).
         init_process_enabled=True,
         tmpfs=[tmp] if container.tmp_mib else None,
     )

@@ -19,7 +19,8 @@ class JobSubmitPolicyProps:
     Attributes:
         name: The policy's name, by which it is attached to the roles of people.
         description: Whom it is for, as the IAM console shows it.
-        definition_names: The job definitions that may be submitted, at any revision.
+        definition_prefix: What the names of the job definitions begin with that may be submitted, at any revision. It
+            should end where no longer name of somebody else's goes on.
         queue_arns: The queues that they may be submitted to. They have a fair-share policy.
         share_identifier: The share that they may be submitted as.
         job_tags: The tags that each job is submitted with. They say whose it is: only those who may submit with them
@@ -29,7 +30,7 @@ class JobSubmitPolicyProps:
 
     name: str
     description: str
-    definition_names: Sequence[str]
+    definition_prefix: str
     queue_arns: Sequence[str]
     share_identifier: str
     job_tags: Mapping[str, str]
@@ -57,22 +58,22 @@ class JobSubmitPolicy(Construct):
             description=props.description,
             document=iam.PolicyDocument(statements=self._statements(props)),
         )
-        revisions = [f"Resource::arn:*:batch:*:job-definition/{name}:[*]" for name in props.definition_names]
         acknowledge(
             self.policy,
             WILDCARDS,
-            reason="a revision has a number, and a job an ID, that nobody knows before: the definition's name and the "
-            "job's tags say whose they are; what is allowed on everything takes no resource",
+            reason="kinds of jobs are added, and a job's ID is not known before: what a definition's name begins with "
+            "and a job's tags say whose they are; what is allowed on everything takes no resource",
             findings=[
                 "Resource::[*]",
+                f"Resource::arn:*:batch:*:job-definition/{props.definition_prefix}[*]",
                 "Resource::arn:*:batch:*:job/[*]",
                 "Resource::arn:*:logs:*:log-group:*:[*]",
-                *revisions,
             ],
         )
 
     def _statements(self, props: JobSubmitPolicyProps) -> list[iam.PolicyStatement]:
-        definitions = [self._arn("batch", f"job-definition/{name}") for name in props.definition_names]
+        # A pattern, as IAM takes 6,144 characters: names would be some 180 a kind of job, without and with a revision.
+        definitions = self._arn("batch", f"job-definition/{props.definition_prefix}*")
         jobs = self._arn("batch", "job/*")
         requested = {f"aws:RequestTag/{key}": value for key, value in props.job_tags.items()}
         carried = {f"aws:ResourceTag/{key}": value for key, value in props.job_tags.items()}
@@ -81,7 +82,7 @@ class JobSubmitPolicy(Construct):
             # job that comes of it. https://docs.aws.amazon.com/service-authorization/latest/reference/list_batch.html
             allow(
                 ["batch:SubmitJob"],
-                [*definitions, *(f"{definition}:*" for definition in definitions), *props.queue_arns, jobs],
+                [definitions, *props.queue_arns, jobs],
                 {"StringEquals": {"batch:ShareIdentifier": props.share_identifier, **requested}},
             ),
             # A job that is submitted with tags is tagged. One that carries others' is not taken over so.

@@ -26,6 +26,7 @@ class ServiceAccountRoleProps:
         trusted_services: AWS services that may take the role as well, such as ``ecs-tasks.amazonaws.com``.
         statements: What the role may do. It stands in the role itself: there is no moment in which one is without the
             other. Default: nothing.
+        policies: Policies of their own that it has as well, for what is too long for the role. Default: none.
         boundary: The most that the role may do, whatever it is given. Default: what it is given.
         tags: Tags that policies may compare with those of a resource, as ``aws:PrincipalTag/<tag>``.
     """
@@ -35,6 +36,7 @@ class ServiceAccountRoleProps:
     role_name: str | None = None
     trusted_services: Sequence[str] = ()
     statements: Sequence[iam.PolicyStatement] = ()
+    policies: Sequence[iam.IManagedPolicy] = ()
     boundary: iam.IManagedPolicy | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -59,6 +61,7 @@ class ServiceAccountRole(Construct):
             # The L2 wants a principal; the document that counts is the one below.
             assumed_by=iam.FederatedPrincipal(provider_arn, {}, "sts:AssumeRoleWithWebIdentity"),
             inline_policies={"Rights": iam.PolicyDocument(statements=props.statements)} if props.statements else None,
+            managed_policies=list(props.policies) or None,
             permissions_boundary=props.boundary,
         )
         if props.statements:

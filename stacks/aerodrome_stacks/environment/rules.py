@@ -4,6 +4,7 @@ A rule takes the sections that it needs by their names and yields what is wrong;
 the rules that need it wait.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import signature
 from typing import Any, Literal, get_args
@@ -19,6 +20,15 @@ from aerodrome_stacks.environment.people import Access, Costs
 from aerodrome_stacks.environment.problems import Problem
 from aerodrome_stacks.environment.reliance import RELIANCE_RULES
 from aerodrome_stacks.environment.wording import listing
+
+MOST_PROJECTS_OF_A_DOMAIN = 60
+"""How many projects may have the same domain. Their jobs are one stack, which CloudFormation lets have 500 resources: a
+project has three and one a kind of job, so that 60 leave room for five kinds (60 x 8 = 480). And 60 roles, at most 97
+characters each, are what a policy of IAM's 6,144 can name that lets Flyte hand them on."""
+MOST_PLACES = 140
+"""How many domains the projects may have together. Each has a role in one stack, some 6.7 KB of a template of which
+CloudFormation takes 1 MB (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html)."""
+_FEWER = "take domains from projects that do not use them, or put some projects into another environment"
 
 
 def zones_of_the_region(region: str, network: Network) -> Iterator[Problem]:
@@ -100,6 +110,25 @@ def projects_that_no_other_ones_role_reaches(projects: Sequence[Project]) -> Ite
                 f"{project.name}: project {owner} could read and write its data, as the role of a project and domain "
                 f"reaches what begins with <project>-<domain>-; choose a name that does not begin so",
             )
+
+
+def projects_that_fit_into_their_stacks(projects: Sequence[Project]) -> Iterator[Problem]:
+    """At most 60 projects have the same domain, and they have at most 140 together: CloudFormation takes no more."""
+    used = Counter(domain for project in projects for domain in project.domains)
+    for domain, count in used.items():
+        if count > MOST_PROJECTS_OF_A_DOMAIN:
+            yield Problem(
+                ("projects",),
+                f"{count} have the domain {domain}, and {MOST_PROJECTS_OF_A_DOMAIN} may: its jobs are one stack, which "
+                f"CloudFormation lets have 500 resources; {_FEWER}",
+            )
+    if used.total() > MOST_PLACES:
+        each = " + ".join(f"{count} {domain}" for domain, count in used.items())
+        yield Problem(
+            ("projects",),
+            f"they have {used.total()} domains ({each}), and {MOST_PLACES} may be: each has a role, all roles are one "
+            f"stack, and CloudFormation takes a template of 1 MB; {_FEWER}",
+        )
 
 
 def quotas_within_capacity(cluster: Cluster, projects: Sequence[Project]) -> Iterator[Problem]:
@@ -227,6 +256,7 @@ RULES: tuple[Callable[..., Iterator[Problem]], ...] = (
     projects_have_different_names,
     projects_have_different_shares,
     projects_that_no_other_ones_role_reaches,
+    projects_that_fit_into_their_stacks,
     quotas_within_capacity,
     gpus_where_gpus_are,
     private_means_private,

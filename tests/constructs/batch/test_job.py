@@ -4,6 +4,7 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
 
 from aerodrome_constructs.batch import (
@@ -51,6 +52,24 @@ def template() -> TemplateJson:
 @pytest.fixture(scope="module")
 def fargate() -> TemplateJson:
     return made(ON_FARGATE)
+
+
+def test_a_word_of_the_command_may_stand_elsewhere_in_the_template() -> None:
+    script = "import sys\nprint(sys.argv)\n"
+    stack = new_stack()
+    scripts = cdk.CfnMapping(stack, "Scripts", mapping={"score": {"Text": script}})
+    command = ["python", "-c", script, "Ref::input"]
+    ContainerJob(
+        stack,
+        "Score",
+        replace(
+            SCORE,
+            container=replace(SCORE.container, command=command),
+            references={script: scripts.find_in_map("score", "Text"), "of another job": "not used"},
+        ),
+    )
+    found = container(synthesized(stack))["Command"]
+    assert found == ["python", "-c", {"Fn::FindInMap": ["Scripts", "score", "Text"]}, "Ref::input"]
 
 
 def job(template: TemplateJson) -> Mapping[str, Any]:

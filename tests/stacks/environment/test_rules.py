@@ -390,6 +390,49 @@ def test_what_a_bank_asks(problems: Problems, changes: dict[str, Any], lines: li
     assert problems(changes) == lines
 
 
+FEWER = "take domains from projects that do not use them, or put some projects into another environment"
+
+
+@pytest.mark.parametrize(
+    ("of_each", "lines"),
+    [
+        ({"development": 60, "staging": 60, "production": 20}, []),
+        (
+            {"development": 61, "staging": 79},
+            [
+                (
+                    f"projects: {count} have the domain {domain}, and 60 may: its jobs are one stack, which "
+                    f"CloudFormation lets have 500 resources; {FEWER}"
+                )
+                for domain, count in (("development", 61), ("staging", 79))
+            ],
+        ),
+        (
+            {"development": 60, "staging": 60, "production": 21},
+            [
+                (
+                    "projects: they have 141 domains (60 development + 60 staging + 21 production), and 140 may be: "
+                    "each has a role, all roles are one stack, and CloudFormation takes a template of 1 MB; " + FEWER
+                )
+            ],
+        ),
+    ],
+)
+def test_there_are_as_many_projects_and_domains_as_cloudformation_takes(
+    problems: Problems, of_each: dict[str, int], lines: list[str]
+) -> None:
+    projects = [
+        {
+            "name": f"project-{number}",
+            "owner": "team@example.com",
+            "batch": {"daily_usd": 10},
+            "domains": domains(**{domain: (1, 1, 0) for domain, count in of_each.items() if number < count}),
+        }
+        for number in range(max(of_each.values()))
+    ]
+    assert problems({"projects": projects}) == lines
+
+
 def test_raw_data_of_a_domain_in_use_expires(document: Callable[[str], dict[str, Any]]) -> None:
     values = document("dev")
     values["projects"][1]["domains"]["staging"] = {"cpu": 1, "memory_gib": 1}
