@@ -30,7 +30,7 @@ STACKS = {
     "identity",
     "ingest",
     "job-monitoring",
-    "jobs",
+    "jobs-development",
     "keys",
     "network",
     "observability",

@@ -118,7 +118,7 @@ def train(aws: EmbeddedAws, places: Places, digest: str, on_state: Callable[[str
 def _newest(aws: EmbeddedAws, name: str) -> str:
     answer = aws.batch.describe_job_definitions(jobDefinitionName=name, status="ACTIVE")["jobDefinitions"]
     if not answer:
-        raise JobError(f"there is no job definition {name}: was the stack Jobs deployed?")
+        raise JobError(f"there is no job definition {name}: was the stack of its domain's jobs deployed?")
     return max(answer, key=lambda definition: definition["revision"])["jobDefinitionArn"]
 
 

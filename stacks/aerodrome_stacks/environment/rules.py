@@ -26,7 +26,7 @@ MOST_PROJECTS_OF_A_DOMAIN = 60
 project has three and one a kind of job, so that 60 leave room for five kinds (60 x 8 = 480). And 60 roles, at most 97
 characters each, are what a policy of IAM's 6,144 can name that lets Flyte hand them on."""
 MOST_PLACES = 140
-"""How many domains the projects may have together. Each has a role in one stack, some 6.7 KB of a template of which
+"""How many domains the projects may have together. Each has a role in one stack, some 6.6 KB of a template of which
 CloudFormation takes 1 MB (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html)."""
 _FEWER = "take domains from projects that do not use them, or put some projects into another environment"
 
