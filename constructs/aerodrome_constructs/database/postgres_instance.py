@@ -240,7 +240,7 @@ class PostgresInstance(Construct):
             # RDS asks for them when it makes the instance, and refuses a role that does not have them yet.
             statements=rights,
             wildcards=["Resource::*:log-group:RDSOSMetrics:log-stream:[*]"],
-            because="RDS names a log stream after the instance's own ID, which the instance has when it is made",
+            because="RDS names a log stream after the instance's own ID, which is not known before it is made",
             source_arn=source,
         )
 
