@@ -235,7 +235,9 @@ def test_what_is_retried_as_a_reclaim_is_counted_as_one(
     counted = settings(monitoring, "EventsFunction").reclaims
     retried = {
         condition["OnStatusReason"]
-        for job in properties(stacks["Jobs"], "AWS::Batch::JobDefinition").values()
+        for name, stack in stacks.items()
+        if name.startswith("Jobs")
+        for job in properties(stack, "AWS::Batch::JobDefinition").values()
         for condition in job["RetryStrategy"]["EvaluateOnExit"]
         if condition["Action"] == "RETRY" and "OnStatusReason" in condition
     }
