@@ -270,6 +270,11 @@ def test_what_no_further_attempt_mends_ends_with_a_status_of_its_own(
     assert not [place for place in s3.objects if place[0] == "results"]
 
 
+def test_a_version_that_begins_with_a_hyphen_is_a_version(s3: S3, run: Callable[..., int]) -> None:
+    s3.put("arrived", "k.csv", b"a\n1\n")
+    assert run("k.csv", "-1") == MISSING
+
+
 def test_a_folder_is_nothing_to_work_on(s3: S3, run: Callable[..., int]) -> None:
     s3.put("arrived", "fraud/development/inbox/", b"")
     assert run("fraud/development/inbox/", "1") == 0
