@@ -13,6 +13,7 @@ from botocore.response import StreamingBody
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aerodrome_stacks.job_catalogue import INGEST_OBJECT
 from aerodrome_workflows import ingest_object
 from aerodrome_workflows.ingest_object import MISSING, REJECTED, RejectedError, profile, rows_of
 
@@ -34,7 +35,7 @@ class S3:
 
     def get_object(self, *, Bucket: str, Key: str, VersionId: str = "", Range: str = "") -> dict[str, Any]:  # noqa: N803 - boto3's names
         versions = self.objects.get((Bucket, Key), [])
-        number = int(VersionId or len(versions))
+        number = int(VersionId) if VersionId.isdigit() else 0 if VersionId else len(versions)
         if not 0 < number <= len(versions):
             raise error("NoSuchVersion" if VersionId else "NoSuchKey", "GetObject")
         body = versions[number - 1][0]
@@ -92,9 +93,10 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Runs the script as AWS Batch would, and gives its exit status."""
 
     def run(key: str, version: str, *, step: str = "profile", lines: str = "none") -> int:
-        options = {"step": step, "lines": lines, "output": OUTPUT}
-        arguments = [text for name, value in options.items() for text in (f"--{name}", value)]
-        monkeypatch.setattr(sys, "argv", ["ingest_object.py", *arguments, "--", "arrived", key, version])
+        given = {"step": step, "bucket": "arrived", "key": key, "version": version, "lines": lines, "output": OUTPUT}
+        _, *arguments = INGEST_OBJECT.container.command[INGEST_OBJECT.container.command.index("-c") + 1 :]
+        filled = [given[word.removeprefix("Ref::")] if word.startswith("Ref::") else word for word in arguments]
+        monkeypatch.setattr(sys, "argv", ["-c", *filled])
         try:
             ingest_object.main()
         except SystemExit as end:
@@ -272,7 +274,7 @@ def test_what_no_further_attempt_mends_ends_with_a_status_of_its_own(
 
 def test_a_version_that_begins_with_a_hyphen_is_a_version(s3: S3, run: Callable[..., int]) -> None:
     s3.put("arrived", "k.csv", b"a\n1\n")
-    assert run("k.csv", "-1") == MISSING
+    assert run("k.csv", "-x1") == MISSING
 
 
 def test_a_folder_is_nothing_to_work_on(s3: S3, run: Callable[..., int]) -> None:
