@@ -18,7 +18,7 @@ from aerodrome_stacks.job_catalogue import CATALOGUE, INGEST_OBJECT
 from aerodrome_stacks.platform import build_platform
 from tests.iam.account import Account
 from tests.stacks.test_jobs import places, stack_of
-from tests.templates import ROOT, TemplateJson, new_app
+from tests.templates import ROOT, TemplateJson, new_app, properties
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 TEMPLATE_BYTES, RESOURCES, OUTPUTS = 1_048_576, 500, 200
@@ -183,3 +183,6 @@ def test_one_more_job_of_the_catalogue_adds_one_resource_a_project_and_its_scrip
     # The definitions, one a project, do not have it.
     assert size(after) - size(before) < size(script) + PROJECTS * 4_000 < PROJECTS * size(script)
     assert size(after) < 0.75 * TEMPLATE_BYTES
+    # People's policies do not grow with the catalogue: with the names of 17 jobs they were more than IAM takes.
+    policies, others = (properties(one, "AWS::IAM::ManagedPolicy") for one in (before, after))
+    assert policies == others
