@@ -90,20 +90,16 @@ class JobKind:
                 )
 
 
+def _script(name: str, *arguments: str) -> list[str]:
+    # It travels in the job definition (at most 24 KiB), so the image needs no code of ours.
+    return ["python", "-c", (_SCRIPTS / name).read_text(encoding="utf-8"), *arguments]
+
+
 TRAIN_CLASSIFIER = JobKind(
     name="train-classifier",
     container=Container(
         image=_SAGEMAKER_IMAGE,
-        # The script travels in the job definition (at most 24 KiB), so the image needs no code of ours.
-        command=[
-            "python",
-            "-c",
-            (_SCRIPTS / "train_classifier.py").read_text(encoding="utf-8"),
-            "--input",
-            "Ref::input",
-            "--output",
-            "Ref::output",
-        ],
+        command=_script("train_classifier.py", "--input", "Ref::input", "--output", "Ref::output"),
         parameters={"input": "{input}/data.csv", "output": "{output}/train-classifier"},
         vcpus=1,
         memory_mib=2048,
@@ -117,10 +113,8 @@ INGEST_OBJECT = JobKind(
     name="ingest-object",
     container=Container(
         image=_SAGEMAKER_IMAGE,
-        command=[
-            "python",
-            "-c",
-            (_SCRIPTS / "ingest_object.py").read_text(encoding="utf-8"),
+        command=_script(
+            "ingest_object.py",
             "--step",
             "Ref::step",
             "--lines",
@@ -132,7 +126,7 @@ INGEST_OBJECT = JobKind(
             "Ref::bucket",
             "Ref::key",
             "Ref::version",
-        ],
+        ),
         parameters={"step": "profile", "lines": "none", "output": "{output}"},
         vcpus=1,
         memory_mib=1024,

@@ -129,14 +129,8 @@ def test_a_deleted_compute_environments_instances_go_and_their_jobs_are_tried_ag
 
 
 def test_a_fargate_compute_environment_with_jobs_is_not_deleted_but_invalid(batch: Batch) -> None:
-    container = fargate_container("1", "2048", command=["sleep", "60"])
-    batch.call(
-        "RegisterJobDefinition",
-        jobDefinitionName="definition",
-        type="container",
-        platformCapabilities=["FARGATE"],
-        containerProperties=container,
-    )
+    container = fargate_container("1", "2048")
+    batch.definition("definition", "sleep", "60", platformCapabilities=["FARGATE"], container=container)
     job_id = delete_environment_under_a_job(batch, "FARGATE", "definition")
     assert batch.environment_detail("old")["status"] == "INVALID"
     assert batch.status(job_id) == "RUNNING"
@@ -189,14 +183,8 @@ def test_fargate_takes_only_jobs_that_are_made_for_it(batch: Batch) -> None:
     batch.queue("queue", batch.environment("environment", 4))
     batch.queue("fargate-queue", batch.environment("fargate", 4, "FARGATE_SPOT"))
     batch.definition("ec2-job", "true")
-    container = fargate_container("0.25", "512", command=["true"])
-    batch.call(
-        "RegisterJobDefinition",
-        jobDefinitionName="fargate-job",
-        type="container",
-        platformCapabilities=["FARGATE"],
-        containerProperties=container,
-    )
+    container = fargate_container("0.25", "512")
+    batch.definition("fargate-job", "true", platformCapabilities=["FARGATE"], container=container)
     with pytest.raises(ClientException, match="can not run Jobs with capability EC2"):
         batch.submit("ec2-job", queue="fargate-queue")
     with pytest.raises(ClientException, match="can not run Jobs with capability FARGATE"):
@@ -218,13 +206,7 @@ def test_fargate_takes_only_jobs_that_are_made_for_it(batch: Batch) -> None:
 )
 def test_fargate_containers_that_aws_refuses_are_refused(batch: Batch, container: dict[str, Any], message: str) -> None:
     with pytest.raises(ClientException, match=message):
-        batch.call(
-            "RegisterJobDefinition",
-            jobDefinitionName="definition",
-            type="container",
-            platformCapabilities=["FARGATE"],
-            containerProperties=container,
-        )
+        batch.definition("definition", "true", platformCapabilities=["FARGATE"], container=container)
 
 
 @pytest.mark.parametrize(
