@@ -14,7 +14,7 @@ CDK := CDK_DISABLE_CLI_TELEMETRY=true node_modules/.bin/cdk
 # The project's own python, node and npm come first, whatever the machine has.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup try check check-workflows synth diff test lint types unit policies workflows embedded smoke snapshots schema guardrails format bench diagram locks clean
+.PHONY: help setup try check check-workflows synth diff test lint types unit unit-platform unit-parts policies workflows embedded smoke snapshots schema guardrails format bench diagram locks clean
 
 help: ## Explain every verb
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,8 +49,14 @@ lint: setup ## Check style, import directions and locks
 types: setup ## Check types
 	@$(BIN)/mypy .
 
-unit: setup ## Run the tests that need no embedded AWS
-	@$(BIN)/pytest --ignore=tests/smoke --ignore=tests/local
+unit: unit-platform unit-parts ## Run the tests that need no embedded AWS
+
+# Two halves of about the same length: `make test` runs them side by side.
+unit-platform: setup ## Of these, those on the templates and charts of the platform
+	@$(BIN)/pytest tests/stacks tests/charts
+
+unit-parts: setup ## Of these, the others
+	@$(BIN)/pytest --ignore=tests/smoke --ignore=tests/local --ignore=tests/stacks --ignore=tests/charts
 
 policies: setup .venv-checkov/.installed ## Check the templates of every environment with checkov, without the network
 	@$(BIN)/python tools/checkov_templates.py
