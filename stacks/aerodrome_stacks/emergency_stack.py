@@ -54,6 +54,7 @@ class EmergencyStack(AerodromeStack):
                         f"/aws/eks/{self.prefix}/*",
                         f"/aws/lambda/{self.prefix}-*",
                         f"/aws/rds/instance/{self.prefix}-*",
+                        f"/aws/vendedlogs/states/{self.prefix}-*",
                         # Those that CloudFormation names: after their stacks.
                         f"{self.prefix}-*",
                     ],
