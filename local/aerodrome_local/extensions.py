@@ -5,6 +5,7 @@ import importlib
 from aerodrome_local.runtime import Runtime
 
 EXTENSIONS = (
+    "resources.cloudformation",
     "resources.ec2",
     "resources.ec2_describe",
     "resources.ec2_vpc_ranges",
