@@ -131,7 +131,8 @@ class ComparedResource:
         if not self.schema.updatable or any(self._changes_at(path, pattern) for pattern in self.schema.create_only):
             return Verdict.REPLACED, ""
         if rule := self.rule(path):
-            return rule.verdict(self.old_properties, self.new_properties), rule.why
+            verdict = rule.verdict(self.old_properties, self.new_properties)
+            return verdict, rule.reason(verdict)
         if any(self._changes_at(path, pattern) for pattern in self.schema.conditional):
             return Verdict.MAY_BE_REPLACED, "under a condition that the schema does not name"
         return Verdict.IN_PLACE, ""

@@ -1,6 +1,7 @@
 """Values that stacks hand to each other, and that CloudFormation refuses to change while another stack uses them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from aerodrome.plan.handed_on import changes_value, exported, used_exports
 from aerodrome.plan.model import ResourceChange, Verdict
@@ -11,6 +12,7 @@ _MOST_NAMES = 3
 
 
 _TWICE = "Deploy twice: first without the use, then this"
+_USERS_FIRST = "Deploy what uses it first, alone and without the use (`cdk deploy --exclusively`), then the rest"
 _REBUILT = (
     "What uses it has to be rebuilt, too: make the new one beside the old one, move the users to it, and remove the "
     "old one in a later deploy"
@@ -34,18 +36,23 @@ def refused_exports(
     later = {stack.key: exported(stack) for stack in after}
     sentences = []
     for stack in before:
-        replaced, edited, gone = _affected(stack, later.get(stack.key, {}), changes)
+        # A stack that the app no longer has stays deployed, with what it exports.
+        if stack.key not in later:
+            continue
+        staying = {name for region, name in later if region == stack.region}
+        replaced, edited, gone = _affected(stack, later[stack.key], changes)
         for names, happens, advice in (
             (replaced, "would change with its resource", _REBUILT),
             (edited, "would change", _TWICE),
-            (gone, "would go away", _TWICE),
+            (gone, "would go away", _USERS_FIRST),
         ):
             used = {name: others for name in names if (others := users.get((stack.region, name)))}
             if used:
                 by = sorted(set().union(*used.values()))
                 sentences.append(
                     f"what {stack.name} exports {happens} ({_listed(sorted(used))}) while {_listed(by)} "
-                    f"{'uses' if len(by) == 1 else 'use'} it: CloudFormation refuses that. {advice}"
+                    f"{'uses' if len(by) == 1 else 'use'} it: CloudFormation refuses that. "
+                    f"{'. '.join(_advice(by, staying, advice))}"
                 )
     return sentences
 
@@ -61,6 +68,17 @@ def removed_stack_warning(stack: StackTemplate) -> str:
         f"stack {stack.name} is no longer in the app. `cdk deploy` leaves it alone; whoever deletes it deletes its "
         f"{len(stack.resources())} resources{protected}"
     )
+
+
+def _advice(users: Sequence[str], staying: AbstractSet[str], advice: str) -> Iterator[str]:
+    """What helps, of users that are still in the app and of those that are not."""
+    if any(user in staying for user in users):
+        yield advice
+    if left := [user for user in users if user not in staying]:
+        yield (
+            f"No longer in the app, and left as deployed, uses and all: {_listed(left)}. Let the value be exported as "
+            "before (`export_value`), or delete what is left first, if nobody needs it"
+        )
 
 
 def _affected(

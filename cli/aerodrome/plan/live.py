@@ -162,7 +162,7 @@ class _Reading:
             ruled = rule.verdict(*properties)
             # A change set that says "never" is believed, unless AWS refuses the change anyway.
             if said is Verdict.MAY_BE_REPLACED or refused or not ruled.loses_the_old:
-                return _with(change, ruled, rule.why, refused=refused)
+                return _with(change, ruled, rule.reason(ruled), refused=refused)
         return _with(
             change, said, "CloudFormation decides during the deploy" if said is Verdict.MAY_BE_REPLACED else ""
         )

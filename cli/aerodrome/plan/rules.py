@@ -31,6 +31,7 @@ class Rule:
         verdict: The verdict, from the resource's properties before and after.
         why: The reason in a few words, for the reader of the plan.
         page: Where AWS says so.
+        in_place: What is said instead of `why` where the verdict is "in place". Empty: `why`.
         refuses: Whether AWS refuses the change, whatever the schema or a change set says of it, from the resource's
             properties before and after.
     """
@@ -38,7 +39,12 @@ class Rule:
     verdict: Callable[[Properties, Properties], Verdict]
     why: str
     page: str
+    in_place: str = ""
     refuses: Callable[[Properties, Properties], bool] = lambda _before, _after: False
+
+    def reason(self, verdict: Verdict) -> str:
+        """What to say of the change where this is its verdict."""
+        return self.in_place or self.why if verdict is Verdict.IN_PLACE else self.why
 
 
 def _interrupts(why: str, page: str) -> Rule:
@@ -87,9 +93,20 @@ def _compute_resources(_before: Properties, after: Properties) -> Verdict:
     return Verdict.WITH_INTERRUPTION if after.get("ReplaceComputeEnvironment") is False else Verdict.REPLACED
 
 
-_INFRASTRUCTURE = Rule(
-    verdict=_compute_resources,
-    why="the instances are replaced; with ReplaceComputeEnvironment: false the compute environment itself stays",
+def _compute_network(before: Properties, after: Properties) -> Verdict:
+    # Of a compute environment on Fargate, Batch updates security groups and subnets, and ReplaceComputeEnvironment is
+    # not asked ("Fargate compute environments are always updated without interruption").
+    types = [str(one.get("ComputeResources", {}).get("Type", "")) for one in (before, after)]
+    on_fargate = all(one.startswith("FARGATE") for one in types)
+    return Verdict.IN_PLACE if on_fargate else _compute_resources(before, after)
+
+
+_HOSTS_GO = "running jobs lose their host, and are tried again where their retries allow it: docs/explanation/batch.md"
+_INFRASTRUCTURE = Rule(verdict=_compute_resources, why=_HOSTS_GO, page=_COMPUTE_ENVIRONMENT)
+_COMPUTE_NETWORK = Rule(
+    verdict=_compute_network,
+    why=_HOSTS_GO,
+    in_place="running jobs on Fargate stay as they are",
     page=_COMPUTE_ENVIRONMENT,
 )
 _NODES = _interrupts("every node is drained and replaced", _NODE_GROUP)
@@ -97,6 +114,10 @@ _FIXED = _refused("AWS KMS cannot change it: CloudFormation refuses the update; 
 
 RULES: Mapping[str, Mapping[str, Rule]] = {
     "AWS::Batch::ComputeEnvironment": {
+        "ComputeResources.SecurityGroupIds": _COMPUTE_NETWORK,
+        "ComputeResources.Subnets": _COMPUTE_NETWORK,
+    }
+    | {
         f"ComputeResources.{name}": _INFRASTRUCTURE
         for name in (
             "AllocationStrategy",
@@ -109,8 +130,6 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
             "LaunchTemplate",
             "PlacementGroup",
             "ScalingPolicy",
-            "SecurityGroupIds",
-            "Subnets",
             "Tags",
             "Type",
         )

@@ -248,6 +248,28 @@ def test_a_list_says_what_it_gains_and_loses(project: PlanProject) -> None:
     assert "ComputeResources.InstanceTypes: g6.xlarge, g6.2xlarge added; g5.2xlarge removed" in found
 
 
+def test_the_plan_says_what_becomes_of_jobs_on_each_kind_of_compute_environment(project: PlanProject) -> None:
+    def environments(group: str) -> Stacks:
+        def one(kind: str) -> dict[str, Any]:
+            capacity = {"Type": kind, "SecurityGroupIds": [group]}
+            return resource("AWS::Batch::ComputeEnvironment", ReplaceComputeEnvironment=True, ComputeResources=capacity)
+
+        return stacks(Hosts=one("EC2"), Fargate=one("FARGATE"))
+
+    project.commit(environments("sg-1"))
+    project.write(environments("sg-2"))
+
+    said = {
+        one["resource"]: (one["verdict"], one["properties"][0]["why"])
+        for one in json.loads(project.plan("--json").stdout)["changes"]
+    }
+
+    rule = RULES["AWS::Batch::ComputeEnvironment"]["ComputeResources.SecurityGroupIds"]
+    assert said == {"Storage/Hosts": ("replaced", rule.why), "Storage/Fargate": ("in place", rule.in_place)}
+    assert "tried again" in rule.why
+    assert "ReplaceComputeEnvironment" not in rule.why
+
+
 def test_less_storage_is_refused_and_more_is_not(project: PlanProject) -> None:
     def database(gib: int) -> Stacks:
         return stacks(Database=resource("AWS::RDS::DBInstance", "Storage/Postgres/Resource", AllocatedStorage=str(gib)))

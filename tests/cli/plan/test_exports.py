@@ -66,12 +66,50 @@ def test_a_value_cannot_go_while_it_is_used_even_if_the_user_goes_too(project: P
     (found,) = refused(project, stacks({"Ref": "Vpc"}, "10.16.0.0/16"), stacks(None, "10.16.0.0/16", used="vpc-1"))
 
     assert "exports would go away (aerodrome-dev-network:Vpc) while aerodrome-dev-cluster uses it" in found
+    assert found.endswith("first, alone and without the use (`cdk deploy --exclusively`), then the rest")
 
 
 def test_a_value_that_nobody_uses_may_go(project: PlanProject) -> None:
     unused = stacks({"Ref": "Vpc"}, "10.16.0.0/16", used="vpc-1")
 
     assert refused(project, unused, stacks(None, "10.16.0.0/16", used="vpc-1")) == []
+
+
+def test_a_stack_that_leaves_the_app_stays_deployed_with_what_it_exports(project: PlanProject) -> None:
+    before = stacks({"Ref": "Vpc"}, "10.16.0.0/16")
+    without = stacks({"Ref": "Vpc"}, "10.16.0.0/16", used="vpc-1")
+
+    assert refused(project, before, {"Cluster": without["Cluster"]}) == []
+
+
+def test_a_stack_that_leaves_the_app_stays_deployed_with_what_it_uses(project: PlanProject) -> None:
+    before, after = stacks({"Ref": "Vpc"}, "10.16.0.0/16"), stacks(None, "10.16.0.0/16")
+
+    (found,) = refused(project, before, {"Network": after["Network"]})
+
+    assert found == (
+        "what aerodrome-dev-network exports would go away (aerodrome-dev-network:Vpc) while aerodrome-dev-cluster "
+        "uses it: CloudFormation refuses that. No longer in the app, and left as deployed, uses and all: "
+        "aerodrome-dev-cluster. Let the value be exported as before (`export_value`), or delete what is left first, "
+        "if nobody needs it"
+    )
+
+
+def test_what_helps_is_said_of_users_in_the_app_and_of_those_that_left_it(project: PlanProject) -> None:
+    before, after = stacks({"Ref": "Vpc"}, "10.16.0.0/16"), stacks(None, "10.16.0.0/16", used="vpc-1")
+    before["Tracking"] = before["Cluster"]
+
+    (found,) = refused(project, before, after)
+
+    assert "while aerodrome-dev-cluster, aerodrome-dev-tracking use it" in found
+    assert "(`cdk deploy --exclusively`), then the rest. No longer in the app" in found
+    assert "uses and all: aerodrome-dev-tracking. Let" in found
+
+
+def test_a_value_that_a_stack_that_left_the_app_uses_may_stay(project: PlanProject) -> None:
+    before = stacks({"Ref": "Vpc"}, "10.16.0.0/16")
+
+    assert refused(project, before, {"Network": before["Network"]}) == []
 
 
 def test_a_value_that_an_update_in_place_leaves_as_it_is_may_stay_in_use(project: PlanProject) -> None:
