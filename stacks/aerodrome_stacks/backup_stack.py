@@ -148,6 +148,10 @@ class BackupStack(AerodromeStack):
         ).role
         cdk.CfnOutput(self, "RestoreRoleArn", value=restore.role_arn)
         self.ports = BackupPorts(plan_id=daily.plan.ref, vault_arn=vault.backup_vault_arn, copied_to=destination)
+        # Also where nothing uses them. File systems that are switched off stay deployed and keep importing these, and
+        # CloudFormation refuses an update that takes an export from a stack that imports it.
+        for value in (self.ports.plan_id, self.ports.vault_arn):
+            self.export_value(value)
 
 
 def _vault(environment: Environment, key: kms.IKey) -> BackupVaultProps:

@@ -1,6 +1,6 @@
 """What jobs share as files, in environments that have EFS, FSx for Lustre, both or neither."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from aerodrome_stacks.environment.load import validate
 from aerodrome_stacks.file_systems_stack import FileSystemsPorts, FileSystemsStack, has_file_systems
 from aerodrome_stacks.keys_stack import KeysStack
 from aerodrome_stacks.network_stack import NetworkStack
+from aerodrome_stacks.platform import build_platform
 from tests.stacks.conftest import StackArtifact
 from tests.templates import ROOT, TemplateJson, new_app, only, properties, resources, text
 
@@ -160,3 +161,46 @@ def test_without_a_file_system_nothing_speaks_of_one(none: Made) -> None:
     assert none.ports is None
     assert "file-systems" not in text(dict(none.batch))
     assert "/mnt/" not in "".join(user_data(none))
+
+
+def whole_platform(environment: Environment) -> Mapping[str, TemplateJson]:
+    """The templates of every stack, by name."""
+    app = new_app()
+    build_platform(app, environment)
+    return {stack.stack_name: stack.template for stack in app.synth().stacks}
+
+
+def exported(template: TemplateJson) -> Mapping[str, str]:
+    """What a stack exports, by name."""
+    outputs = template.get("Outputs", {}).values()
+    return {one["Export"]["Name"]: text(one["Value"]) for one in outputs if "Export" in one}
+
+
+def imported(value: object) -> Iterator[str]:
+    """The exports that a value uses."""
+    if isinstance(value, dict):
+        if "Fn::ImportValue" in value:
+            yield text(value["Fn::ImportValue"])
+        for one in value.values():
+            yield from imported(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from imported(one)
+
+
+def test_what_file_systems_use_is_exported_without_them_too() -> None:
+    """Switched off, their stack leaves the app and stays deployed: AWS lets nobody take from it what it imports."""
+    switched_on = whole_platform(environment_with(**EFS, **LUSTRE))
+    switched_off = whole_platform(environment_with())
+    name = "aerodrome-prod-file-systems"
+    assert switched_on.keys() - switched_off.keys() == {name}
+    used = set(imported(switched_on[name]))
+    assert {one.partition(":")[0] for one in used} == {
+        f"aerodrome-prod-{producer}" for producer in ("backup", "keys", "network")
+    }
+    before, after = (
+        {key: exported(one) for key, one in templates.items() if key != name}
+        for templates in (switched_on, switched_off)
+    )
+    assert used <= {export for exports in after.values() for export in exports}
+    assert before == after
