@@ -103,7 +103,11 @@ def status(instance: Instance, *, as_json: bool) -> bool:
                 f"              PostgreSQL {database['version']} {database['identifier']} at {database['endpoint']} "
                 f"({database['status']})"
             )
-    _write("use it with")
+    # Version 1 has endpoints of its own for the two: awscli/customizations/overridesslcommonname.py in aws/aws-cli.
+    _write(
+        "use it with boto3, the CDK or the AWS CLI 2, "
+        "not with the AWS CLI 1, which ignores AWS_ENDPOINT_URL for SQS and RDS and would call AWS itself"
+    )
     for name, value in facts["exports"].items():
         _write(f"  export {name}={value}")
     return True

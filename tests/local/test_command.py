@@ -1,6 +1,7 @@
 """``aerodrome local``: the embedded AWS's commands, reached from the project's own environment."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -29,6 +30,18 @@ def test_status_and_releases_of_one_that_is_up(embedded_aws: EmbeddedAws) -> Non
     assert "no Helm release 'no-such-release'" in releases.stderr
     logs = run("logs", "--lines", "2", "--state-dir", embedded_aws.state_dir)
     assert len(logs.stdout.splitlines()) == 2
+
+
+def test_status_ends_with_lines_for_the_shell_and_says_whom_they_do_not_bind(embedded_aws: EmbeddedAws) -> None:
+    lines = run("status", "--state-dir", embedded_aws.state_dir).stdout.splitlines()
+    # As `grep -o 'export .*'` has them, in the first hour.
+    exports = [line for line in lines if "export " in line]
+    assert f"  export AWS_ENDPOINT_URL={embedded_aws.endpoint}" in exports
+    assert lines[-len(exports) :] == exports
+    assert [line for line in exports if not re.fullmatch(r"  export [A-Z0-9_]+=\S+", line)] == []
+    note = lines[-len(exports) - 1]
+    assert "AWS CLI 2" in note
+    assert "ignores AWS_ENDPOINT_URL for SQS and RDS" in note
 
 
 def test_exit_status_is_the_commands_own(tmp_path: Path) -> None:
