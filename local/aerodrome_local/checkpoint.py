@@ -19,6 +19,8 @@ _POLL_SECONDS = 0.5
 # Of the time, at most this part goes into saving: a stack a second, in an account that is full, would take half of it.
 _SHARE = 0.1
 _IN_PROGRESS = "_IN_PROGRESS"
+# For somebody who executes a stack's first change set, which may be never.
+_WAITING = "REVIEW_IN_PROGRESS"
 _INTERRUPTED = "interrupted: the embedded AWS ended in the middle of this operation"
 # What the CDK CLI and our deployer go on from: a stack whose creation failed is deleted and made anew.
 _AFTER_INTERRUPTION = {"CREATE": "ROLLBACK_FAILED", "UPDATE": "UPDATE_ROLLBACK_COMPLETE", "DELETE": "DELETE_FAILED"}
@@ -83,9 +85,9 @@ class Checkpoint:
 def mend() -> None:
     """Bring the state that was loaded into one that can be worked with. Called before the first request."""
     for stack in _stacks():
-        status = stack.get("StackStatus", "")
-        if not status.endswith(_IN_PROGRESS):
+        if not _in_progress(stack):
             continue
+        status = stack["StackStatus"]
         stack["StackStatus"] = _AFTER_INTERRUPTION.get(status.partition("_")[0], "UPDATE_ROLLBACK_COMPLETE")
         stack["StackStatusReason"] = _INTERRUPTED
         # Some resources may have the new properties: the next update must not find "no changes".
@@ -116,7 +118,12 @@ def _stacks() -> list[dict[str, Any]]:
 
 
 def _stacks_in_progress() -> bool:
-    return any(stack.get("StackStatus", "").endswith(_IN_PROGRESS) for stack in _stacks())
+    return any(_in_progress(stack) for stack in _stacks())
+
+
+def _in_progress(stack: dict[str, Any]) -> bool:
+    status = str(stack.get("StackStatus", ""))
+    return status.endswith(_IN_PROGRESS) and status != _WAITING
 
 
 def _updated(stack: dict[str, Any]) -> str:

@@ -184,6 +184,13 @@ def test_recovers_from_sigkill_and_ends_what_is_stuck(state_dir: Path, stubborn:
     started = up(state_dir)
     instance = aws(state_dir, started)
     named = {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "named-by-the-template"}}}
+    # A stack that waits for somebody to execute its change set keeps nothing else from being saved.
+    instance.client("cloudformation").create_change_set(
+        StackName="reviewed",
+        ChangeSetName="first",
+        ChangeSetType="CREATE",
+        TemplateBody=json.dumps({"Resources": named}),
+    )
     instance.stack("before-the-crash").deploy({"Queue": {"Type": "AWS::SQS::Queue"}})
     eventually(lambda: saved(state_dir, "before-the-crash", "cloudformation", "sqs"), "a checkpoint after a deployment")
     queues = state_dir / "ministack" / "sqs.json"
@@ -210,6 +217,7 @@ def test_recovers_from_sigkill_and_ends_what_is_stuck(state_dir: Path, stubborn:
     assert status(state_dir)["accounts"]["111122223333"]["stacks"] == {
         "before-the-crash": "CREATE_COMPLETE",
         "before-it-too": "CREATE_COMPLETE",
+        "reviewed": "REVIEW_IN_PROGRESS",
     }
     after = aws(state_dir, restarted)
     after.stack("cut-off").deploy(named)
