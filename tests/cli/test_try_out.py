@@ -1,6 +1,7 @@
 """What ``aerodrome try`` says when something is in its way. That it works is the smoke test's to show."""
 
 import io
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,13 +9,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
+from rich.table import Table
 from typer.testing import CliRunner
 
 from aerodrome.embedded_aws import EmbeddedAws, EmbeddedAwsError, run_embedded_aws
 from aerodrome.main import app
-from aerodrome.project import NotInstalledError, Project
-from aerodrome.try_out import deploy, job, steps
+from aerodrome.project import PROJECT, NotInstalledError, Project
+from aerodrome.try_out import deploy, job, stack_states, steps
 from aerodrome.try_out.display import Display
+from aerodrome_stacks.environment import load_environment
 
 AWS = EmbeddedAws(endpoint="http://127.0.0.1:1", account="111122223333", region="us-east-1")
 DEFINITIONS = [
@@ -87,6 +90,112 @@ def test_every_stack_that_the_cli_finishes_is_counted_once(monkeypatch: pytest.M
     count = deploy.deploy(AWS, tmp_path / "cdk.out", tmp_path / "deploy.log", seen.append)
 
     assert (count, seen) == (2, ["Keys", "Network"])
+
+
+def test_the_state_of_each_stack_says_whether_the_next_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = {
+        "aerodrome-dev-keys": "CREATE_COMPLETE",
+        "aerodrome-dev-network": "UPDATE_ROLLBACK_COMPLETE",
+        "aerodrome-dev-costs": "REVIEW_IN_PROGRESS",
+        "aerodrome-dev-file-systems": "ROLLBACK_COMPLETE",
+        "somebody-elses": "UPDATE_ROLLBACK_FAILED",
+        "somebody-elses-new": "ROLLBACK_COMPLETE",
+    }
+    monkeypatch.setattr(EmbeddedAws, "stacks", lambda _: stacks_in(states))
+
+    assert stack_states.stuck(AWS) == []
+    assert stack_states.never_created(AWS) == ["aerodrome-dev-file-systems"]
+    what_next = stack_states.next_run(AWS)
+    assert "deletes aerodrome-dev-file-systems, which was never created, and goes on" in what_next
+    assert "anew" not in what_next
+
+    states |= {"aerodrome-dev-batch": "UPDATE_ROLLBACK_FAILED", "CDKToolkit": "DELETE_FAILED"}
+
+    assert stack_states.stuck(AWS) == ["aerodrome-dev-batch is UPDATE_ROLLBACK_FAILED", "CDKToolkit is DELETE_FAILED"]
+    what_next = stack_states.next_run(AWS)
+    assert "aerodrome-dev-batch is UPDATE_ROLLBACK_FAILED (and 1 more)" in what_next
+    assert "the next `make try` starts the embedded AWS anew, empty" in what_next
+
+
+def test_a_stack_that_is_in_progress_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(["CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "CREATE_COMPLETE", "CREATE_COMPLETE"])
+    monkeypatch.setattr(EmbeddedAws, "stacks", lambda _: stacks_in({"aerodrome-dev-keys": next(answers)}))
+    monkeypatch.setattr(stack_states, "_POLL_SECONDS", 0)
+
+    assert stack_states.stuck(AWS) == []
+    assert list(answers) == []
+
+
+def test_a_stack_that_stays_in_progress_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EmbeddedAws, "stacks", lambda _: stacks_in({"aerodrome-dev-keys": "CREATE_IN_PROGRESS"}))
+    monkeypatch.setattr(stack_states, "_SETTLE_TIME", 0)
+
+    assert stack_states.stuck(AWS) == ["aerodrome-dev-keys is CREATE_IN_PROGRESS"]
+
+
+def test_a_bootstrap_that_was_interrupted_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = {"CDKToolkit": "REVIEW_IN_PROGRESS"}
+    monkeypatch.setattr(EmbeddedAws, "stacks", lambda _: stacks_in(states))
+    assert not deploy.is_bootstrapped(AWS)
+
+    states["CDKToolkit"] = "CREATE_COMPLETE"
+
+    assert deploy.is_bootstrapped(AWS)
+
+
+@pytest.mark.parametrize(
+    ("state", "anew", "announced"),
+    [
+        ("ROLLBACK_COMPLETE", False, "the next `make try` deletes aerodrome-dev-file-systems"),
+        ("UPDATE_ROLLBACK_FAILED", True, "the next `make try` starts the embedded AWS anew, empty"),
+    ],
+)
+def test_a_failed_deploy_says_what_the_next_run_does_and_that_does_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: str, announced: str, *, anew: bool
+) -> None:
+    states: dict[str, str] = {}
+    verbs: list[str] = []
+
+    def run_verb(verb: str, *_: object) -> str:
+        verbs.append(verb)
+        if verb == "reset":
+            states.clear()
+        return json.dumps({"endpoint": AWS.endpoint})
+
+    def fail(*_: object) -> int:
+        states["aerodrome-dev-file-systems"] = state
+        raise deploy.CdkError("`cdk deploy` failed")
+
+    monkeypatch.setattr(EmbeddedAws, "stacks", lambda _: stacks_in(states))
+    monkeypatch.setattr(steps, "run_embedded_aws", run_verb)
+    monkeypatch.setattr(stack_states, "delete", lambda _, name: states.pop(name))
+    for name, replacement in (("synthesize", lambda *_: None), ("bootstrap", lambda *_: None), ("deploy", fail)):
+        monkeypatch.setattr(deploy, name, replacement)
+    environment = load_environment("dev", PROJECT.environments)
+    shown = io.StringIO()
+
+    with pytest.raises(deploy.CdkError, match=r"`cdk deploy` failed") as failure:
+        steps.run(environment, tmp_path / "local", Display(Console(file=shown, width=200)))
+
+    assert announced in str(failure.value)
+    assert verbs == ["up"]
+    assert "anew" not in shown.getvalue()
+    before_the_second = len(verbs)
+    monkeypatch.setattr(deploy, "deploy", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        steps.run(environment, tmp_path / "local", Display(Console(file=shown, width=200)))
+
+    assert verbs[before_the_second:] == (["up", "reset", "up"] if anew else ["up"])
+    assert ("Start it anew, empty" in shown.getvalue()) is anew
+    assert states == {}
+
+
+def stacks_in(states: dict[str, str]) -> list[dict[str, str]]:
+    return [{"StackName": name, "StackStatus": state} for name, state in states.items()]
+
+
+def interrupted(*_: object) -> int:
+    raise KeyboardInterrupt
 
 
 def test_what_is_not_installed_is_named_with_the_way_to_install_it(tmp_path: Path) -> None:
@@ -224,3 +333,13 @@ def test_a_terminal_sees_a_step_while_it_runs_and_a_pipe_sees_plain_lines() -> N
     assert "\x1b[" in terminal.getvalue()
     assert pipe.getvalue().startswith("✓ Deploy: 11 stacks (")
     assert pipe.getvalue().count("\n") == 1
+
+
+def test_no_line_of_a_table_ends_in_blanks() -> None:
+    table = Table("stack", "chart version", box=None, pad_edge=False)
+    table.add_row("aerodrome-dev-keys", "1.0")
+    pipe = io.StringIO()
+
+    Display(Console(file=pipe, width=200)).table(table)
+
+    assert pipe.getvalue().splitlines() == ["stack               chart version", "aerodrome-dev-keys  1.0"]

@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import psutil
 import pytest
 
 from aerodrome.embedded_aws import EmbeddedAws
 from aerodrome.project import PROJECT
+from aerodrome.try_out import stack_states
 
 AERODROME = Path(sys.executable).with_name("aerodrome")
 STACKS = {
@@ -70,18 +70,22 @@ def test_a_run_that_was_killed_is_taken_up_by_the_next_and_the_third_changes_not
     accuracy = re.search(r"accuracy (\d\.\d+)", second.stdout)
     assert accuracy
     assert float(accuracy[1]) > 0.9
+    assert "anew" not in second.stdout, "what goes on by itself is waited for, and what stands is kept"
+    assert [line for line in second.stdout.splitlines() if line != line.rstrip()] == []
     before = _last_changes(state_dir)
+    _fail_to_create("aerodrome-dev-file-systems", state_dir)
 
     third = _aerodrome("try", "--state-dir", state_dir)
 
     assert third.returncode == 0, third.stderr
-    assert "an earlier run did" in third.stdout
+    assert "Delete what an earlier run failed to create: aerodrome-dev-file-systems" in third.stdout
+    assert "an earlier run did" in third.stdout, "what jobs left is still there"
     assert before
     assert _last_changes(state_dir) == before
 
 
 def test_cdk_diff_after_the_deploy_finds_no_difference(state_dir: Path) -> None:
-    aws = EmbeddedAws(endpoint=_endpoint(state_dir), account="111122223333", region="us-east-1")
+    aws = _aws(state_dir)
     diff: list[str | Path] = [PROJECT.cdk, "diff", "--context=env=dev", f"--output={state_dir.with_name('diff')}"]
 
     # With the CDK's own validation of the templates, which the other tests leave out for its time.
@@ -138,13 +142,27 @@ def _kill_during_the_deploy(state_dir: Path) -> None:
         os.killpg(run.pid, signal.SIGKILL)
 
 
+def _fail_to_create(name: str, state_dir: Path) -> None:
+    """As the CDK CLI leaves it when what it imports is not there: rolled back, and protected against deletion."""
+    value = {"Fn::ImportValue": "aerodrome-dev-backup:not-exported"}
+    parameter = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": value}}
+    aws = _aws(state_dir)
+    aws.cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=json.dumps({"Resources": {"Imported": parameter}}),
+        EnableTerminationProtection=True,
+    )
+    assert stack_states.stuck(aws) == []
+    assert stack_states.never_created(aws) == [name]
+
+
 def _last_changes(state_dir: Path) -> dict[str, str]:
-    endpoint = _endpoint(state_dir)
-    client = boto3.session.Session(
-        aws_access_key_id="111122223333", aws_secret_access_key="embedded", region_name="us-east-1"
-    ).client("cloudformation", endpoint_url=endpoint)
-    stacks = client.describe_stacks()["Stacks"]
+    stacks = _aws(state_dir).stacks()
     return {stack["StackName"]: str(stack.get("LastUpdatedTime", stack["CreationTime"])) for stack in stacks}
+
+
+def _aws(state_dir: Path) -> EmbeddedAws:
+    return EmbeddedAws(endpoint=_endpoint(state_dir), account="111122223333", region="us-east-1")
 
 
 def _endpoint(state_dir: Path) -> str:

@@ -18,7 +18,6 @@ _CONCURRENCY = 8
 # Seconds that the CLI has to end when it is asked to, before it is killed.
 _PATIENCE = 5.0
 _STACK_DONE = re.compile(r"✅\s+(\S+)")
-_SETTLED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "DELETE_COMPLETE", "IMPORT_COMPLETE"}
 _SETTINGS = {
     "CDK_DISABLE_CLI_TELEMETRY": "true",
     "NO_COLOR": "1",
@@ -32,18 +31,12 @@ class CdkError(Exception):
     """The CDK CLI failed. The message names the log and shows its end."""
 
 
-def unsettled_stacks(aws: EmbeddedAws) -> list[str]:
-    """The stacks that an interrupted deploy left in a state from which CloudFormation cannot go on, with that state."""
-    return [
-        f"{stack['StackName']} is {stack['StackStatus']}"
-        for stack in aws.stacks()
-        if stack["StackStatus"] not in _SETTLED
-    ]
-
-
 def is_bootstrapped(aws: EmbeddedAws) -> bool:
     """Whether the account and region have what the CDK needs to deploy there."""
-    return any(stack["StackName"] == "CDKToolkit" for stack in aws.stacks())
+    # In review, it waits for a change set that somebody was interrupted before executing.
+    return any(
+        stack["StackName"] == "CDKToolkit" and stack["StackStatus"] != "REVIEW_IN_PROGRESS" for stack in aws.stacks()
+    )
 
 
 def end_left_over(assembly: Path) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.status import Status
+from rich.table import Table
+from rich.text import Text
 
 
 @dataclass(slots=True)
@@ -54,3 +56,10 @@ class Display:
         self.seconds[title] = time.monotonic() - begin
         result = f": {step.result}" if step.result else ""
         self.console.print(f"[green]✓[/] {title}{result} [dim]({self.seconds[title]:.1f} s)[/]")
+
+    def table(self, table: Table) -> None:
+        """Print a table without the blanks that fill up its last column."""
+        for segments in self.console.render_lines(table, pad=False):
+            line = Text.assemble(*((segment.text, segment.style or "") for segment in segments))
+            line.rstrip()
+            self.console.print(line)

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.table import Table
 
 from aerodrome.embedded_aws import EmbeddedAws, run_embedded_aws
-from aerodrome.try_out import deploy, job
+from aerodrome.try_out import deploy, job, stack_states
 from aerodrome.try_out.display import Display
 from aerodrome_stacks.environment import Environment
 
@@ -31,13 +31,19 @@ def run(environment: Environment, state_dir: Path, display: Display) -> None:
     deploy.end_left_over(assembly)
     with display.step("Start the embedded AWS") as step:
         aws = _start(environment, state_dir)
+        stuck = stack_states.stuck(aws)
         step.result = aws.endpoint
-    if stuck := deploy.unsettled_stacks(aws):
-        # CloudFormation cannot go on from there, and what was kept by name would be in the way of a new try.
-        with display.step("Start the embedded AWS anew, empty, because of what an interrupted run left") as step:
-            step.result = stuck[0] if len(stuck) == 1 else f"{stuck[0]}, and {len(stuck) - 1} more"
+    if stuck:
+        # What such a stack keeps by name would be in the way of its deletion or its next creation.
+        with display.step("Start it anew, empty, because CloudFormation cannot go on from what was left") as step:
+            step.result = stack_states.one_and_more(stuck)
             run_embedded_aws("reset", state_dir)
             aws = _start(environment, state_dir)
+    if names := stack_states.never_created(aws):
+        with display.step("Delete what an earlier run failed to create") as step:
+            step.result = ", ".join(names)
+            for name in names:
+                stack_states.delete(aws, name)
     with display.step(f"Synthesize the environment {environment.name}"):
         deploy.synthesize(aws, environment.name, assembly, logs / "synth.log")
     if not deploy.is_bootstrapped(aws):
@@ -50,7 +56,10 @@ def run(environment: Environment, state_dir: Path, display: Display) -> None:
             done.append(name)
             step.progress(f"{len(done)} stacks done, last {name}")
 
-        step.result = f"{deploy.deploy(aws, assembly, logs / 'deploy.log', on_stack)} stacks"
+        try:
+            step.result = f"{deploy.deploy(aws, assembly, logs / 'deploy.log', on_stack)} stacks"
+        except deploy.CdkError as error:
+            raise deploy.CdkError(f"{error}\n{stack_states.next_run(aws)}") from None
     outputs = _stack_outputs(aws)
     places = job.Places(
         input_bucket=outputs["BatchInputBucketName"],
@@ -89,9 +98,9 @@ def _summarize(aws: EmbeddedAws, environment: Environment, places: job.Places, d
     for release in sorted(aws.releases(), key=lambda release: str(release["release"])):
         releases.add_row(release["release"], release["namespace"], release["version"] or "a chart of this project")
     console.print("\n[bold]What now stands[/]")
-    console.print(stacks)
+    display.table(stacks)
     console.print()
-    console.print(releases)
+    display.table(releases)
     buckets = sorted(bucket["Name"] for bucket in aws.s3.list_buckets()["Buckets"])
     metrics = job.metrics(aws, places)
     console.print(f"\ncluster   aerodrome-{environment.name}, Kubernetes {environment.cluster.kubernetes_version}")
