@@ -61,10 +61,11 @@ class BatchComputeProps:
 class BatchCompute(Construct):
     """Compute environments on one security group that lets nothing in.
 
-    **What a change does.** Ceilings and subnets of Fargate change in place. Whatever the instances are made of (types,
-    images, when they were last made anew, launch template, role, subnets, security groups) makes a new compute
-    environment: CloudFormation creates it and waits until it is VALID, points the queues at it, and deletes the old one
-    last, when the whole update has succeeded. At no time is a queue without one. Three things make it so:
+    **What a change does.** Ceilings change in place, and so do subnets and security groups of Fargate. Whatever the
+    instances are made of (types, images, when they were last made anew, launch template, role, subnets, security
+    groups) makes a new compute environment: CloudFormation creates it and waits until it is VALID, points the queues at
+    it, and deletes the old one last, when the whole update has succeeded. At no time is a queue without one. Three
+    things make it so:
 
     - ``ReplaceComputeEnvironment`` is true, on purpose: the CDK's own construct sets false, which leaves the change to
       an "infrastructure update" in place. That ends jobs after ``jobExecutionTimeoutMinutes``, takes no allocation
