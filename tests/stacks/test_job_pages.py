@@ -1,6 +1,9 @@
 """The pages about jobs say what holds: their examples are made, and their tables have every field."""
 
+import json
 import re
+import shlex
+import subprocess
 from dataclasses import MISSING, fields
 from typing import Final
 
@@ -14,6 +17,7 @@ from aerodrome_stacks.batch_queues import Kind, queue_name
 from aerodrome_stacks.environment import Environment, load_environment
 from aerodrome_stacks.job_catalogue import CATALOGUE, JobKind, SecretField
 from aerodrome_stacks.jobs_stack import definition_name, job_tags, log_group_name, submit_policy_name
+from aerodrome_workflows.train_classifier import train
 from tests.stacks.test_jobs import definitions, stack_of
 from tests.templates import ROOT
 
@@ -100,6 +104,26 @@ def test_the_cli_takes_the_options_of_the_page() -> None:
     assert given <= options
     required = {re.sub(r"(?<=[a-z])([A-Z])", r"-\1", name).lower() for name in shape.required_members}
     assert required <= given
+
+
+def output(command: str, given: str = "") -> str:
+    """What a command of a page prints, without a shell."""
+    return subprocess.run(shlex.split(command), input=given, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_file_of_the_page_is_one_that_the_job_trains_on() -> None:
+    (command,) = re.findall(r"^\$ (awk .*) > october.csv$", page("how-to/submit-a-job.md"), re.MULTILINE)
+    _, metrics = train(output(command))
+    assert metrics["rows"] == 400
+    assert metrics["roc_auc"] > 0.7
+
+
+def test_the_manifest_of_the_page_has_a_line_for_each_object() -> None:
+    (command,) = re.findall(
+        r"\| (python3 .*) > manifest.jsonl$", page("how-to/process-arriving-objects.md"), re.MULTILINE
+    )
+    objects = [{"key": 'a "quoted" key', "version": "1"}, {"key": "fraud-detection/ä.csv", "version": "2"}]
+    assert [json.loads(line) for line in output(command, json.dumps(objects)).splitlines()] == objects
 
 
 @pytest.mark.parametrize("kind", [JobKind, Container, SecretField], ids=lambda kind: kind.__name__)
