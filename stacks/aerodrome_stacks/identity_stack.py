@@ -165,7 +165,13 @@ class IdentityStack(AerodromeStack):
         )
         self.ports = IdentityPorts(
             service_accounts=dict(roles),
-            projects=projects,
+            # Built from the names: what another stack imports could not go, and with it no project.
+            projects={
+                (project, domain): (
+                    f"arn:{self._partition}:iam::{self._account}:role/{project_role_name(environment, project, domain)}"
+                )
+                for project, domain in projects
+            },
             project_role_name=project_role_name(environment, "{project}", "{domain}"),
         )
 

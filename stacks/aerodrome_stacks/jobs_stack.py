@@ -1,7 +1,4 @@
-"""The Jobs stacks, one a domain: the catalogue's jobs for each project, and who may start and submit them.
-
-CloudFormation takes 500 resources in a stack: with all domains in one, 100 projects and domains with two jobs each.
-"""
+"""The Jobs stacks, one a domain (docs/adr/0014): the catalogue's jobs of each project, and who may submit them."""
 
 import re
 from collections import Counter
@@ -116,6 +113,7 @@ class JobsStack(AerodromeStack):
         log_key: kms.IKey,
         secrets_key: kms.IKey,
         file_systems: FileSystemsPorts | None = None,
+        after: cdk.Stack,
         catalogue: Sequence[JobKind] = CATALOGUE,
     ) -> None:
         super().__init__(
@@ -131,7 +129,8 @@ class JobsStack(AerodromeStack):
         self._partition = self.partition
         self._here = f"{environment.region}:{environment.account}"
         self._registry = f"{environment.account}.dkr.ecr.{environment.region}.{self.url_suffix}/"
-        # Made by Identity, and found by its name as by whoever makes a role by hand.
+        # Roles and boundary are Identity's, and known by their names: nothing but this says that they come first.
+        self.add_stack_dependency(after)
         self._boundary = iam.ManagedPolicy.from_managed_policy_name(
             self, "WorkloadBoundary", f"{self.prefix}-workload-boundary"
         )

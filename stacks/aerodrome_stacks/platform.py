@@ -64,7 +64,7 @@ def build_platform(scope: Construct, environment: Environment) -> None:
     cluster = ClusterStack(
         scope, "Cluster", environment=environment, network=network, secrets_key=keys.cluster, log_key=keys.logs
     ).ports
-    identity = IdentityStack(
+    identity_stack = IdentityStack(
         scope,
         "Identity",
         environment=environment,
@@ -72,7 +72,8 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         storage=storage,
         secrets_key=keys.secrets,
         efs=file_systems.efs if file_systems else None,
-    ).ports
+    )
+    identity = identity_stack.ports
     jobs = [
         JobsStack(
             scope,
@@ -84,6 +85,7 @@ def build_platform(scope: Construct, environment: Environment) -> None:
             file_systems=file_systems,
             log_key=keys.logs,
             secrets_key=keys.secrets,
+            after=identity_stack,
         )
         for domain in domains(environment)
     ]

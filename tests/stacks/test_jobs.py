@@ -217,6 +217,7 @@ def stack_of(
             log_key=keys.ports.logs,
             secrets_key=keys.ports.secrets,
             file_systems=file_systems,
+            after=boundary,
             catalogue=catalogue,
         )
         for domain in domains(environment)
