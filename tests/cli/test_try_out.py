@@ -79,6 +79,22 @@ def test_a_failed_cdk_command_shows_the_end_of_its_log(monkeypatch: pytest.Monke
         deploy.synthesize(AWS, "dev", tmp_path / "cdk.out", tmp_path / "logs" / "synth.log")
 
 
+def test_the_reason_of_a_failure_is_shown_however_much_comes_after_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cdk = tmp_path / "node_modules" / ".bin" / "cdk"
+    cdk.parent.mkdir(parents=True)
+    cdk.write_text("#!/bin/sh\necho 'Backup | UPDATE_FAILED | Export x is in use by y'\nseq 1000 1099\nexit 1\n")
+    cdk.chmod(0o755)
+    monkeypatch.setattr(deploy, "PROJECT", Project(root=tmp_path))
+
+    with pytest.raises(deploy.CdkError) as failure:
+        deploy.synthesize(AWS, "dev", tmp_path / "cdk.out", tmp_path / "synth.log")
+
+    shown = str(failure.value).splitlines()[1:]
+    assert shown == ["Backup | UPDATE_FAILED | Export x is in use by y", *map(str, range(1075, 1100))]
+
+
 def test_every_stack_that_the_cli_finishes_is_counted_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     cdk = tmp_path / "node_modules" / ".bin" / "cdk"
     cdk.parent.mkdir(parents=True)

@@ -17,6 +17,8 @@ from aerodrome.project import PROJECT
 _CONCURRENCY = 8
 # Seconds that the CLI has to end when it is asked to, before it is killed.
 _PATIENCE = 5.0
+# How many of the last lines of the CLI's output an error shows.
+_TAIL = 25
 _STACK_DONE = re.compile(r"✅\s+(\S+)")
 _SETTINGS = {
     "CDK_DISABLE_CLI_TELEMETRY": "true",
@@ -157,8 +159,11 @@ def _run_cdk(
             _end(process)
             raise
     if process.returncode != 0:
-        tail = "".join(log.read_text(encoding="utf-8").splitlines(keepends=True)[-25:])
-        raise CdkError(f"`cdk {arguments[0]}` failed; the end of {log}:\n{tail}")
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+        # Where several stacks are deployed at once, the reason is long gone when the last of them is done.
+        reasons = [line for line in lines[:-_TAIL] if "_FAILED " in line]
+        shown = "".join([*reasons, *lines[-_TAIL:]])
+        raise CdkError(f"`cdk {arguments[0]}` failed; its failures and the end of {log}:\n{shown}")
 
 
 def _end(process: subprocess.Popen[str]) -> None:
