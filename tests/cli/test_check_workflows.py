@@ -108,6 +108,7 @@ def test_a_warning_refuses_nothing(check: Check) -> None:
     assert result.stderr == (
         "jobs.py:7: warning: task team.jobs.train: no cpu and no memory: the platform's default decides, which is "
         "meant for small pods; say it: limits=Resources(cpu=..., mem=...)\n"
+        "1 warning\n"
     )
     assert "the default vCPUs, the default memory, 2 attempts of at most 1:00:00 each" in result.stdout
 
@@ -142,7 +143,7 @@ def test_a_task_that_the_environment_cannot_give_is_refused(check: Check) -> Non
         f"jobs.py:7: task team.jobs.train: {asked}: a task may have {most} at most in dev: the largest quota of a "
         "project; ask for less, or raise the quota in projects[].domains of the environment's file"
         for asked, most in [("vCPUs: 33", "32"), ("memory: 129Gi", "128Gi"), ("GPUs: 1", "0")]
-    ]
+    ] + ["3 refused"]
     assert check(report=reported(pod)).exit_code == 0, "no environment is named"
 
 
@@ -202,11 +203,13 @@ def test_what_is_no_package_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_file_in_a_package_is_imported_as_a_part_of_it(tmp_path: Path) -> None:
     folder = tmp_path / "team" / "jobs"
     folder.mkdir(parents=True)
-    for file in (folder.parent / "__init__.py", folder / "__init__.py", folder / "nightly.py"):
+    for file in (folder.parent / "__init__.py", folder / "__init__.py"):
         file.touch()
-    assert load.source(str(folder / "nightly.py")) == load.Source(root=tmp_path, modules=["team.jobs.nightly"])
-    assert load.source(str(folder)) == load.Source(root=tmp_path, modules=["team.jobs"])
-    assert load.source(str(tmp_path)) == load.Source(root=tmp_path, modules=["team"])
+    (folder / "nightly.py").write_text("import flytekit\n", "utf-8")
+    nightly = ["team.jobs.nightly"]
+    assert load.source(str(folder / "nightly.py")) == load.Source(root=tmp_path, modules=nightly)
+    assert load.source(str(folder)) == load.Source(root=tmp_path, modules=nightly, files=2)
+    assert load.source(str(tmp_path)) == load.Source(root=tmp_path, modules=nightly, files=3)
 
 
 def test_an_interpreter_without_flytekit_is_told(check: Check) -> None:

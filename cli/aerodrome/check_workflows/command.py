@@ -14,9 +14,12 @@ from aerodrome.check_workflows.facts import Ask, Package, Task
 from aerodrome.check_workflows.load import LoadError, default_python, here, load, source
 from aerodrome.check_workflows.rules import Finding, findings
 from aerodrome.project import PROJECT
+from aerodrome.waiting import waiting
 from aerodrome_stacks.environment import Environment, InvalidEnvironmentError, load_environment
 
 _REFUSED = 2
+_MOST_NAMED = 5
+"""Files that a line names, so that it stays one that is read."""
 
 
 def check_workflows(
@@ -41,22 +44,40 @@ def check_workflows(
     try:
         environment = None if env is None else load_environment(env, PROJECT.environments)
         where = source(package)
-        loaded = load(where, python or default_python())
+        with waiting(f"loading {package}"):
+            loaded = load(where, python or default_python(), _tell)
     except InvalidEnvironmentError as error:
         typer.echo("\n".join(error.problems), err=True)
         raise typer.Exit(_REFUSED) from None
     except LoadError as error:
-        typer.echo(f"aerodrome check-workflows: {error}", err=True)
+        _tell(str(error))
         raise typer.Exit(_REFUSED) from None
+    left_out = [here(str(file), where) for file in where.left_out]
     found = [
         replace(finding, place=finding.place and here(finding.place, where)) for finding in _found(loaded, environment)
     ]
     if as_json:
-        typer.echo(json.dumps(_document(loaded, found), indent=2))
+        typer.echo(json.dumps(_document(loaded, left_out, found), indent=2))
     else:
+        if left_out:
+            typer.echo(_left_out(package, left_out, where.files), err=True)
         _print(package, loaded, found)
     if any(finding.refused for finding in found):
         raise typer.Exit(_REFUSED)
+
+
+def _tell(line: str) -> None:
+    typer.echo(f"aerodrome check-workflows: {line}", err=True)
+
+
+def _left_out(name: str, left_out: Sequence[str], files: int) -> str:
+    more = len(left_out) - _MOST_NAMED
+    named = ", ".join(left_out[:_MOST_NAMED]) + (f" and {more} more (--json names them all)" if more > 0 else "")
+    verb = "was not loaded, as it imports" if len(left_out) == 1 else "were not loaded, as they import"
+    return (
+        f"{name}: {len(left_out)} of {_counted(range(files), 'file')} {verb} nothing of flytekit: {named}; "
+        "name a file to have it loaded"
+    )
 
 
 def _found(package: Package, environment: Environment | None) -> Sequence[Finding]:
@@ -69,7 +90,15 @@ def _print(name: str, package: Package, found: Sequence[Finding]) -> None:
         place = f"{finding.place}: " if finding.place else ""
         kind = "" if finding.refused else "warning: "
         typer.echo(f"{place}{kind}{finding.subject}: {finding.value}: {finding.reason}; {finding.way_out}", err=True)
-    if any(finding.refused for finding in found):
+    refused = [finding for finding in found if finding.refused]
+    warnings = [finding for finding in found if not finding.refused]
+    counts = [
+        *([f"{len(refused)} refused"] if refused else []),
+        *([_counted(warnings, "warning")] if warnings else []),
+    ]
+    if counts:
+        typer.echo(", ".join(counts), err=True)
+    if refused:
         return
     typer.echo(
         f"{name}: {_counted(package.tasks, 'task')}, {_counted(package.workflows, 'workflow')}, "
@@ -110,7 +139,7 @@ def _counted(things: Sequence[object], noun: str) -> str:
     return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
-def _document(package: Package, found: Sequence[Finding]) -> dict[str, object]:
+def _document(package: Package, left_out: Sequence[str], found: Sequence[Finding]) -> dict[str, object]:
     return {
         "tasks": [
             {"name": task.name, "type": task.template["type"], "asks": asdict(task.ask) if task.on_batch else None}
@@ -118,5 +147,6 @@ def _document(package: Package, found: Sequence[Finding]) -> dict[str, object]:
         ],
         "workflows": list(package.workflows),
         "launch_plans": list(package.launch_plans),
+        "left_out": list(left_out),
         "findings": [asdict(finding) for finding in found],
     }

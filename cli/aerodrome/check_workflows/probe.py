@@ -5,13 +5,16 @@ one of the ``aerodrome`` command, so it imports nothing but flytekit. Nothing is
 
     python probe.py REPORT SOURCE_ROOT MODULE...
 
-REPORT is the file that gets the JSON: either ``error``, or ``tasks``, ``workflows`` and ``launch_plans``.
+REPORT is the file that gets the JSON: either ``error``, or ``tasks``, ``workflows`` and ``launch_plans``. What takes
+more than a minute is told in a line on stderr that begins with SLOW: JSON of what it is at.
 """
 
+import importlib
 import inspect
 import json
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,20 +26,27 @@ sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != Path(
 
 BATCH = "aws-batch"
 IMAGE = "image.invalid/given-when-registered:check"
+SLOW = "aerodrome-slow: "
+PATIENCE = 60.0
+"""Seconds until it says that it is still loading."""
 
 
 def main() -> None:
     """Load the modules and write the report."""
     report, root, *modules = sys.argv[1:]
+    timer = threading.Timer(PATIENCE, lambda: print(SLOW + json.dumps(at_work(root)), file=sys.__stderr__, flush=True))
+    timer.daemon = True
+    timer.start()
     try:
         found = probe(root, modules)
     except BaseException as error:  # noqa: BLE001 - whatever a stranger's module raises or exits with is the answer
         found = {"error": told(error, root)}
+    timer.cancel()
     Path(report).write_text(json.dumps(found), encoding="utf-8")
 
 
 def probe(root: str, modules: list[str]) -> dict[str, Any]:
-    """Load the modules, with all below them, and serialize every task, workflow and launch plan that they made."""
+    """Load the modules, and serialize every task, workflow and launch plan that they made."""
     try:
         from flytekit.configuration import ImageConfig, SerializationSettings  # noqa: PLC0415 - its absence is told
         from flytekit.core.context_manager import FlyteContextManager, FlyteEntities  # noqa: PLC0415 - as above
@@ -44,7 +54,6 @@ def probe(root: str, modules: list[str]) -> dict[str, Any]:
         from flytekit.models.admin.workflow import WorkflowSpec  # noqa: PLC0415 - as above
         from flytekit.models.launch_plan import LaunchPlan  # noqa: PLC0415 - as above
         from flytekit.models.task import TaskSpec  # noqa: PLC0415 - as above
-        from flytekit.tools.module_loader import just_load_modules  # noqa: PLC0415 - as above
         from flytekit.tools.serialize_helpers import get_registrable_entities  # noqa: PLC0415 - as above
     except ModuleNotFoundError as missing:
         return {"error": {"kind": "NoFlytekit", "message": str(missing)}}
@@ -55,7 +64,8 @@ def probe(root: str, modules: list[str]) -> dict[str, Any]:
     with FlyteContextManager.with_context(
         FlyteContextManager.current_context().with_serialization_settings(settings)
     ) as context:
-        just_load_modules(modules)
+        for module in modules:
+            importlib.import_module(module)
         specs = get_registrable_entities(context)
         entities = {entity.name: entity for entity in FlyteEntities.entities}
     return {
@@ -153,9 +163,21 @@ def told(error: BaseException, root: str) -> dict[str, Any]:
     }
 
 
+def at_work(root: str) -> dict[str, str] | None:
+    """The innermost line of the package that is running, and where it is. None if flytekit itself is being loaded."""
+    frames = sys._current_frames()  # noqa: SLF001 - in the library reference; no other way to look into a thread
+    stack = traceback.extract_stack(frames[threading.main_thread().ident or 0])
+    own = [frame for frame in stack if is_own(frame.filename, root)]
+    if not own:
+        return None
+    return {"place": f"{os.path.relpath(own[-1].filename, root)}:{own[-1].lineno}", "line": own[-1].line or ""}
+
+
 def is_own(file: str, root: str) -> bool:
     """Whether a file is of the package, and not a library that is installed below its root."""
-    return Path(file).resolve().is_relative_to(Path(root).resolve()) and "site-packages" not in Path(file).parts
+    path = Path(file).resolve()
+    others = "site-packages" in Path(file).parts or path == Path(__file__).resolve()
+    return path.is_relative_to(Path(root).resolve()) and not others
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
 """``aerodrome plan``: the verb and its exit status."""
 
 import json
-from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from aerodrome.plan.gate import judge
 from aerodrome.plan.machine import plan_document
@@ -13,6 +11,7 @@ from aerodrome.plan.make import plan_against_commit, plan_against_deployed
 from aerodrome.plan.model import Plan, PlanError
 from aerodrome.plan.report import print_plan, stale_warnings
 from aerodrome.project import PROJECT
+from aerodrome.waiting import waiting
 from aerodrome_stacks.environment import Environment, InvalidEnvironmentError, environment_file, load_environment
 
 _INVALID = 2
@@ -36,7 +35,7 @@ def plan(
     """
     try:
         environment = load_environment(env, PROJECT.environments)
-        with _waiting(env):
+        with waiting(_at(env, against, live=live)):
             made = _make(environment, against, live=live)
     except InvalidEnvironmentError as error:
         typer.echo("\n".join(error.problems), err=True)
@@ -64,7 +63,8 @@ def _make(environment: Environment, against: str | None, *, live: bool) -> Plan:
     return plan_against_commit(PROJECT, environment, against or "HEAD")
 
 
-def _waiting(env: str) -> AbstractContextManager[object]:
-    """Something that moves, on a terminal: a synth takes seconds, change sets take minutes."""
-    console = Console(stderr=True)
-    return console.status(f"planning {env}") if console.is_terminal else nullcontext()
+def _at(env: str, against: str | None, *, live: bool) -> str:
+    """What takes the time: a synth half a minute, change sets minutes."""
+    if live:
+        return f"synthesizing {env}, and asking CloudFormation for a change set of each stack"
+    return f"synthesizing {env} twice: {against or 'HEAD'}, and this work tree"

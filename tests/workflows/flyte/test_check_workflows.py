@@ -222,10 +222,11 @@ def test_every_problem_is_a_line_and_a_warning_says_that_it_is_one(check: Comman
     written(tmp_path, {"two": on_batch("retries=12, interruptible=True", "platformCapabilities='FARGATE'")})
     done = check("two.py", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    fargate, retries, warning = done.stderr.splitlines()
+    fargate, retries, warning, counts = done.stderr.splitlines()
     assert fargate.startswith(f"two.py:{FIRST}: task two.wrong: platformCapabilities='FARGATE': ")
     assert retries.startswith(f"two.py:{FIRST}: task two.wrong: retries=12: ")
     assert warning.startswith(f"two.py:{FIRST}: warning: task two.wrong: interruptible=True: ")
+    assert counts == "2 refused, 1 warning"
 
 
 def test_a_good_package_is_told_on_one_screen(check: Command) -> None:
@@ -243,6 +244,15 @@ def test_a_good_package_is_told_on_one_screen(check: Command) -> None:
     assert lines[1].endswith("4 vCPUs, 15033 MiB, 4 attempts of at most 2:00:00 each")
     assert len(lines[pods + 1 :]) == 5
     assert len(lines) < 24
+
+
+def test_the_scripts_beside_the_workflows_are_left_out(check: Command) -> None:
+    # They import boto3, which the interpreter of the workflows has not.
+    done = check("workflows")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("workflows: 6 tasks, 1 workflow, 2 launch plans; ")
+    (line,) = done.stderr.splitlines()
+    assert "workflows/aerodrome_workflows/train_classifier.py" in line
 
 
 def test_a_package_is_found_by_its_name(check: Command, tmp_path: Path) -> None:
