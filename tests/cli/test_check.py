@@ -186,7 +186,7 @@ def test_the_problems_of_every_file_are_printed(check: Check) -> None:
     result = check(file="prod.yaml", replace=[("multi_az: true", "multi_az: false")])
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines() == [
-        'environments/dev.yaml: database.multi_az: the text "no" stands where true or false is expected',
+        'environments/dev.yaml: database.multi_az: the text "no" stands where true or false is expected; write false',
         "environments/prod.yaml: database.multi_az: false, but prod must survive the loss of a zone; write true",
     ]
     assert check("-e", "staging").exit_code == 0

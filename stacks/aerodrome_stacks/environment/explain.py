@@ -16,6 +16,8 @@ from aerodrome_stacks.environment.wording import describe, listing, nearest, sho
 
 # How pydantic ends the place of an error that is about a mapping's key, not about the value there.
 _IS_KEY = "[key]"
+# What YAML 1.1 took for true and false, and 1.2 takes for text.
+_TRUTHS = {"yes": True, "on": True, "no": False, "off": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,14 @@ def _whole_number(given: Given) -> str:
     return f"{describe(given.value)} stands where a whole number is expected{mend}"
 
 
+def _truth(given: Given) -> str:
+    word = given.value.lower() if isinstance(given.value, str) else ""
+    mend = "; take the quotes away" if word in ("true", "false") else ""
+    if word in _TRUTHS:
+        mend = f"; write {show(_TRUTHS[word])}"
+    return f"{describe(given.value)} stands where true or false is expected{mend}"
+
+
 def _entries(limit: str, key: str) -> Callable[[Given], str]:
     def sentence(given: Given) -> str:
         number = len(given.value)
@@ -71,7 +81,7 @@ def _choice(given: Given) -> str:
 
 SENTENCES: Mapping[str, Callable[[Given], str]] = {
     "aerodrome": lambda given: str(given.limits["sentence"]),
-    "bool_type": _expected("true or false"),
+    "bool_type": _truth,
     "dict_type": _mapping,
     "greater_than_equal": lambda given: f"{show(given.value)} is too small; {given.limits['ge']:,} is the least",
     "int_type": _whole_number,
@@ -114,6 +124,28 @@ def explain(error: ValidationError, document: Mapping[str, object]) -> Iterator[
             yield _problem(each, place)
 
 
+def empty(document: object) -> Iterator[Problem]:
+    """Yield the problem of each key that is given without a value where the model takes one that is left out.
+
+    To pydantic both are the same. Elsewhere it refuses what has no value.
+
+    Args:
+        document: What stands in the file.
+    """
+    ahead: list[tuple[tuple[str | int, ...], object]] = [((), document)]
+    while ahead:
+        place, value = ahead.pop()
+        if value is None:
+            kind = _kind(place)
+            if NoneType in get_args(kind):
+                mend = listing(known_keys(place)) + " below it" if known_keys(place) else "a value behind it"
+                yield Problem(place, f"given without a value; take the line out, or write {mend}")
+        elif isinstance(value, Mapping):
+            ahead += [((*place, key), inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            ahead += [((*place, index), inner) for index, inner in enumerate(value)]
+
+
 def _is_unknown_key(error: ErrorDetails) -> bool:
     return error["type"] == "extra_forbidden" or (error["loc"][-1:] == (_IS_KEY,) and error["type"] == "literal_error")
 
@@ -146,20 +178,27 @@ def _unknown_key(place: tuple[str | int, ...], document: Mapping[str, object]) -
 
 def known_keys(place: tuple[str | int, ...]) -> tuple[str, ...]:
     """Return the keys that may stand in the mapping at a place of an environment; none where there is no mapping."""
-    kind: Any = Environment
-    for part in place:
-        if _is_section(kind):
-            field = kind.model_fields.get(part)
-            kind = field and _without_extras(field.annotation)
-        elif get_origin(kind) in (tuple, Mapping):
-            kind = _without_extras(get_args(kind)[0 if get_origin(kind) is tuple else 1])
-        else:
-            kind = None
+    kind = _without_extras(_kind(place))
     if _is_section(kind):
         return tuple(key for key in kind.model_fields if (kind, key) != (Environment, "name"))
     if get_origin(kind) is Mapping:
         return get_args(get_args(kind)[0])
     return ()
+
+
+def _kind(place: tuple[str | int, ...]) -> Any:  # noqa: ANN401 - a type's form, such as `X | None`
+    """The type of what may stand at a place, None where nothing may."""
+    kind: Any = Environment
+    for part in place:
+        kind = _without_extras(kind)
+        if _is_section(kind):
+            field = kind.model_fields.get(part)
+            kind = field and field.annotation
+        elif get_origin(kind) in (tuple, Mapping):
+            kind = get_args(kind)[0 if get_origin(kind) is tuple else 1]
+        else:
+            kind = None
+    return kind
 
 
 def _is_section(kind: object) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from aerodrome_stacks.environment.document import DocumentError, parse
-from aerodrome_stacks.environment.explain import explain, known_keys
+from aerodrome_stacks.environment.explain import empty, explain, known_keys
 from aerodrome_stacks.environment.model import Environment
 from aerodrome_stacks.environment.problems import Problem, in_file_order
 from aerodrome_stacks.environment.rules import broken_rules
@@ -91,6 +91,7 @@ def validate(name: str, document: object, path: Path, repeated: Sequence[Problem
         environment = Environment.model_validate({**document, "name": name}, context=sections)
     except ValidationError as error:
         problems += explain(error, document)
+    problems += empty(document)
     problems += broken_rules(sections)
     if problems or environment is None:
         lines = tuple(f"{path}: {problem}" for problem in in_file_order(problems, document))

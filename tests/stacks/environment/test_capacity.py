@@ -28,7 +28,7 @@ LUSTRE = "is no size of FSx for Lustre: write 1200, or a multiple of 2400"
         ),
         ({"batch.arm": {"spot_vcpus": 4}}, ["batch.arm.on_demand_vcpus: required, but not given"]),
         ({"batch.reserved_percent": 100}, ["batch.reserved_percent: 100 is too large; 99 is the most"]),
-        ({"batch.efs": "yes"}, ['batch.efs: the text "yes" stands where true or false is expected']),
+        ({"batch.efs": "yes"}, ['batch.efs: the text "yes" stands where true or false is expected; write true']),
         ({"projects[0].batch": ...}, ["projects[0].batch: required, but not given"]),
         ({"projects[0].batch": {"share": 2}}, ["projects[0].batch.daily_usd: required, but not given"]),
         (

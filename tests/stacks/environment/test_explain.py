@@ -1,12 +1,14 @@
 """Every error that pydantic can raise for an environment is explained in our own words."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_origin
 
 import pytest
 
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.explain import SENTENCES, known_keys
+from aerodrome_stacks.environment.section import Section
 
 Problems = Callable[..., list[str]]
 
@@ -86,7 +88,20 @@ CASES: tuple[tuple[str, str, Any, str], ...] = (
         10**5000,
         "batch.spot_vcpus: <more than 4,300 digits> is too large; 20,000 is the most",
     ),
-    ("bool_type", "database.multi_az", "no", 'database.multi_az: the text "no" stands where true or false is expected'),
+    (
+        "bool_type",
+        "database.multi_az",
+        "no",
+        'database.multi_az: the text "no" stands where true or false is expected; write false',
+    ),
+    ("bool_type", "batch.efs", "On", 'batch.efs: the text "On" stands where true or false is expected; write true'),
+    (
+        "bool_type",
+        "batch.efs",
+        "true",
+        'batch.efs: the text "true" stands where true or false is expected; take the quotes away',
+    ),
+    ("bool_type", "batch.efs", "maybe", 'batch.efs: the text "maybe" stands where true or false is expected'),
     ("bool_type", "database.multi_az", 0, "database.multi_az: the number 0 stands where true or false is expected"),
     (
         "literal_error",
@@ -171,6 +186,45 @@ def possible_errors(schema: object) -> Iterator[str]:
 
 def test_each_error_that_the_model_can_raise_has_a_sentence() -> None:
     assert set(possible_errors(Environment.__pydantic_core_schema__)) == SENTENCES.keys() | {"extra_forbidden"}
+
+
+def optional(section: type[Section] = Environment, place: str = "") -> Iterator[str]:
+    """The places, in an environment with one entry in each list, of what may be left out without a default."""
+    for key, field in section.model_fields.items():
+        kinds = get_args(field.annotation) or (field.annotation,)
+        if NoneType in kinds:
+            yield f"{place}{key}"
+            continue
+        first = "[0]" if get_origin(field.annotation) is tuple else ""
+        for kind in kinds:
+            if isinstance(kind, type) and issubclass(kind, Section):
+                yield from optional(kind, f"{place}{key}{first}.")
+
+
+def test_what_may_be_left_out_may_not_be_left_empty(problems: Problems) -> None:
+    places = list(optional())
+    assert {"batch.gpu", "batch.lustre_gib", "access.oidc"} <= set(places), "the listing is broken"
+    for place in places:
+        (line,) = problems({place: None})
+        assert line.startswith(f"{place}: given without a value; take the line out, or write "), line
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        (
+            "batch.gpu",
+            "batch.gpu: given without a value; take the line out, or write spot_vcpus and on_demand_vcpus below it",
+        ),
+        ("batch.lustre_gib", "batch.lustre_gib: given without a value; take the line out, or write a value behind it"),
+        # What takes no null at all is refused by pydantic, once.
+        ("batch.efs", "batch.efs: nothing stands where true or false is expected"),
+        ("cluster.viewers", "cluster.viewers: nothing stands where a list is expected"),
+        ("batch.gpus", "batch.gpus: unknown key; did you mean gpu?"),
+    ],
+)
+def test_a_key_without_a_value(problems: Problems, place: str, line: str) -> None:
+    assert problems({place: None}) == [line]
 
 
 @pytest.mark.parametrize(
