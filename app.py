@@ -10,9 +10,9 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
+from aerodrome_constructs.batch import InvalidJobError
 from aerodrome_constructs.policy import acknowledgements
 from aerodrome_stacks.environment import InvalidEnvironmentError, environment_names, load_environment
-from aerodrome_stacks.platform import build_platform
 
 # Relative to where the command was typed, as its reader will look for it.
 ENVIRONMENTS = Path(relpath(Path(__file__).parent / "environments"))
@@ -26,8 +26,12 @@ def build(app: cdk.App, environment_name: str) -> None:
 
     Raises:
         InvalidEnvironmentError: If there is no such environment, or something is wrong with it.
+        InvalidJobError: If something is wrong with a job of the catalogue.
     """
-    build_platform(app, load_environment(environment_name, ENVIRONMENTS))
+    environment = load_environment(environment_name, ENVIRONMENTS)
+    from aerodrome_stacks.platform import build_platform  # noqa: PLC0415 - the catalogue's mistakes come to light here
+
+    build_platform(app, environment)
 
 
 def main() -> None:
@@ -44,6 +48,8 @@ def main() -> None:
             build(app, str(name))
     except InvalidEnvironmentError as error:
         sys.exit("\n".join(error.problems))
+    except InvalidJobError as error:
+        sys.exit(str(error))
     if not _for_a_plan():
         from aerodrome_stacks.guardrails import guard  # noqa: PLC0415 - `build` alone, and a plan, need no packs
 

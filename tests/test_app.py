@@ -44,6 +44,15 @@ def refusal(app: Path, monkeypatch: pytest.MonkeyPatch) -> Refusal:
     return run
 
 
+def said(app: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the app as a program, for the environment dev."""
+    context = {"CDK_CONTEXT_JSON": json.dumps({"env": "dev"}), "CDK_OUTDIR": str(app.parent / "cdk.out")}
+    environment = {**os.environ, **context, **variables}
+    return subprocess.run(
+        [sys.executable, app], check=False, capture_output=True, text=True, timeout=120, env=environment
+    )
+
+
 def misspell(app: Path) -> None:
     """Put two mistakes into the environment dev."""
     file = app.parent / "environments" / "dev.yaml"
@@ -59,10 +68,7 @@ def test_there_are_three_environments() -> None:
 
 def test_a_user_sees_every_mistake_of_an_environment_and_no_traceback(app: Path) -> None:
     misspell(app)
-    context = {"CDK_CONTEXT_JSON": json.dumps({"env": "dev"}), "CDK_OUTDIR": str(app.parent / "cdk.out")}
-    result = subprocess.run(
-        [sys.executable, app], check=False, capture_output=True, text=True, timeout=120, env={**os.environ, **context}
-    )
+    result = said(app)
     assert (result.returncode, result.stdout) == (1, "")
     assert "Traceback" not in result.stderr
     assert "dev.yaml: network.nat_gatways: unknown key; did you mean nat_gateways?" in result.stderr
@@ -79,6 +85,19 @@ def test_an_unknown_environment_gets_the_list_of_those_there_are(refusal: Refusa
     message = refusal(env=name)
     assert name in message
     assert all(known in message for known in NAMES)
+
+
+def test_a_user_sees_what_is_wrong_with_a_job_and_no_traceback(app: Path) -> None:
+    stacks = shutil.copytree(ROOT / "stacks", app.parent / "stacks", ignore=shutil.ignore_patterns("__pycache__"))
+    (app.parent / "workflows").symlink_to(ROOT / "workflows")
+    catalogue = stacks / "aerodrome_stacks" / "job_catalogue.py"
+    text = catalogue.read_text(encoding="utf-8")
+    assert "        vcpus=1,\n" in text
+    catalogue.write_text(text.replace("        vcpus=1,\n", "        vcpus=1,\n        attempts=20,\n", 1), "utf-8")
+    result = said(app, PYTHONPATH=str(stacks))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.splitlines()[-1] == "job train-classifier: attempts=20: Batch takes 1 to 10"
+    assert "Traceback" not in result.stderr
 
 
 def test_a_finding_ends_with_the_report_and_the_page_to_read(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:

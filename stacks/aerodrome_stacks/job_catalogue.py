@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from aerodrome_constructs.batch import Architecture, Container, Platform
+from aerodrome_constructs.batch import Architecture, Container, InvalidJobError, Platform
 from aerodrome_stacks.batch_queues import Kind
 
 _SCRIPTS = Path(__file__).parents[2] / "workflows" / "aerodrome_workflows"
@@ -51,7 +51,7 @@ class JobKind:
             ``/mnt/lustre``. Default: yes, though no Lustre on Fargate.
 
     Raises:
-        ValueError: If the job could not be made or could not run; with everything that is wrong with it.
+        InvalidJobError: If the job could not be made or could not run; with everything that is wrong with it.
     """
 
     name: str
@@ -61,7 +61,7 @@ class JobKind:
 
     def __post_init__(self) -> None:
         if problems := list(self._problems()):
-            raise ValueError("\n".join(f"job {self.name}: {problem}" for problem in problems))
+            raise InvalidJobError("\n".join(f"job {self.name}: {problem}" for problem in problems))
 
     @property
     def kinds(self) -> frozenset[Kind]:

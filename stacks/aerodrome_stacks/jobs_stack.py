@@ -18,6 +18,7 @@ from aerodrome_constructs.batch import (
     ContainerJobProps,
     ElasticMount,
     HostMount,
+    InvalidJobError,
     JobExecutionRole,
     JobExecutionRoleProps,
     JobSubmitPolicy,
@@ -167,7 +168,7 @@ class JobsStack(AerodromeStack):
         definitions = [(*space, job.name) for space in spaces for job in self._jobs]
         names = [definition_name(self._environment, *definition) for definition in definitions]
         if twice := [name for name, count in Counter(names).items() if count > 1]:
-            raise ValueError(
+            raise InvalidJobError(
                 f"two jobs would be called {twice[0]}: a job's name is its own in the catalogue, and project, domain "
                 "and job together are no other's; give one of them another name"
             )

@@ -2,7 +2,7 @@
 
 from aerodrome_constructs.batch.cleaner import JobDefinitionCleaner, JobDefinitionCleanerProps
 from aerodrome_constructs.batch.compute import BatchCompute, BatchComputeProps, Ceilings
-from aerodrome_constructs.batch.container import Architecture, Container, Platform
+from aerodrome_constructs.batch.container import Architecture, Container, InvalidJobError, Platform
 from aerodrome_constructs.batch.execution_role import JobExecutionRole, JobExecutionRoleProps
 from aerodrome_constructs.batch.host import HostMetrics
 from aerodrome_constructs.batch.job import ContainerJob, ContainerJobProps, ElasticMount, HostMount
@@ -21,6 +21,7 @@ __all__ = [
     "FairShareProps",
     "HostMetrics",
     "HostMount",
+    "InvalidJobError",
     "JobDefinitionCleaner",
     "JobDefinitionCleanerProps",
     "JobExecutionRole",

@@ -20,6 +20,10 @@ _REFERENCE: Final = re.compile(r"Ref::([A-Za-z0-9_-]+)")
 _PINNED: Final = re.compile(r".+(@sha256:[0-9a-f]{64}|:[A-Za-z0-9_][A-Za-z0-9_.-]*)")
 
 
+class InvalidJobError(ValueError):
+    """A job that AWS Batch would refuse, or that could not run. The text is for whoever wrote it down: all problems."""
+
+
 class Platform(StrEnum):
     """Where a job runs, as a job definition says it."""
 

@@ -9,7 +9,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_batch as batch
 from constructs import Construct
 
-from aerodrome_constructs.batch.container import Container, Platform
+from aerodrome_constructs.batch.container import Container, InvalidJobError, Platform
 from aerodrome_constructs.batch.retry import retry_strategy
 
 _Definition = batch.CfnJobDefinition
@@ -85,13 +85,14 @@ class ContainerJob(Construct):
         definition: The job definition.
 
     Raises:
-        ValueError: If AWS Batch would refuse the definition, or its jobs could not run; with everything that is wrong.
+        InvalidJobError: If AWS Batch would refuse the definition, or its jobs could not run; with everything that is
+            wrong.
     """
 
     def __init__(self, scope: Construct, construct_id: str, props: ContainerJobProps) -> None:
         super().__init__(scope, construct_id)
         if problems := list(_problems(props)):
-            raise ValueError("\n".join(f"job {props.name}: {problem}" for problem in problems))
+            raise InvalidJobError("\n".join(f"job {props.name}: {problem}" for problem in problems))
         container = props.container
         self.definition = _Definition(
             self,
