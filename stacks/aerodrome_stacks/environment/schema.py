@@ -7,7 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 from aerodrome_stacks.environment.model import Environment
 
@@ -17,6 +18,10 @@ class _Untitled(GenerateJsonSchema):
 
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - pydantic's signature
         return False
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        """What may be left out may not be given without a value: ``batch.gpu:`` with nothing behind it is a mistake."""
+        return self.generate_inner(schema["schema"])
 
 
 def schema_text() -> str:

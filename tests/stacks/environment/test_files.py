@@ -99,6 +99,10 @@ def models(kind: object, seen: set[type[BaseModel]]) -> Iterator[type[BaseModel]
         yield from models(part, seen)
 
 
+def test_the_schema_lets_nothing_stand_without_a_value() -> None:
+    assert '"type": "null"' not in schema_text()
+
+
 def test_every_section_is_frozen_and_closed_and_every_field_described() -> None:
     sections = list(models(Environment, set()))
     assert len(sections) == 18
