@@ -159,7 +159,7 @@ class JobsStack(AerodromeStack):
         }
         if not found:
             return {}
-        scripts = cdk.CfnMapping(self, "Scripts")
+        scripts = cdk.CfnMapping(self, "Scripts", lazy=False)
         for place, script in found.items():
             scripts.set_value(*place, script)
         return {script: scripts.find_in_map(*place) for place, script in found.items()}
