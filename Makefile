@@ -86,7 +86,7 @@ format: setup ## Format the code and sort its imports
 	@$(BIN)/ruff format .
 
 bench: setup ## Measure synth, deploy and test times, and write docs/performance.md
-	@$(BIN)/python -m tools.bench
+	@$(BIN)/python tools/bench.py
 
 diagram: setup ## Draw the picture of the platform in README.md anew
 	@$(BIN)/python tools/diagram.py
