@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
@@ -20,18 +20,17 @@ Comparison = Literal[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MetricAlarmProps:
-    """What an alarm needs to know.
+class AlarmProps:
+    """What every alarm needs to know.
 
     Attributes:
         name: The alarm's name, which is the subject of the mail.
         meaning: What is wrong when it fires, in a sentence for whoever is woken by it.
         runbook: The page that says what to do, from the root of this repository: ``runbooks/<slug>.md``.
-        metric: The metric.
         period: How long a period is.
         periods: How many periods in a row must compare so.
-        comparison: How the statistic is compared with the threshold.
-        threshold: What it is compared with, in the metric's unit.
+        comparison: How what is watched is compared with the threshold.
+        threshold: What it is compared with, in its unit.
         topic: Who is told.
         tell_when_over: Whether they are told, too, when it is over.
     """
@@ -39,7 +38,6 @@ class MetricAlarmProps:
     name: str
     meaning: str
     runbook: str
-    metric: Metric
     period: timedelta
     periods: int
     comparison: Comparison
@@ -47,24 +45,46 @@ class MetricAlarmProps:
     topic: sns.ITopic
     tell_when_over: bool = True
 
+    def properties(self) -> dict[str, Any]:
+        """The properties of an alarm that is told what to watch besides.
 
-def check_runbook(alarm: str, runbook: str) -> None:
-    """Refuse an alarm that does not say what to do.
+        Raises:
+            ValueError: The runbook is not a page of ``runbooks/``.
+        """
+        if not _RUNBOOK.fullmatch(self.runbook):
+            raise ValueError(
+                f"the runbook of the alarm {self.name} is {self.runbook!r}; an alarm names the page that says what to "
+                "do, as runbooks/<slug>.md, with lower-case letters, digits and hyphens: write the page"
+            )
+        topic = self.topic.topic_arn
+        return {
+            "alarm_name": self.name,
+            "alarm_description": f"{self.meaning} What to do: {self.runbook}",
+            "evaluation_periods": self.periods,
+            "comparison_operator": self.comparison,
+            "threshold": self.threshold,
+            # Periods without data neither fire it nor end it: an alarm on what is not there yet stays quiet.
+            "treat_missing_data": "missing",
+            "alarm_actions": [topic],
+            "ok_actions": [topic] if self.tell_when_over else None,
+        }
 
-    Raises:
-        ValueError: The runbook is not a page of ``runbooks/``.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricAlarmProps(AlarmProps):
+    """What an alarm on a metric needs to know.
+
+    Attributes:
+        metric: The metric.
     """
-    if not _RUNBOOK.fullmatch(runbook):
-        raise ValueError(
-            f"the runbook of the alarm {alarm} is {runbook!r}; an alarm names the page that says what to do, as "
-            "runbooks/<slug>.md, with lower-case letters, digits and hyphens: write the page"
-        )
+
+    metric: Metric
 
 
 class MetricAlarm(Construct):
     """An alarm on a metric. It names the page that says what to do: one without a runbook cannot be built.
 
-    Periods without data neither fire it nor end it: an alarm on what is not there yet stays quiet.
+    It is quiet while there is no data.
 
     Raises:
         ValueError: The runbook is not a page of ``runbooks/``.
@@ -72,22 +92,13 @@ class MetricAlarm(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, props: MetricAlarmProps) -> None:
         super().__init__(scope, construct_id)
-        check_runbook(props.name, props.runbook)
-        topic = props.topic.topic_arn
         cloudwatch.CfnAlarm(
             self,
             "Resource",
-            alarm_name=props.name,
-            alarm_description=f"{props.meaning} What to do: {props.runbook}",
             namespace=props.metric.namespace,
             metric_name=props.metric.name,
             dimensions=props.metric.dimension_properties(),
             statistic=props.metric.statistic,
             period=int(props.period.total_seconds()),
-            evaluation_periods=props.periods,
-            comparison_operator=props.comparison,
-            threshold=props.threshold,
-            treat_missing_data="missing",
-            alarm_actions=[topic],
-            ok_actions=[topic] if props.tell_when_over else None,
+            **props.properties(),
         )
