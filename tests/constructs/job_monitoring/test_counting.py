@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from aerodrome_constructs.job_monitoring.metrics_handler import names
-from aerodrome_constructs.job_monitoring.metrics_handler.counting import count
+from aerodrome_constructs.job_monitoring.metrics_handler.counting import count, read
 from aerodrome_constructs.job_monitoring.metrics_handler.datums import Datums
 from aerodrome_constructs.job_monitoring.metrics_handler.handler import count_messages
 from aerodrome_constructs.job_monitoring.metrics_handler.settings import Settings
@@ -63,7 +63,7 @@ class Recorder:
 
 def counted(*events: Json) -> Recorder:
     recorder = Recorder()
-    count(events, SETTINGS).put(recorder)
+    count([said for event in events if (said := read(event, SETTINGS))], SETTINGS).put(recorder)
     return recorder
 
 

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from aerodrome_constructs.job_monitoring.metrics_handler import names
@@ -14,25 +16,52 @@ _CODE = re.compile(r"[A-Z_]+(:[A-Z_]+)?")
 _ENDS = ("SUCCEEDED", "FAILED")
 
 
-def count(events: Iterable[Mapping[str, Any]], settings: Settings) -> Datums:
-    """Make data points of events.
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A queue whose first job cannot be placed.
+
+    Attributes:
+        key: The event's ID.
+        time: When, to the minute.
+        queue: The queue's name.
+        reason: AWS's code for why.
+    """
+
+    key: str
+    time: datetime
+    queue: str
+    reason: str
+
+
+def read(event: Mapping[str, Any], settings: Settings) -> Change | Blocked | None:
+    """Read an event.
+
+    Returns:
+        What it says. None: nothing that is counted.
 
     Raises:
-        KeyError: One is no event of AWS Batch.
+        KeyError: It is no event of AWS Batch.
         ValueError: As above.
     """
+    if event["detail-type"] == names.BLOCKED:
+        return _blocked(event, settings)
+    return change_of(event, settings)
+
+
+def count(found: Iterable[Change | Blocked], settings: Settings) -> Datums:
+    """Make data points of what events say, of doubles once.
+
+    Args:
+        found: What they say.
+        settings: What is watched.
+    """
     datums = Datums(settings.environment)
-    changes: dict[tuple[str, str, int], Change] = {}
-    blocked: set[object] = set()
-    for event in events:
-        if event["detail-type"] == names.BLOCKED:
-            if event["id"] not in blocked:
-                blocked.add(event["id"])
-                _count_blocked(datums, event, settings)
-        elif change := change_of(event, settings):
-            changes[change.key] = change
-    for change in changes.values():
-        _count(datums, change, settings)
+    for one in {one.key: one for one in found}.values():
+        if isinstance(one, Blocked):
+            datums.add(names.QUEUE_BLOCKED, 1, one.time, {})
+            datums.add(names.QUEUE_BLOCKED, 1, one.time, {names.QUEUE: one.queue, names.REASON: one.reason})
+        else:
+            _count(datums, one, settings)
     return datums
 
 
@@ -61,11 +90,10 @@ def _count_attempt(
         datums.add(names.ESTIMATED_USD, ended.seconds / 3600 * change.paid_vcpus * hourly, change.time, dimensions)
 
 
-def _count_blocked(datums: Datums, event: Mapping[str, Any], settings: Settings) -> None:
+def _blocked(event: Mapping[str, Any], settings: Settings) -> Blocked | None:
     detail = event["detail"]
     queue = str(detail["jobQueue"]).rpartition("/")[2]
-    if queue in settings.queues:
-        code = _CODE.match(str(detail.get("statusReason", "")))
-        reason = code[0] if code else "UNKNOWN"
-        datums.add(names.QUEUE_BLOCKED, 1, minute_of(event), {})
-        datums.add(names.QUEUE_BLOCKED, 1, minute_of(event), {names.QUEUE: queue, names.REASON: reason})
+    if queue not in settings.queues:
+        return None
+    code = _CODE.match(str(detail.get("statusReason", "")))
+    return Blocked(str(event["id"]), minute_of(event), queue, code[0] if code else "UNKNOWN")

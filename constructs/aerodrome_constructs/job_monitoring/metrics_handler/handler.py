@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 
-from aerodrome_constructs.job_monitoring.metrics_handler.counting import count
+from aerodrome_constructs.job_monitoring.metrics_handler.counting import count, read
 from aerodrome_constructs.job_monitoring.metrics_handler.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -33,19 +33,17 @@ def count_messages(records: Sequence[Mapping[str, Any]], settings: Settings, cli
         settings: What is watched.
         client: CloudWatch.
     """
-    events, failed = [], []
+    found, failed = [], []
     for record in records:
         try:
-            event = json.loads(record["body"])
-            # By itself first: what is no event must not take the others with it.
-            count([event], settings)
+            said = read(json.loads(record["body"]), settings)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             logger.error("message %s is no event of AWS Batch: %r", record["messageId"], error)  # noqa: TRY400 - its text says it
             failed.append({"itemIdentifier": record["messageId"]})
         else:
-            events.append(event)
-    count(events, settings).put(client)
-    logger.info("%d messages counted, %d not", len(events), len(failed))
+            found += [said] if said else []
+    count(found, settings).put(client)
+    logger.info("%d messages counted, %d not", len(records) - len(failed), len(failed))
     return {"batchItemFailures": failed}
 
 

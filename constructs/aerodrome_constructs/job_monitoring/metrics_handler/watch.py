@@ -1,8 +1,8 @@
 """The function that looks at what AWS sends no event for: its entry point.
 
 A run makes one call for all queues, one for all compute environments, one for each queue, and one or two to
-CloudWatch: with the 9 queues of a large environment 12 calls every 5 minutes, 104,000 a month. Calls of Batch cost
-nothing, those of CloudWatch 9 cents a month.
+CloudWatch: with the 27 queues of three domains and all kinds of capacity 30 calls every 5 minutes, 260,000 a month.
+Calls of Batch cost nothing, those of CloudWatch 9 cents a month.
 """
 
 import functools
