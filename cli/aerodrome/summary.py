@@ -82,7 +82,7 @@ def _batch(batch: BatchCapacity) -> str:
         for kind, capacity in kinds.items()
         if capacity
     ]
-    vcpus = sum(batch.instance_ceilings + batch.fargate_ceilings)
+    vcpus = sum(batch.ceilings.values())
     fargate = f"Fargate {batch.fargate_spot_vcpus:,} spot + {batch.fargate_vcpus:,}"
     files = ["EFS"] if batch.efs else []
     files += [f"{batch.lustre_gib:,} GiB of Lustre"] if batch.lustre_gib else []

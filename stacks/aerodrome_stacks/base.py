@@ -7,6 +7,9 @@ from constructs import Construct, IConstruct
 
 from aerodrome_stacks.environment import Environment
 
+ENVIRONMENT_TAG = "aerodrome:environment"
+"""The tag of everything, and of a secret that somebody makes, that says which environment it belongs to."""
+
 
 class AerodromeStack(cdk.Stack):
     """A stack of one environment.
@@ -45,7 +48,7 @@ class AerodromeStack(cdk.Stack):
             description=description,
             termination_protection=holds_data,
         )
-        self._mandatory_tags = {"aerodrome:environment": environment.name, "aerodrome:stack": construct_id}
+        self._mandatory_tags = {ENVIRONMENT_TAG: environment.name, "aerodrome:stack": construct_id}
         for key, value in self._mandatory_tags.items():
             cdk.Tags.of(self).add(key, value)
 

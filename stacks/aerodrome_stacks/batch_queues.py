@@ -58,6 +58,16 @@ def ingest_queue_name(environment: Environment, domain: Domain) -> str:
     return f"{resource_prefix(environment)}-ingest-{domain}"
 
 
+def queue_kinds(environment: Environment) -> dict[str, Kind]:
+    """What each job queue of the environment asks first, by the queue's name."""
+    found: dict[str, Kind] = {}
+    for domain in domains(environment):
+        found |= {queue_name(environment, domain, kind): kind for kind in kinds(environment)}
+        found |= {flyte_queue_name(environment, domain, kind): kind for kind in flyte_kinds(environment)}
+        found[ingest_queue_name(environment, domain)] = Kind.SPOT
+    return found
+
+
 def kinds(environment: Environment) -> Sequence[Kind]:
     """The kinds of capacity that the environment has."""
     batch = environment.batch
@@ -72,5 +82,5 @@ def flyte_kinds(environment: Environment) -> Sequence[Kind]:
 
 def domains(environment: Environment) -> Sequence[Domain]:
     """The domains that some project has in the environment, the one with the highest priority first."""
-    used = {domain for project in environment.projects for domain in project.domains}
+    used = environment.used_domains
     return [domain for domain in PRIORITIES if domain in used]

@@ -121,9 +121,7 @@ class BatchStack(AerodromeStack):
                 name=f"{self.prefix}-job-definition-cleaner",
                 job_queues=flyte_queue_names(environment),
                 job_roles=[
-                    project_role_name(environment, project.name, domain)
-                    for project in environment.projects
-                    for domain in project.domains
+                    project_role_name(environment, project, domain) for project, domain in environment.project_domains
                 ],
                 place=function_place(environment, network, log_key),
             ),

@@ -12,7 +12,7 @@ from aerodrome_constructs.costs import (
 )
 from aerodrome_constructs.storage import AccessLogBucket, AccessLogBucketProps
 from aerodrome_stacks.alerts_stack import AlertsPorts
-from aerodrome_stacks.base import AerodromeStack
+from aerodrome_stacks.base import ENVIRONMENT_TAG, AerodromeStack
 from aerodrome_stacks.environment import Environment
 
 BILLING_REGION = "us-east-1"
@@ -39,7 +39,7 @@ class CostsStack(AerodromeStack):
             "Budget",
             MonthlyBudgetProps(
                 usd=environment.costs.monthly_usd,
-                tag=("aerodrome:environment", environment.name),
+                tag=(ENVIRONMENT_TAG, environment.name),
                 topic=alerts.topic,
             ),
         )

@@ -5,7 +5,7 @@ from constructs import Construct
 
 from aerodrome_constructs.emergency import BreakGlassRole, BreakGlassRoleProps, Reach, RoleWatch, RoleWatchProps
 from aerodrome_stacks.alerts_stack import AlertsPorts
-from aerodrome_stacks.base import AerodromeStack
+from aerodrome_stacks.base import ENVIRONMENT_TAG, AerodromeStack
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.environment import Environment
 
@@ -48,7 +48,7 @@ class EmergencyStack(AerodromeStack):
                     account=self.account,
                     region=self.region,
                     prefix=self.prefix,
-                    tag=("aerodrome:environment", environment.name),
+                    tag=(ENVIRONMENT_TAG, environment.name),
                     log_groups=[
                         f"/aerodrome/{environment.name}/*",
                         f"/aws/eks/{self.prefix}/*",

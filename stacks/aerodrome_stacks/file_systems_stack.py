@@ -16,12 +16,13 @@ from aerodrome_constructs.file_systems import (
     LustreFileSystemProps,
     lustre_mount_commands,
 )
-from aerodrome_constructs.identity import PROJECT_TAG, allow
+from aerodrome_constructs.identity import allow
 from aerodrome_stacks.backup_stack import BackupPorts
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.keys_stack import KeysPorts
 from aerodrome_stacks.network_stack import NetworkPorts
+from aerodrome_stacks.project_roles import project_tags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,11 +140,7 @@ class FileSystemsStack(AerodromeStack):
 
     def _efs(self, environment: Environment) -> EfsPorts:
         # A project and a domain make one namespace of Flyte, and no two of them the same.
-        spaces = {
-            f"{project.name}-{domain}": (project.name, domain)
-            for project in environment.projects
-            for domain in project.domains
-        }
+        spaces = {f"{project}-{domain}": (project, domain) for project, domain in environment.project_domains}
         made = ElasticFileSystem(
             self,
             "Efs",
@@ -153,10 +150,7 @@ class FileSystemsStack(AerodromeStack):
                 clients=self._clients,
                 key=self._key,
                 directories={name: f"/{project}/{domain}" for name, (project, domain) in spaces.items()},
-                tags={
-                    name: {PROJECT_TAG: project, "aerodrome:domain": domain}
-                    for name, (project, domain) in spaces.items()
-                },
+                tags={name: project_tags(project, domain) for name, (project, domain) in spaces.items()},
             ),
         )
         # Of the ID, not another output of this stack, which CloudFormation allows 200.

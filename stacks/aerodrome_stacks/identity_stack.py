@@ -10,7 +10,6 @@ from constructs import Construct
 from aerodrome_constructs.database.postgres_instance import MASTER_SECRET_TAG
 from aerodrome_constructs.identity import (
     EVERYTHING,
-    PROJECT_TAG,
     BucketAccess,
     ServiceAccount,
     ServiceAccountRole,
@@ -28,12 +27,12 @@ from aerodrome_constructs.identity import (
 from aerodrome_constructs.policy import acknowledge
 from aerodrome_constructs.policy.known_rules import WILDCARDS
 from aerodrome_stacks import service_accounts
-from aerodrome_stacks.base import AerodromeStack
+from aerodrome_stacks.base import ENVIRONMENT_TAG, AerodromeStack
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.file_systems_stack import EfsPorts
 from aerodrome_stacks.flyte_access import FlyteBuckets, pass_role_policies, propeller_batch_statements
-from aerodrome_stacks.project_roles import project_role_name
+from aerodrome_stacks.project_roles import project_role_name, project_tags
 from aerodrome_stacks.storage_stack import StoragePorts
 
 # Why the policies of those who reach objects have wildcards.
@@ -88,9 +87,8 @@ class IdentityStack(AerodromeStack):
         self._boundary = self._workload_boundary(environment)
         self._projects = Construct(self, "Projects")
         projects: dict[tuple[str, str], str] = {
-            (project.name, domain): self._project_role(environment, project.name, domain)
-            for project in environment.projects
-            for domain in project.domains
+            (project, domain): self._project_role(environment, project, domain)
+            for project, domain in environment.project_domains
         }
         roles = (
             self._role(
@@ -223,7 +221,7 @@ class IdentityStack(AerodromeStack):
             allow(
                 read,
                 secrets,
-                {"StringEquals": {"secretsmanager:ResourceTag/aerodrome:environment": environment.name}},
+                {"StringEquals": {f"secretsmanager:ResourceTag/{ENVIRONMENT_TAG}": environment.name}},
             ),
             # The database's master user has it, too. No pod needs that one, and who may write an ExternalSecret would
             # be master of every database.
@@ -268,7 +266,7 @@ class IdentityStack(AerodromeStack):
             trusted_services=("ecs-tasks.amazonaws.com",),
             statements=[*self._in_buckets(*self._buckets.project(project, domain)), *files],
             boundary=self._boundary,
-            tags={PROJECT_TAG: project, "aerodrome:domain": domain},
+            tags=project_tags(project, domain),
         )
         role = ServiceAccountRole(self._projects, namespace, props).role
         acknowledge(role, WILDCARDS, reason=_OBJECTS, findings=object_wildcards(self._buckets.project(project, domain)))

@@ -28,8 +28,9 @@ from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.function_place import function_place
 from aerodrome_stacks.job_catalogue import INGEST_OBJECT
-from aerodrome_stacks.jobs_stack import JobsPorts, definition_name, job_tags
+from aerodrome_stacks.jobs_stack import JobsPorts, definition_name
 from aerodrome_stacks.network_stack import NetworkPorts
+from aerodrome_stacks.project_roles import project_tags
 from aerodrome_stacks.retention import log_retention
 from aerodrome_stacks.storage_stack import StoragePorts
 
@@ -112,19 +113,14 @@ class IngestStack(AerodromeStack):
             description="Objects that arrive in S3 become AWS Batch jobs, array jobs and chains of jobs",
         )
         self._environment, self._jobs, self._bucket = environment, jobs, storage.batch_input
-        places = [
-            {"project": project.name, "domain": domain}
-            for project in environment.projects
-            for domain in project.domains
-        ]
+        places = [{"project": project, "domain": domain} for project, domain in environment.project_domains]
         # Names with places to fill in, from the folders of a key.
         anywhere = own_prefix("{project}", "{domain}")
         queue = ingest_queue_name(environment, cast("Domain", "{domain}"))
         definition = definition_name(environment, "{project}", "{domain}", INGEST_OBJECT.name)
         dead_letters = self._dead_letters()
-        for project in environment.projects:
-            for domain in project.domains:
-                self._inbox(project.name, domain, dead_letters)
+        for project, domain in environment.project_domains:
+            self._inbox(project, domain, dead_letters)
         ManifestIngest(
             self,
             "Manifests",
@@ -134,7 +130,7 @@ class IngestStack(AerodromeStack):
                 places=places,
                 queue_name=queue,
                 job_definition_name=definition,
-                job_tags=job_tags("{project}", "{domain}"),
+                job_tags=project_tags("{project}", "{domain}"),
                 place=function_place(environment, network, log_key),
                 dead_letters=dead_letters,
             ),
@@ -149,7 +145,7 @@ class IngestStack(AerodromeStack):
                 places=places,
                 queue_name=queue,
                 job_definition_name=definition,
-                job_tags=job_tags("{project}", "{domain}"),
+                job_tags=project_tags("{project}", "{domain}"),
                 steps=CHAIN_STEPS,
                 job_prefix=_CHAIN_JOBS,
                 step_timeout=_STEP_TIMEOUT,

@@ -18,6 +18,7 @@ from aerodrome_constructs.alerts import (
 from aerodrome_constructs.job_monitoring.metrics_handler import names
 from aerodrome_stacks.base import resource_prefix
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.ingest_stack import dead_letters_name
 
 STUCK: Final = timedelta(hours=1)
 """How long nothing may move in a queue. A host is there within ten minutes, and a job that fits none is cancelled after
@@ -61,7 +62,7 @@ class JobAlarms(Construct):
         self.lost_messages(
             "IngestDeadLetters",
             "ingest-dead-letters",
-            f"{self._prefix}-ingest-dead-letters",
+            dead_letters_name(environment),
             "Something arrived in S3, and nothing became of it: no job, or one that failed. It is in the queue of dead "
             "letters, with the reason.",
         )

@@ -22,18 +22,11 @@ from aerodrome_constructs.job_monitoring import (
 )
 from aerodrome_stacks.alerts_stack import AlertsPorts
 from aerodrome_stacks.base import AerodromeStack
-from aerodrome_stacks.batch_queues import (
-    Kind,
-    domains,
-    flyte_kinds,
-    flyte_queue_name,
-    ingest_queue_name,
-    kinds,
-    queue_name,
-)
+from aerodrome_stacks.batch_queues import Kind, queue_kinds
 from aerodrome_stacks.batch_stack import HOST_METRICS, BatchPorts
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.function_place import function_place
+from aerodrome_stacks.ingest_stack import dead_letters_name
 from aerodrome_stacks.job_alarms import JobAlarms
 from aerodrome_stacks.job_prices import USD_PER_VCPU_HOUR
 from aerodrome_stacks.network_stack import NetworkPorts
@@ -135,11 +128,11 @@ class JobMonitoringStack(AerodromeStack):
                 environment=environment.name,
                 region=environment.region,
                 queues=[*settings.queues],
-                ceilings=_ceilings(environment),
+                ceilings=environment.batch.ceilings,
                 budgets={project.name: project.batch.daily_usd for project in environment.projects},
                 hosts=HOST_METRICS,
                 dead_letters={
-                    "what arrived in S3 and came to nothing": f"{self.prefix}-ingest-dead-letters",
+                    "what arrived in S3 and came to nothing": dead_letters_name(environment),
                     "events that were not counted": f"{name}-uncounted",
                 },
                 rules=f"{self.prefix}-",
@@ -165,27 +158,3 @@ class JobMonitoringStack(AerodromeStack):
             watch,
             "Nobody looks how long jobs wait, and for compute environments that are INVALID.",
         )
-
-
-def queue_kinds(environment: Environment) -> dict[str, Kind]:
-    """What each job queue of the environment asks first, by the queue's name."""
-    found: dict[str, Kind] = {}
-    for domain in domains(environment):
-        found |= {queue_name(environment, domain, kind): kind for kind in kinds(environment)}
-        found |= {flyte_queue_name(environment, domain, kind): kind for kind in flyte_kinds(environment)}
-        found[ingest_queue_name(environment, domain)] = Kind.SPOT
-    return found
-
-
-def _ceilings(environment: Environment) -> dict[str, int]:
-    capacity = environment.batch
-    found = {
-        "Spot": capacity.spot_vcpus,
-        "OnDemand": capacity.on_demand_vcpus,
-        "FargateSpot": capacity.fargate_spot_vcpus,
-        "Fargate": capacity.fargate_vcpus,
-    }
-    for hardware, instances in (("Arm", capacity.arm), ("Gpu", capacity.gpu)):
-        if instances:
-            found |= {f"{hardware}Spot": instances.spot_vcpus, f"{hardware}OnDemand": instances.on_demand_vcpus}
-    return found

@@ -27,7 +27,7 @@ from aerodrome_constructs.batch import (
 )
 from aerodrome_constructs.file_systems import LUSTRE_PATH
 from aerodrome_constructs.identity import PROJECT_TAG, Conditions
-from aerodrome_stacks.base import AerodromeStack, resource_prefix
+from aerodrome_stacks.base import ENVIRONMENT_TAG, AerodromeStack, resource_prefix
 from aerodrome_stacks.batch_queues import Kind, kinds, queue_name
 from aerodrome_stacks.chart_values.flyte_projects import own_prefix
 from aerodrome_stacks.environment import Environment
@@ -36,13 +36,9 @@ from aerodrome_stacks.environment.model import Project
 from aerodrome_stacks.file_systems_stack import FileSystemsPorts
 from aerodrome_stacks.identity_stack import IdentityPorts
 from aerodrome_stacks.job_catalogue import CATALOGUE, TRAIN_CLASSIFIER, JobKind
+from aerodrome_stacks.project_roles import DOMAIN_TAG, project_tags
 from aerodrome_stacks.retention import log_retention
 from aerodrome_stacks.storage_stack import StoragePorts
-
-ENVIRONMENT_TAG = "aerodrome:environment"
-"""The tag of everything, and of a secret that somebody makes, that says which environment it belongs to."""
-DOMAIN_TAG = "aerodrome:domain"
-"""The tag of a job definition, of a job, and of a role that says which domain it belongs to."""
 
 _REGISTRY = "{registry}/"
 
@@ -89,14 +85,6 @@ def log_group_name(environment: Environment, project: str, domain: str) -> str:
 def submit_policy_name(environment: Environment, project: str, domain: str) -> str:
     """The name of the policy of people, such as ``aerodrome-dev-fraud-detection-development-submit-jobs``."""
     return f"{resource_prefix(environment)}-{project}-{domain}-submit-jobs"
-
-
-def job_tags(project: str, domain: str) -> dict[str, str]:
-    """The tags that say whose a job is. A definition has them, and who submits a job gives it them as well.
-
-    Tags of a definition go to the ECS task, and not to the job (``propagateTags`` of SubmitJob).
-    """
-    return {PROJECT_TAG: project, DOMAIN_TAG: domain}
 
 
 class JobsStack(AerodromeStack):
@@ -179,7 +167,7 @@ class JobsStack(AerodromeStack):
 
     def _project(self, project: Project, domain: Domain) -> None:
         space = Construct(self, f"{project.name}-{domain}")
-        for key, value in job_tags(project.name, domain).items():
+        for key, value in project_tags(project.name, domain).items():
             cdk.Tags.of(space).add(key, value)
         self._log_group(space, project, domain)
         execution_role = self._execution_role(space, project, domain)
@@ -279,7 +267,7 @@ class JobsStack(AerodromeStack):
             definition_prefix=definition_prefix(self._environment, project.name, domain),
             queue_arns=[f"arn:{self._partition}:batch:{self._here}:job-queue/{name}" for name in queues],
             share_identifier=project.share_identifier,
-            job_tags=job_tags(project.name, domain),
+            job_tags=project_tags(project.name, domain),
             log_group_name=self.ports.log_groups[project.name, domain],
         )
         JobSubmitPolicy(space, "SubmitPolicy", props)

@@ -110,7 +110,6 @@ def raw_data_periods(environment: Environment) -> Mapping[str, timedelta]:
         environment: What the team decided.
     """
     return {
-        f"{own_prefix(project.name, domain)}/": environment.retention.raw_data[domain]
-        for project in environment.projects
-        for domain in project.domains
+        f"{own_prefix(project, domain)}/": environment.retention.raw_data[domain]
+        for project, domain in environment.project_domains
     }

@@ -11,7 +11,7 @@ from aerodrome_stacks.batch_queues import ingest_queue_name
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.ingest_stack import CHAIN_STEPS, EXIT_CODES, chain_name, dead_letters_name
 from aerodrome_stacks.job_catalogue import INGEST_OBJECT
-from aerodrome_stacks.jobs_stack import DOMAIN_TAG
+from aerodrome_stacks.project_roles import DOMAIN_TAG
 from aerodrome_workflows import ingest_object
 from tests.iam.account import Account
 from tests.iam.evaluator import Principal, Request, is_allowed

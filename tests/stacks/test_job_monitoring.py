@@ -7,11 +7,10 @@ import pytest
 
 from aerodrome_constructs.job_monitoring import Settings
 from aerodrome_constructs.job_monitoring.metrics_handler import names
-from aerodrome_stacks.batch_queues import Kind
+from aerodrome_stacks.batch_queues import Kind, queue_kinds
 from aerodrome_stacks.batch_stack import HOST_METRICS
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.job_alarms import FAILED_PERCENT, FEWEST_ENDED
-from aerodrome_stacks.job_monitoring_stack import queue_kinds
 from tests.templates import Properties, TemplateJson, only, properties, text, with_id
 
 # What AWS documents, as far as it is drawn: SQS, EventBridge and Lambda in their developer guides.

@@ -9,12 +9,12 @@ from aerodrome_stacks.environment import Environment
 
 def beyond(package: Package, environment: Environment) -> Iterator[Finding]:
     """Find the tasks that ask for more than the environment can give: refused when registered, or waiting for ever."""
-    # As flyteadmin is told: chart_values/flyte_projects.py, which to import would start the CDK.
-    quotas = [quota for project in environment.projects for quota in project.domains.values()]
+    # As flyteadmin is told.
+    largest = environment.largest_quota()
     limits = {
-        "CPU": ("vCPUs", str(max(quota.cpu for quota in quotas))),
-        "MEMORY": ("memory", f"{max(quota.memory_gib for quota in quotas)}Gi"),
-        "GPU": ("GPUs", str(max(quota.gpu for quota in quotas))),
+        "CPU": ("vCPUs", str(largest.cpu)),
+        "MEMORY": ("memory", f"{largest.memory_gib}Gi"),
+        "GPU": ("GPUs", str(largest.gpu)),
     }
     # A spot queue falls back on the on-demand compute environment, so the larger of the two is what a job can have.
     most_vcpus = max(environment.batch.spot_vcpus, environment.batch.on_demand_vcpus)

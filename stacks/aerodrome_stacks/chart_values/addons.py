@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from aerodrome_constructs.cluster.scheduling import GPU_TAINT, INTERRUPTIBLE_TAINT
 from aerodrome_constructs.helm import Value
+from aerodrome_stacks.base import ENVIRONMENT_TAG
 from aerodrome_stacks.chart_values.service_account import role_annotation
 from aerodrome_stacks.environment import Environment
 
@@ -25,7 +26,7 @@ def load_balancer_controller(
         "clusterName": cluster_name,
         "region": environment.region,
         "vpcId": vpc_id,
-        "defaultTags": {"aerodrome:environment": environment.name},
+        "defaultTags": {ENVIRONMENT_TAG: environment.name},
         "serviceAccount": {"annotations": role_annotation(role_arn)},
     }
     if environment.network.private:

@@ -126,13 +126,13 @@ def quotas_by_domain(environment: Environment) -> list[Value]:
     return [
         {
             domain: [
-                {"projectQuotaCpu": {"value": str(cpu)}},
-                {"projectQuotaMemory": {"value": f"{memory_gib}Gi"}},
-                {"projectQuotaGpu": {"value": str(gpu)}},
+                {"projectQuotaCpu": {"value": quota["cpu"]}},
+                {"projectQuotaMemory": {"value": quota["memory"]}},
+                {"projectQuotaGpu": {"value": quota["gpu"]}},
             ]
         }
         for domain in _used_domains(environment)
-        for cpu, memory_gib, gpu in [_largest_quota(environment, domain)]
+        for quota in [_quota(environment.largest_quota(domain))]
     ]
 
 
@@ -178,13 +178,12 @@ def raw_output(
             "program": _RAW_OUTPUT_PROGRAM.read_text(encoding="utf-8"),
             "prefixes": [
                 {
-                    "project": project.name,
+                    "project": project,
                     "domain": domain,
-                    "prefix": f"s3://{raw_data_bucket}/{own_prefix(project.name, domain)}",
-                    "role": _role_of(project_role_arn, project.name, domain),
+                    "prefix": f"s3://{raw_data_bucket}/{own_prefix(project, domain)}",
+                    "role": _role_of(project_role_arn, project, domain),
                 }
-                for project in environment.projects
-                for domain in project.domains
+                for project, domain in environment.project_domains
             ],
             **({"signOn": sign_on} if sign_on else {}),
         }
@@ -202,9 +201,7 @@ def task_limits(environment: Environment) -> dict[str, Value]:
     A task that asks for more is refused when it is registered. With the chart's defaults, 2 CPUs and 1 GiB, that is
     most tasks there are.
     """
-    largest = [_largest_quota(environment, domain) for domain in _used_domains(environment)]
-    cpus, memories, gpus = zip(*largest, strict=True)
-    return {"cpu": str(max(cpus)), "memory": f"{max(memories)}Gi", "gpu": str(max(gpus))}
+    return _quota(environment.largest_quota())
 
 
 def _role_of(project_role_arn: str, project: str, domain: str) -> str:
@@ -216,14 +213,5 @@ def _quota(quota: Quota) -> dict[str, Value]:
 
 
 def _used_domains(environment: Environment) -> list[Domain]:
-    used = {domain for project in environment.projects for domain in project.domains}
+    used = environment.used_domains
     return [domain for domain in _DOMAINS if domain in used]
-
-
-def _largest_quota(environment: Environment, domain: Domain) -> tuple[int, int, int]:
-    quotas = [quota for project in environment.projects for name, quota in project.domains.items() if name == domain]
-    return (
-        max(quota.cpu for quota in quotas),
-        max(quota.memory_gib for quota in quotas),
-        max(quota.gpu for quota in quotas),
-    )

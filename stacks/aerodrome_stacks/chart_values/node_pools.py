@@ -18,6 +18,7 @@ from aerodrome_constructs.cluster.scheduling import (
     NodeTaint,
 )
 from aerodrome_constructs.helm import Value
+from aerodrome_stacks.base import ENVIRONMENT_TAG
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.aws import instance_shape
 from aerodrome_stacks.environment.nodes import SpotNodes, SystemNodes
@@ -56,7 +57,7 @@ def node_pools(environment: Environment, inputs: NodeClassInputs) -> dict[str, V
             "subnets": list(inputs.subnet_ids),
             "securityGroups": [inputs.security_group_id],
             # As the managed groups' nodes have them, so that what nodes cost is found in one place.
-            "tags": {"aerodrome:environment": environment.name, "aerodrome:stack": "Cluster"},
+            "tags": {ENVIRONMENT_TAG: environment.name, "aerodrome:stack": "Cluster"},
         },
         "pools": {**pools, **_on_demand(cluster.spot_nodes, cluster.on_demand_vcpus)},
     }

@@ -15,6 +15,7 @@ instances (96 vCPUs)."""
 
 _SMALLEST_WITH_GPU = 4  # a g4dn.xlarge, g5.xlarge or g6.xlarge
 _LUSTRE_STEP = 2_400
+_FARGATE = "Fargate"
 
 
 def _lustre_size(gib: int) -> int:
@@ -80,11 +81,19 @@ class BatchCapacity(Section):
     )
 
     @property
+    def ceilings(self) -> dict[str, int]:
+        """The ceiling of each compute environment, in vCPUs, by the name that the Batch stack gives it."""
+        instances = {"": self, "Arm": self.arm, "Gpu": self.gpu}
+        found: dict[str, int] = {}
+        for hardware, capacity in instances.items():
+            if capacity:
+                found |= {f"{hardware}Spot": capacity.spot_vcpus, f"{hardware}OnDemand": capacity.on_demand_vcpus}
+        return {**found, f"{_FARGATE}Spot": self.fargate_spot_vcpus, _FARGATE: self.fargate_vcpus}
+
+    @property
     def instance_ceilings(self) -> tuple[int, ...]:
         """The ceiling of each compute environment of instances, in vCPUs."""
-        kinds = [self.arm, self.gpu]
-        others = [vcpus for kind in kinds if kind for vcpus in (kind.spot_vcpus, kind.on_demand_vcpus)]
-        return (self.spot_vcpus, self.on_demand_vcpus, *others)
+        return tuple(vcpus for name, vcpus in self.ceilings.items() if not name.startswith(_FARGATE))
 
     @property
     def queues_of_a_domain(self) -> int:

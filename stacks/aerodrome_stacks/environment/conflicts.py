@@ -38,8 +38,8 @@ def _job_queues(environments: Mapping[str, Environment]) -> Iterator[str]:
     """AWS Batch has so many job queues for all environments of one account and region."""
     together: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
     for file, environment in environments.items():
-        domains = {domain for project in environment.projects for domain in project.domains}
-        together[environment.account, environment.region][file] = len(domains) * environment.batch.queues_of_a_domain
+        number = len(environment.used_domains) * environment.batch.queues_of_a_domain
+        together[environment.account, environment.region][file] = number
     for (account, region), queues in together.items():
         if (total := sum(queues.values())) > _JOB_QUEUES:
             each = listing([f"{number} of {file}" for file, number in queues.items()])

@@ -199,6 +199,31 @@ class Environment(Section):
         "stops at any other. Left out, none.",
     )
 
+    @property
+    def project_domains(self) -> list[tuple[str, Domain]]:
+        """Each project's name with each of its domains, in the order of the file."""
+        return [(project.name, domain) for project in self.projects for domain in project.domains]
+
+    @property
+    def used_domains(self) -> set[Domain]:
+        """The domains that some project has."""
+        return {domain for _, domain in self.project_domains}
+
+    def largest_quota(self, domain: Domain | None = None) -> Quota:
+        """The most of each thing that a quota of some project gives it.
+
+        Args:
+            domain: The domain whose quotas count, which some project has. Default: those of all domains.
+        """
+        quotas = [
+            quota for project in self.projects for where, quota in project.domains.items() if domain in {None, where}
+        ]
+        return Quota(
+            cpu=max(quota.cpu for quota in quotas),
+            memory_gib=max(quota.memory_gib for quota in quotas),
+            gpu=max(quota.gpu for quota in quotas),
+        )
+
     @model_validator(mode="before")
     @classmethod
     def _fill_in_zones(cls, data: Any) -> Any:  # noqa: ANN401 - anything may stand in a file
