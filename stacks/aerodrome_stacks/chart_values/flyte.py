@@ -9,7 +9,7 @@ from aerodrome_stacks.chart_values import flyte_batch, flyte_projects
 from aerodrome_stacks.chart_values.front_door import host, load_balancer_annotations
 from aerodrome_stacks.chart_values.service_account import role_annotation
 from aerodrome_stacks.environment import Environment
-from aerodrome_stacks.environment.connections import DATACATALOG, FLYTEADMIN
+from aerodrome_stacks.environment.connections import FLYTEADMIN_LEAST, datacatalog
 
 DATABASE_SECRET = "flyte-database"  # noqa: S105 - a name
 """The Secret with the passwords of database users and the certificate authorities. The chart mounts it at ``/etc/db``
@@ -79,10 +79,11 @@ class FlyteInputs:
 
 def flyte(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
     """Values that depend on other stacks and on the environment."""
+    load = environment.flyte.bears
     return {
         "flyteadmin": {
             **_RELOADED,
-            "replicaCount": FLYTEADMIN.replicas,
+            "replicaCount": FLYTEADMIN_LEAST,
             "initialProjects": flyte_projects.initial_projects(environment),
             "serviceAccount": {"annotations": role_annotation(inputs.flyteadmin_role_arn)},
             **_oidc_client_secret(environment),
@@ -90,7 +91,7 @@ def flyte(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
         "flytescheduler": _RELOADED,
         "datacatalog": {
             **_RELOADED,
-            "replicaCount": DATACATALOG.replicas,
+            "replicaCount": datacatalog(environment.flyte.bears).replicas,
             "serviceAccount": {"annotations": role_annotation(inputs.datacatalog_role_arn)},
         },
         "flytepropeller": {"serviceAccount": {"annotations": role_annotation(inputs.flytepropeller_role_arn)}},
@@ -104,8 +105,10 @@ def flyte(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
         },
         "storage": {"bucketName": inputs.metadata_bucket, "s3": {"region": environment.region}},
         "db": {
-            "admin": {"database": _database(inputs.admin_database, "flyteadmin", FLYTEADMIN.connections)},
-            "datacatalog": {"database": _database(inputs.datacatalog_database, "datacatalog", DATACATALOG.connections)},
+            "admin": {"database": _database(inputs.admin_database, "flyteadmin", load.flyteadmin_connections)},
+            "datacatalog": {
+                "database": _database(inputs.datacatalog_database, "datacatalog", load.datacatalog_connections)
+            },
         },
         "configmap": {
             "adminServer": _admin_server(environment, inputs),

@@ -12,6 +12,7 @@ from typing import Final
 
 from aerodrome_stacks.certificate_authorities import regions
 from aerodrome_stacks.environment.data import Database
+from aerodrome_stacks.environment.flyte import Flyte, FlyteLoad
 from aerodrome_stacks.environment.problems import Problem
 
 # RDS's own default is DBInstanceClassMemory / 9531392, at most 5000 (User Guide, "Maximum number of database
@@ -60,32 +61,46 @@ class Clients:
 MLFLOW_WORKERS: Final = 2
 """Processes of an MLflow server. Each has pools of its own."""
 
-MLFLOW_POOL_SIZE: Final = 5
+MLFLOW_POOL_SIZE: Final = 3
 """Connections that a pool of MLflow keeps (SQLAlchemy's ``pool_size``)."""
 
-MLFLOW_MAX_OVERFLOW: Final = 5
+MLFLOW_MAX_OVERFLOW: Final = 4
 """Connections that a pool of MLflow opens beside those, and closes after use (``max_overflow``; MLflow ignores a 0)."""
 
 # A process of MLflow makes an engine, which is a pool, for its tracking store and one for its model registry
 # (mlflow/store/tracking/sqlalchemy_store.py, mlflow/store/model_registry/sqlalchemy_store.py).
 _MLFLOW_POOLS = 2
 
-# The components of Flyte that use flyteadmin's database share its settings, the size of a pod's pool among them.
-_FLYTEADMIN_POOL = 20
+_MLFLOW_REPLICAS: Final = 2
+_DATACATALOG_REPLICAS: Final = 2
 
-FLYTEADMIN: Final = Clients(name="flyteadmin", replicas=2, connections=_FLYTEADMIN_POOL)
-FLYTESCHEDULER: Final = Clients(name="flytescheduler", replicas=1, connections=_FLYTEADMIN_POOL)
-SYNCRESOURCES: Final = Clients(name="syncresources", replicas=1, connections=_FLYTEADMIN_POOL)
-DATACATALOG: Final = Clients(name="datacatalog", replicas=2, connections=15)
-# Two migrations at a time on an empty database collide, and each pod begins with one: there is one pod.
+FLYTEADMIN_LEAST: Final = 3
+"""Pods of flyteadmin that there always are: one in each zone."""
+
 MLFLOW: Final = Clients(
     name="mlflow",
-    replicas=1,
+    replicas=_MLFLOW_REPLICAS,
     connections=MLFLOW_WORKERS * _MLFLOW_POOLS * (MLFLOW_POOL_SIZE + MLFLOW_MAX_OVERFLOW),
 )
 
-CLIENTS: Final = (FLYTEADMIN, FLYTESCHEDULER, SYNCRESOURCES, DATACATALOG, MLFLOW)
-"""All pods that connect to the database."""
+
+def clients_of(load: FlyteLoad) -> tuple[Clients, ...]:
+    """All pods that connect to the database, at their most."""
+    # The components of Flyte that use flyteadmin's database share its settings, the size of a pod's pool among them.
+    pool = load.flyteadmin_connections
+    return (
+        Clients(name="flyteadmin", replicas=load.flyteadmin_most, connections=pool),
+        Clients(name="flytescheduler", replicas=1, connections=pool),
+        Clients(name="syncresources", replicas=1, connections=pool),
+        datacatalog(load),
+        MLFLOW,
+    )
+
+
+def datacatalog(load: FlyteLoad) -> Clients:
+    """The pods of datacatalog."""
+    return Clients(name="datacatalog", replicas=_DATACATALOG_REPLICAS, connections=load.datacatalog_connections)
+
 
 # The function that makes users, and the one that changes the password of each of them and of the master user.
 _FUNCTIONS: Final = 5
@@ -112,7 +127,7 @@ def max_connections(memory: int) -> int:
     return min(_PER_GIB * memory, _MOST)
 
 
-def pools_fit_the_class(database: Database) -> Iterator[Problem]:
+def pools_fit_the_class(database: Database, flyte: Flyte) -> Iterator[Problem]:
     """All clients together take no more than four fifths of what the instance accepts."""
     path, name = ("database", "instance_class"), database.instance_class
     memory = memory_gib(name)
@@ -123,19 +138,20 @@ def pools_fit_the_class(database: Database) -> Iterator[Problem]:
             "families t3, t4g, m5 to m9, r5 to r9, c5 to c9 or x2",
         )
         return
-    needed = sum(clients.most for clients in CLIENTS) + _FUNCTIONS
+    of_all = clients_of(flyte.bears)
+    needed = sum(clients.most for clients in of_all) + _FUNCTIONS
     accepted = max_connections(memory)
     allowed = int(accepted * _SHARE)
     if needed > allowed:
         each = " + ".join(
-            f"{clients.most} {clients.name} ({clients.pods} pods x {clients.connections})" for clients in CLIENTS
+            f"{clients.most} {clients.name} ({clients.pods} pods x {clients.connections})" for clients in of_all
         )
         least = math.ceil(needed / _SHARE / _PER_GIB)
         yield Problem(
             path,
             f"{name} has {memory} GiB and so accepts {accepted} connections ({_PER_GIB} for each GiB), of which "
             f"clients may take {_SHARE:.0%}, {allowed}; they take up to {needed}: {each} + {_FUNCTIONS} functions; "
-            f"name a class with at least {least} GiB, such as db.t4g.medium",
+            f"name a class with at least {least} GiB",
         )
 
 

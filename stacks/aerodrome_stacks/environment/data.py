@@ -6,7 +6,15 @@ from typing import Annotated, Literal, Self
 from annotated_types import Ge, Le, MinLen
 from pydantic import Field, Strict, model_validator
 
-from aerodrome_stacks.environment.domain_types import Count, DatabaseClass, Domain, Duration, Region, period
+from aerodrome_stacks.environment.domain_types import (
+    Count,
+    DatabaseClass,
+    Domain,
+    Duration,
+    PrometheusUrl,
+    Region,
+    period,
+)
 from aerodrome_stacks.environment.forms import refusal
 from aerodrome_stacks.environment.section import Section
 
@@ -83,4 +91,20 @@ class Backup(Section):
         default=None,
         description="A second region that each backup is copied to. Left out, none: a loss of the region loses the "
         "backups.",
+    )
+
+
+class Monitoring(Section):
+    """Where the metrics of Prometheus are."""
+
+    # EBS gives a gp3 volume 1 GiB to 16 TiB; below 20 the write-ahead log alone may fill it.
+    storage_gib: Annotated[Count, Ge(20), Le(16_384)] = Field(
+        default=100,
+        description="Volume of each Prometheus, in GiB, 20 to 16384. The oldest metrics go when it is full. It grows "
+        "only by hand, and never shrinks. Left out, 100.",
+    )
+    remote_write: PrometheusUrl | None = Field(
+        default=None,
+        description="Remote write URL of a workspace of Amazon Managed Service for Prometheus, in this account and "
+        "region, that keeps the metrics as well. Left out, none.",
     )

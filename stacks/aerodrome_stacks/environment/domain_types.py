@@ -79,6 +79,45 @@ HttpsUrl = Annotated[
         longest=255,
     ),
 ]
+HostedZoneId = Annotated[
+    String,
+    Text(
+        pattern="Z[A-Z0-9]{1,31}",
+        form="the ID of a Route 53 hosted zone; those look like Z0123456789EXAMPLE, and "
+        "`aws route53 list-hosted-zones` prints those of an account, after /hostedzone/",
+        longest=32,
+    ),
+]
+PrometheusUrl = Annotated[
+    String,
+    Text(
+        pattern=r"https://aps-workspaces\.[a-z]{2}-[a-z]+-[0-9]\.amazonaws\.com/workspaces/ws-[0-9a-f-]{36}"
+        "/api/v1/remote_write",
+        form="the remote write URL of a workspace of Amazon Managed Service for Prometheus; "
+        "`aws amp describe-workspace` prints its endpoint, to which api/v1/remote_write is added",
+        longest=255,
+    ),
+]
+ResourceLimitName = Annotated[
+    String,
+    Text(
+        pattern="[a-z](?:[a-z0-9_-]*[a-z0-9])?",
+        form="the name of a resource; those are lower-case letters, digits, hyphens and underscores, such as snowflake",
+        longest=63,
+    ),
+]
+ClaimName = Annotated[
+    String,
+    Text(pattern="[A-Za-z][A-Za-z0-9_:.-]*", form="the name of a claim, such as groups", longest=128),
+]
+GroupOfPeople = Annotated[
+    String,
+    Text(
+        pattern="[A-Za-z0-9][A-Za-z0-9 _.@:/-]*",
+        form="the name of a group; letters, digits, spaces and _.@:/- are allowed",
+        longest=128,
+    ),
+]
 ClientId = Annotated[
     String, Text(pattern="[!-~]+", form="a client id; those are printable ASCII characters without spaces", longest=255)
 ]

@@ -20,7 +20,7 @@ from pydantic.config import JsonDict
 
 from aerodrome_stacks.environment.aws import REGIONS, default_zones
 from aerodrome_stacks.environment.capacity import MOST_VCPUS, BatchCapacity, BatchShare
-from aerodrome_stacks.environment.data import Backup, Database, Retention
+from aerodrome_stacks.environment.data import Backup, Database, Monitoring, Retention
 from aerodrome_stacks.environment.domain_types import (
     AccountId,
     Count,
@@ -35,9 +35,10 @@ from aerodrome_stacks.environment.domain_types import (
     Zone,
     distinct,
 )
+from aerodrome_stacks.environment.flyte import Flyte
 from aerodrome_stacks.environment.forms import refusal
 from aerodrome_stacks.environment.networks import Cidr, endpoint_range, pod_range, vpc_range
-from aerodrome_stacks.environment.nodes import NodeGroup, SpotNodes, SystemNodes
+from aerodrome_stacks.environment.nodes import MaintenanceWindow, NodeGroup, SpotNodes, SystemNodes
 from aerodrome_stacks.environment.people import Access, Alerts, Costs
 from aerodrome_stacks.environment.section import Section
 
@@ -110,6 +111,11 @@ class Cluster(Section):
         description="Most vCPUs on on-demand nodes of the spot groups' instance types, beyond `system_nodes`: for "
         "tasks that cannot bear an interruption, and for others where spot has nothing to give. At least one node."
     )
+    maintenance_window: MaintenanceWindow | None = Field(
+        default=None,
+        description="When Karpenter may replace nodes whose pods can move: for a newer image, or to use fewer nodes. "
+        "Left out, at any time, a tenth of the nodes at once.",
+    )
 
     @model_validator(mode="after")
     def _one_entry_for_each_role(self) -> Self:
@@ -135,6 +141,15 @@ class Quota(Section):
     gpu: Annotated[Count, Ge(0), Le(_GPUS)] = Field(
         default=0, description="GPUs, at most what the spot nodes have together. Left out, none."
     )
+    max_parallelism: Annotated[Count, Ge(1), Le(10_000)] | None = Field(
+        default=None,
+        description="Most tasks of one execution that run at once, where its launch plan does not say. Left out, 100.",
+    )
+    queue: Literal["spot", "on-demand", "gpu"] = Field(
+        default="spot",
+        description="Which of the domain's queues Flyte's jobs of AWS Batch wait in: `spot`, `on-demand` or `gpu`. "
+        "Left out, spot.",
+    )
 
 
 class Project(Section):
@@ -149,6 +164,11 @@ class Project(Section):
     domains: Annotated[Mapping[Domain, Quota], MinLen(1)] = Field(
         description="The Flyte domains that the project has here, each with its quota. Flyte gives a project "
         "every domain of the platform; in those not listed it gets no pods."
+    )
+    uses: Annotated[tuple[ProjectName, ...], AfterValidator(distinct)] = Field(
+        default=(),
+        description="Other projects whose registered tasks and workflows its own may refer to. It can read what those "
+        "tasks handed on, for cached results. Left out, none.",
     )
 
     @property
@@ -191,6 +211,23 @@ class Environment(Section):
     access: Access = Field(description="How people reach the platform.")
     retention: Retention = Field(description="How long what the platform collects is kept.")
     backup: Backup = Field(description="What AWS Backup keeps in a vault of its own.")
+    flyte: Flyte = Field(
+        default=Flyte(),
+        validate_default=True,
+        description="How much Flyte bears, what it runs beside containers, and whom it tells. Left out, little.",
+    )
+    monitoring: Monitoring = Field(
+        default=Monitoring(),
+        validate_default=True,
+        description="Where the metrics of Prometheus are. Left out, on a volume in the cluster.",
+    )
+    images: Literal["upstream", "pull-through", "mirror"] = Field(
+        default="upstream",
+        validate_default=True,
+        description="Where nodes take the platform's images and charts from: `upstream`, the registries that publish "
+        "them; `pull-through`, a cache in this account's ECR before those that allow it; `mirror`, copies in this "
+        "account's ECR that `aerodrome mirror` makes, which a private network needs. Left out, upstream.",
+    )
     alerts: Alerts = Field(description="Who is told when something needs a person.")
     costs: Costs = Field(description="What the environment may cost, and when somebody is told.")
     allowed_replacements: tuple[AllowedReplacement, ...] = Field(

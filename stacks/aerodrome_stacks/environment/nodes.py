@@ -6,7 +6,8 @@ from annotated_types import Ge, Le
 from pydantic import Field, field_validator, model_validator
 
 from aerodrome_stacks.environment.aws import instance_shape
-from aerodrome_stacks.environment.domain_types import Count, GroupName, InstanceTypes
+from aerodrome_stacks.environment.cron import Cron
+from aerodrome_stacks.environment.domain_types import Count, Duration, GroupName, InstanceTypes, period
 from aerodrome_stacks.environment.forms import refusal
 from aerodrome_stacks.environment.section import Section
 
@@ -84,6 +85,13 @@ class SpotNodes(NodeGroup):
     def _sizes_in_order(self) -> Self:
         _in_order(self.min_size, self.max_size)
         return self
+
+
+class MaintenanceWindow(Section):
+    """When nodes that have pods may be replaced. Nodes with a running task never are."""
+
+    starts: Cron = Field(description='When it begins, in UTC: five fields, such as "0 2 * * sun".')
+    lasts: Annotated[Duration, period("1h", "24h")] = Field(description="How long it lasts, 1h to 24h.")
 
 
 def _in_order(min_size: int, max_size: int) -> None:

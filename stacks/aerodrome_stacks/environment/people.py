@@ -7,31 +7,68 @@ from pydantic import AfterValidator, Field, model_validator
 
 from aerodrome_stacks.environment.domain_types import (
     AnomalyMonitorArn,
+    ClaimName,
     ClientId,
     Count,
     DomainName,
     Email,
+    GroupOfPeople,
+    HostedZoneId,
     HttpsUrl,
     RoleArn,
     SecretName,
     distinct,
 )
 from aerodrome_stacks.environment.forms import refusal
+from aerodrome_stacks.environment.networks import Cidr, endpoint_range
 from aerodrome_stacks.environment.section import Section
 
 # Beyond what a team spends by intention: 20,000 vCPUs on demand, all month, are about $700,000.
 _DOLLARS = 1_000_000
 
 
+class OidcEndpoints(Section):
+    """Where the identity provider answers: as its discovery document says, /.well-known/openid-configuration."""
+
+    authorization: HttpsUrl = Field(description="The document's authorization_endpoint.")
+    token: HttpsUrl = Field(description="The document's token_endpoint.")
+    userinfo: HttpsUrl = Field(description="The document's userinfo_endpoint.")
+    jwks: HttpsUrl = Field(description="The document's jwks_uri.")
+
+
 class Oidc(Section):
-    """The identity provider that people sign in with. The client secret is a name in Secrets Manager, never a value."""
+    """The identity provider that people sign in with. Client secrets are names in Secrets Manager, never values."""
 
     issuer: HttpsUrl = Field(
         description="The issuer's URL, https://..., as the provider's discovery document gives it."
     )
-    client_id: ClientId = Field(description="The client id that the provider gave to the platform.")
+    endpoints: OidcEndpoints = Field(
+        description="Where the provider answers, as its discovery document says: <issuer>/.well-known/"
+        "openid-configuration."
+    )
+    audience: ClientId = Field(
+        description="What stands in `aud` of the provider's access tokens for the platform. Any other token is refused."
+    )
+    client_id: ClientId = Field(description="The client with which people sign in to Flyte, MLflow and Grafana.")
     client_secret_name: SecretName = Field(
         description="Name of the secret in Secrets Manager, in this account and region, that holds the client secret."
+    )
+    cli_client_id: ClientId = Field(
+        description="The public client, with PKCE and without a secret, of flytectl and pyflyte on people's machines."
+    )
+    service_client_id: ClientId = Field(
+        description="The client with which Flyte's own components get tokens (client credentials)."
+    )
+    service_client_secret_name: SecretName = Field(
+        description="Name of the secret in Secrets Manager, in this account and region, that holds its secret."
+    )
+    groups_claim: ClaimName = Field(
+        default="groups", description="The claim that names a person's groups. Left out, groups."
+    )
+    admin_group: GroupOfPeople | None = Field(
+        default=None,
+        description="The group whose members administer Grafana; all others look. Left out, all look, and its "
+        "administrator's password is in Secrets Manager.",
     )
 
 
@@ -41,10 +78,22 @@ class Access(Section):
     domain_name: DomainName = Field(
         description="The domain under which Flyte, MLflow and Grafana are reached. Environments do not share one."
     )
+    hosted_zone_id: HostedZoneId | None = Field(
+        default=None,
+        description="ID of the public Route 53 hosted zone, in this account, of `domain_name`: the platform keeps its "
+        "certificate and its records there. Left out, both are made by hand.",
+    )
+    public_cidrs: Annotated[
+        tuple[Annotated[Cidr, AfterValidator(endpoint_range)], ...], Field(max_length=40), AfterValidator(distinct)
+    ] = Field(
+        default=(),
+        description="Public ranges from which Flyte, MLflow and Grafana are reached over the internet, at most 40. "
+        "Left out, they are reached from inside the network only.",
+    )
     oidc: Oidc | None = Field(
         default=None,
-        description="The identity provider that people sign in with. Left out, nobody signs in, which staging and prod "
-        "do not allow.",
+        description="The identity provider that people sign in with. Left out, a user pool of Amazon Cognito is made, "
+        "which staging and prod do not allow.",
     )
     break_glass: Annotated[tuple[RoleArn, ...], AfterValidator(distinct)] = Field(
         default=(),

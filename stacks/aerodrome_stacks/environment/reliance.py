@@ -25,9 +25,12 @@ def database_survives_a_zone(name: str, database: Database) -> Iterator[Problem]
 
 
 def people_sign_in(name: str, access: Access) -> Iterator[Problem]:
-    """Where people rely on the platform, they sign in."""
+    """Where people rely on the platform, they sign in with the accounts that the company gives and takes away."""
     if name in _RELIED_ON and access.oidc is None:
-        yield Problem(("access", "oidc"), f"not given, but people must sign in to {name}; name an identity provider")
+        yield Problem(
+            ("access", "oidc"),
+            f"not given, but people sign in to {name} with the company's accounts; name its identity provider",
+        )
 
 
 def backups_reach_far_enough(name: str, retention: Retention) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ from aerodrome_stacks.environment.networks import TEN
 from aerodrome_stacks.environment.people import Access, Costs
 from aerodrome_stacks.environment.problems import Problem
 from aerodrome_stacks.environment.reliance import RELIANCE_RULES
+from aerodrome_stacks.environment.service_rules import SERVICE_RULES
 from aerodrome_stacks.environment.wording import listing
 
 MOST_PROJECTS_OF_A_DOMAIN = 60
@@ -265,6 +266,7 @@ RULES: tuple[Callable[..., Iterator[Problem]], ...] = (
     raw_data_of_every_domain_expires,
     backups_leave_the_region,
     *CONNECTION_RULES,
+    *SERVICE_RULES,
     *RELIANCE_RULES,
 )
 
