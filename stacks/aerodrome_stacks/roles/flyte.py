@@ -1,0 +1,57 @@
+"""The roles of Flyte's components."""
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_iam as iam
+
+from aerodrome_constructs.identity import object_wildcards
+from aerodrome_stacks import service_accounts
+from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.flyte_access import FlyteBuckets, propeller_batch_statements
+from aerodrome_stacks.roles.rights import OBJECTS, DataBuckets, RoleRights
+
+
+def flyte_roles(
+    environment: Environment,
+    *,
+    partition: str,
+    buckets: FlyteBuckets,
+    data: DataBuckets,
+    pass_role: Sequence[iam.IManagedPolicy],
+) -> list[RoleRights]:
+    """flyteadmin, datacatalog and flytepropeller.
+
+    Args:
+        environment: What the team decided.
+        partition: The AWS partition.
+        buckets: The buckets that they share with tasks.
+        data: The key of those buckets.
+        pass_role: What lets flytepropeller hand on projects' roles.
+    """
+    return [
+        RoleRights(
+            construct_id="Flyteadmin",
+            service_account=service_accounts.FLYTEADMIN,
+            statements=[*data.statements(buckets.flyteadmin()), *buckets.not_flyteadmins()],
+            because=OBJECTS,
+            wildcards=object_wildcards(buckets.flyteadmin()),
+        ),
+        data.role("Datacatalog", service_accounts.DATACATALOG, buckets.datacatalog()),
+        RoleRights(
+            construct_id="Flytepropeller",
+            service_account=service_accounts.FLYTEPROPELLER,
+            statements=[
+                *data.statements(buckets.flytepropeller()),
+                *propeller_batch_statements(environment, partition),
+            ],
+            policies=pass_role,
+            because="it makes up the names of its job definitions, and neither a job's ID nor an object's name is "
+            "known before; what is allowed on everything takes no resource",
+            wildcards=[
+                *object_wildcards(buckets.flytepropeller()),
+                "Resource::[*]",
+                "Resource::arn:*:batch:*:job-definition/[*]",
+                "Resource::arn:*:batch:*:job/[*]",
+            ],
+        ),
+    ]
