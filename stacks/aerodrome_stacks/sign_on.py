@@ -7,7 +7,11 @@ from aerodrome_stacks.chart_values.secrets import SecretSource
 from aerodrome_stacks.environment.people import Oidc
 
 USER_SCOPES = ("openid", "profile", "email")
-"""What a person's sign-in asks for. Every OpenID provider knows them (OpenID Connect Core 1.0, 5.4)."""
+"""What a person's sign-in in a browser asks for. Every OpenID provider knows them (OpenID Connect Core 1.0, 5.4)."""
+
+FLYTE_SCOPE = "all"
+"""What has to stand in ``scp`` of an access token for Flyte. It refuses a token that has ``client_id`` or ``scp`` and not
+this (``verifyClaims`` and ``BlanketAuthorization`` in flyteadmin/auth at v1.16.8)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +33,9 @@ class SignOnPorts:
         jwks_url: The public keys that tokens are signed with.
         groups_claim: The claim with a person's groups.
         admin_group: The group whose members administer Grafana. None: nobody does by sign-on; all may view.
-        scopes: What programs ask for with client credentials. Empty: the issuer gives such tokens without any.
+        scopes: What an access token for Flyte's API is asked for with: those of Flyte's own components and of pipelines
+            with nothing else, those of flytectl and pyflyte with ``USER_SCOPES``. :data:`FLYTE_SCOPE`, as the issuer
+            spells it.
     """
 
     issuer: str
@@ -47,6 +53,11 @@ class SignOnPorts:
     groups_claim: str
     admin_group: str | None
     scopes: tuple[str, ...]
+
+    @property
+    def cli_scopes(self) -> tuple[str, ...]:
+        """What flytectl and pyflyte ask for on behalf of a person."""
+        return (*USER_SCOPES, *self.scopes)
 
     @classmethod
     def of_company(cls, oidc: Oidc) -> Self:
@@ -66,7 +77,7 @@ class SignOnPorts:
             jwks_url=oidc.endpoints.jwks,
             groups_claim=oidc.groups_claim,
             admin_group=oidc.admin_group,
-            scopes=(),
+            scopes=(FLYTE_SCOPE,),
         )
 
 
