@@ -10,8 +10,8 @@ USER_SCOPES = ("openid", "profile", "email")
 """What a person's sign-in in a browser asks for. Every OpenID provider knows them (OpenID Connect Core 1.0, 5.4)."""
 
 FLYTE_SCOPE = "all"
-"""What has to stand in ``scp`` of an access token for Flyte. It refuses a token that has ``client_id`` or ``scp`` and not
-this (``verifyClaims`` and ``BlanketAuthorization`` in flyteadmin/auth at v1.16.8)."""
+"""What has to stand in ``scp`` of an access token for Flyte. A token that has ``client_id`` or ``scp``, and not this, it
+refuses (``verifyClaims`` and ``BlanketAuthorization`` in flyteadmin/auth at v1.16.8)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
