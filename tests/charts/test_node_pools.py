@@ -247,16 +247,6 @@ def test_no_node_is_taken_away_that_a_task_runs_on(rendered: Sequence[Manifest])
             assert pool["disruption"]["consolidationPolicy"] == "WhenEmpty"
 
 
-def test_no_more_than_a_tenth_of_a_pool_is_renewed_at_once(rendered: Sequence[Manifest]) -> None:
-    for pool in pools(rendered).values():
-        budgets = {tuple(budget["reasons"]): budget["nodes"] for budget in pool["disruption"]["budgets"]}
-        assert budgets == {("Empty",): "100%", ("Drifted", "Underutilized"): "10%"}
-
-
-def test_a_node_is_made_anew_after_two_weeks(rendered: Sequence[Manifest]) -> None:
-    assert {pool["template"]["spec"]["expireAfter"] for pool in pools(rendered).values()} == {"336h"}
-
-
 @dev
 @with_groups
 def test_limits_are_what_is_left_above_the_nodes_that_always_run(made: Mapping[str, Mapping[str, Any]]) -> None:

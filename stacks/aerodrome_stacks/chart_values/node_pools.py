@@ -21,10 +21,13 @@ from aerodrome_constructs.helm import Value
 from aerodrome_stacks.base import ENVIRONMENT_TAG
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.aws import instance_shape
-from aerodrome_stacks.environment.nodes import SpotNodes, SystemNodes
+from aerodrome_stacks.environment.maintenance import outside_window
+from aerodrome_stacks.environment.nodes import MaintenanceWindow, SpotNodes, SystemNodes
 
 # A pod that may be interrupted gets a spot node, and an on-demand one where spot has nothing to give or is used up.
 _SPOT, _FALLBACK, _SYSTEM = 20, 10, 1
+# A node of tasks is empty and gone long before, most of the time. Its age ends no task: those are waited for.
+_TWO_WEEKS = "336h"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,9 @@ def node_pools(environment: Environment, inputs: NodeClassInputs) -> dict[str, V
     cluster = environment.cluster
     pools = {f"spot-{group.name}": _spot(group) for group in cluster.spot_nodes if group.max_size > group.min_size}
     if cluster.system_nodes.max_size > cluster.system_nodes.min_size:
-        pools["system"] = _system(cluster.system_nodes)
+        # Karpenter empties a node whose time is over at once, in no window: with one, nodes of the platform's own pods
+        # have no such time, and become new when the pinned image does.
+        pools["system"] = _system(cluster.system_nodes, "Never" if cluster.maintenance_window else _TWO_WEEKS)
     return {
         "nodeClass": {
             "imageAlias": inputs.image_alias,
@@ -59,6 +64,7 @@ def node_pools(environment: Environment, inputs: NodeClassInputs) -> dict[str, V
             # As the managed groups' nodes have them, so that what nodes cost is found in one place.
             "tags": {ENVIRONMENT_TAG: environment.name, "aerodrome:stack": "Cluster"},
         },
+        "closed": _closed(cluster.maintenance_window),
         "pools": {**pools, **_on_demand(cluster.spot_nodes, cluster.on_demand_vcpus)},
     }
 
@@ -67,6 +73,15 @@ def has_gpus(group: SpotNodes) -> bool:
     """Whether the nodes of a group have NVIDIA GPUs."""
     # None stands for a type of a GPU family whose number of GPUs is not known.
     return instance_shape(group.instance_types[0]).gpus != 0
+
+
+def _closed(window: MaintenanceWindow | None) -> list[Value]:
+    if window is None:
+        return []
+    return [
+        {"schedule": closed.schedule, "duration": closed.duration}
+        for closed in outside_window(window.starts, window.lasts)
+    ]
 
 
 def _spot(group: SpotNodes) -> Value:
@@ -79,10 +94,11 @@ def _spot(group: SpotNodes) -> Value:
         "limits": _limits(group),
         # Tasks are not moved (do-not-disrupt), so there is nothing else to gain.
         "consolidation": "WhenEmpty",
+        "expireAfter": _TWO_WEEKS,
     }
 
 
-def _system(group: SystemNodes) -> Value:
+def _system(group: SystemNodes, expire_after: str) -> Value:
     return {
         "weight": _SYSTEM,
         "labels": dict(SYSTEM_LABEL.selector),
@@ -90,6 +106,7 @@ def _system(group: SystemNodes) -> Value:
         "requirements": _requirements("on-demand", group.instance_types),
         "limits": _limits(group),
         "consolidation": "WhenEmptyOrUnderutilized",
+        "expireAfter": expire_after,
     }
 
 
@@ -119,6 +136,7 @@ def _tasks_on_demand(groups: Sequence[SpotNodes], vcpus: int, *, labels: Mapping
         ],
         "limits": {"cpu": str(vcpus)},
         "consolidation": "WhenEmpty",
+        "expireAfter": _TWO_WEEKS,
     }
 
 

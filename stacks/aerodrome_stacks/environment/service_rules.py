@@ -8,6 +8,7 @@ from aerodrome_stacks.environment.aws import instance_shape
 from aerodrome_stacks.environment.capacity import BatchCapacity
 from aerodrome_stacks.environment.data import Monitoring
 from aerodrome_stacks.environment.flyte import Flyte
+from aerodrome_stacks.environment.maintenance import maintenance_comes_every_week
 from aerodrome_stacks.environment.model import Cluster, Network, Project
 from aerodrome_stacks.environment.people import Access
 from aerodrome_stacks.environment.problems import Problem
@@ -121,5 +122,6 @@ SERVICE_RULES: Final[tuple[Callable[..., Iterator[Problem]], ...]] = (
     a_private_network_is_closed_to_people,
     a_private_network_has_its_images,
     metrics_stay_in_the_region,
+    maintenance_comes_every_week,
 )
 """The rules; ``rules.py`` says what a rule is."""
