@@ -10,7 +10,7 @@ USER_SCOPES = ("openid", "profile", "email")
 """What a person's sign-in in a browser asks for. Every OpenID provider knows them (OpenID Connect Core 1.0, 5.4)."""
 
 FLYTE_SCOPE = "all"
-"""What has to stand in ``scp`` of an access token for Flyte. A token that has ``client_id`` or ``scp``, and not this, it
+"""What has to stand in ``scp`` of an access token for Flyte. One that has ``client_id`` or ``scp``, and not this, it
 refuses (``verifyClaims`` and ``BlanketAuthorization`` in flyteadmin/auth at v1.16.8)."""
 
 
