@@ -93,7 +93,8 @@ def test_refused(content: bytes, message: str) -> None:
             b"- dev\n",
             (
                 "a list stands where a mapping is expected, with the keys account, region, network, cluster, batch, "
-                "database, projects, access, retention, backup, alerts, costs and allowed_replacements"
+                "database, projects, access, retention, backup, flyte, monitoring, images, alerts, costs and "
+                "allowed_replacements"
             ),
         ),
         (
@@ -101,7 +102,8 @@ def test_refused(content: bytes, message: str) -> None:
             (
                 'the text "dev" stands where a mapping is expected, with the keys account, region, network, cluster, '
                 "batch, "
-                "database, projects, access, retention, backup, alerts, costs and allowed_replacements"
+                "database, projects, access, retention, backup, flyte, monitoring, images, alerts, costs and "
+                "allowed_replacements"
             ),
         ),
         (b"a: [", "line 1, column 5: not YAML: expected the node content, but found '<stream end>'"),

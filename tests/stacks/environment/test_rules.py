@@ -179,16 +179,26 @@ def test_projects(problems: Problems, changes: dict[str, Any], lines: list[str])
             {"database.multi_az": False},
             ["database.multi_az: false, but prod must survive the loss of a zone; write true"],
         ),
-        ("dev", {"access": {"domain_name": "ml.example.com"}}, []),
+        ("dev", {"access": {"domain_name": "ml.example.com"}, "flyte.notifications": False}, []),
         (
             "prod",
             {"access.oidc": ...},
-            ["access.oidc: not given, but people must sign in to prod; name an identity provider"],
+            [
+                (
+                    "access.oidc: not given, but people sign in to prod with the company's accounts; name its identity "
+                    "provider"
+                )
+            ],
         ),
         (
             "staging",
             {"access.oidc": ...},
-            ["access.oidc: not given, but people must sign in to staging; name an identity provider"],
+            [
+                (
+                    "access.oidc: not given, but people sign in to staging with the company's accounts; name its "
+                    "identity provider"
+                )
+            ],
         ),
         ("staging", {"retention.database_backups": "7d"}, []),
         ("prod", {"retention.database_backups": "14d"}, []),
@@ -216,7 +226,7 @@ def test_projects(problems: Problems, changes: dict[str, Any], lines: list[str])
             {"network.nat_gateways": 2},
             ["network.nat_gateways: 2, but prod must not lose the internet with a zone; write 3"],
         ),
-        ("prod", {"network.nat_gateways": 0, "network.private": True}, []),
+        ("prod", {"network.nat_gateways": 0, "network.private": True, "images": "mirror"}, []),
         ("staging", {"cluster.public_endpoint_cidrs": ["203.0.113.0/24"]}, []),
         (
             "prod",
@@ -276,11 +286,15 @@ def test_what_people_rely_on(problems: Problems, name: str, changes: dict[str, A
                     "cluster.public_endpoint_cidrs: 203.0.113.0/24, but network.private is true: nothing has a way "
                     "in; write []"
                 ),
+                (
+                    "access.oidc: not given, but network.private is true, and the pages of Amazon Cognito are on the "
+                    "internet; name an identity provider that the network reaches"
+                ),
+                (
+                    "images: upstream, but network.private is true: nodes reach no registry but the account's own; "
+                    "write mirror, and run aerodrome mirror before you deploy"
+                ),
             ],
-        ),
-        (
-            {"network.private": True, "network.nat_gateways": 0, "cluster.public_endpoint_cidrs": []},
-            [],
         ),
         (
             {"network.private": "true"},
