@@ -3,6 +3,12 @@
 Policies add up: a pod that none selects for a direction is open in it, and one that some select takes what any of these
 lets through (https://kubernetes.io/docs/concepts/services-networking/network-policies/). A packet between two pods has
 to pass the first one's egress and the second one's ingress. What our policies do not use is an error.
+
+The VPC CNI sees a packet before kube-proxy puts a pod's address in place of a Service's. Its controller therefore adds,
+for a peer that is told by labels, the addresses of the Services whose selector has these labels, with the port behind
+which they have the one that is let through (``getMatchingServiceClusterIPs`` and ``LookupServiceListenPort`` in
+https://github.com/aws/amazon-network-policy-controller-k8s). So a Service is a host here with its selector for labels,
+and what it is asked for is the port of its pods.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,8 +31,9 @@ class Host:
 
     Attributes:
         address: Its address.
-        namespace: Where it is, if it is a pod with an address of its own; ``None`` for anything else.
-        labels: A pod's labels.
+        namespace: Where it is, if it is a pod with an address of its own, or a Service with a selector; ``None`` for
+            anything else.
+        labels: A pod's labels, or a Service's selector.
     """
 
     address: IPv4Address
@@ -34,13 +41,33 @@ class Host:
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def lets_through(policies: Iterable[Manifest], source: Host, target: Host) -> bool:
-    """Whether a connection from one host to another passes all policies."""
+@dataclass(frozen=True, kw_only=True)
+class Port:
+    """What is connected to.
+
+    Attributes:
+        number: The port.
+        protocol: ``TCP`` or ``UDP``.
+    """
+
+    number: int
+    protocol: str = "TCP"
+
+
+def lets_through(policies: Iterable[Manifest], source: Host, target: Host, port: Port | None = None) -> bool:
+    """Whether a connection from one host to another passes all policies.
+
+    Args:
+        policies: All that there are.
+        source: Who connects.
+        target: To whom.
+        port: To which of its ports. None: to one that no policy names.
+    """
     listed = list(policies)
-    return _passes(listed, source, "Egress", target) and _passes(listed, target, "Ingress", source)
+    return _passes(listed, source, "Egress", target, port) and _passes(listed, target, "Ingress", source, port)
 
 
-def _passes(policies: Iterable[Manifest], pod: Host, direction: str, other: Host) -> bool:
+def _passes(policies: Iterable[Manifest], pod: Host, direction: str, other: Host, port: Port | None) -> bool:
     selecting = [
         policy["spec"]
         for policy in policies
@@ -50,13 +77,21 @@ def _passes(policies: Iterable[Manifest], pod: Host, direction: str, other: Host
     ]
     if not selecting:
         return True
-    return any(_matches(peer, pod, other) for spec in selecting for peer in _peers(spec, direction))
+    return any(_matches(peer, pod, other) for spec in selecting for peer in _peers(spec, direction, port))
 
 
-def _peers(spec: Mapping[str, Any], direction: str) -> Iterator[Mapping[str, Any]]:
+def _peers(spec: Mapping[str, Any], direction: str, port: Port | None) -> Iterator[Mapping[str, Any]]:
     for rule in spec.get(direction.lower(), []):
-        _only(rule, {_PEERS[direction]})
-        yield from rule[_PEERS[direction]]
+        _only(rule, {_PEERS[direction], "ports"})
+        assert rule.get(_PEERS[direction]), f"names no {_PEERS[direction]}, which lets everybody through: {rule}"
+        if "ports" not in rule or any(_opens(one, port) for one in rule["ports"]):
+            yield from rule[_PEERS[direction]]
+
+
+def _opens(entry: Mapping[str, Any], port: Port | None) -> bool:
+    _only(entry, {"port", "protocol"})
+    assert isinstance(entry.get("port"), int), f"not worked out here: {entry}; a port is a number"
+    return port == Port(number=entry["port"], protocol=entry.get("protocol", "TCP"))
 
 
 def _matches(peer: Mapping[str, Any], pod: Host, other: Host) -> bool:

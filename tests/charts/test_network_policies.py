@@ -10,7 +10,7 @@ from aerodrome_stacks.environment import Environment
 from pytest_cdk import AssemblyFactory
 from tests.charts.deployed import DeployedRelease
 from tests.charts.helm import KUBERNETES_VERSIONS, Helm, Manifest, problems
-from tests.charts.network_policies import Host, lets_through
+from tests.charts.network_policies import Host, Port, lets_through
 from tests.charts.project_objects import project_objects
 from tests.templates import properties
 
@@ -203,10 +203,20 @@ def test_policies_add_up() -> None:
     assert lets_through([POLICY, opened], SOURCE, TARGET)
 
 
+def test_a_rule_with_ports_opens_those_and_no_other() -> None:
+    rule = {"to": [{"ipBlock": {"cidr": "10.0.0.2/32"}}], "ports": [{"port": 53, "protocol": "UDP"}, {"port": 443}]}
+    opened = {**POLICY, "spec": {**POLICY["spec"], "egress": [rule]}}
+    ports = [Port(number=53, protocol="UDP"), Port(number=443), Port(number=53), None]
+
+    assert [lets_through([opened], SOURCE, TARGET, port) for port in ports] == [True, True, False, False]
+
+
 @pytest.mark.parametrize(
     ("rule", "complaint"),
     [
-        ({"to": [{"podSelector": {}}], "ports": [{"port": 53}]}, "not worked out here: ports"),
+        ({"to": [{"podSelector": {}}], "ports": [{"port": "dns"}]}, "not worked out here: .*; a port is a number"),
+        ({"to": [{"podSelector": {}}], "ports": [{"port": 1, "endPort": 9}]}, "not worked out here: endPort"),
+        ({"ports": [{"port": 53}]}, "names no to, which lets everybody through"),
         ({"to": [{"podSelector": {"matchExpressions": []}}]}, "not worked out here: matchExpressions"),
         ({}, "empty, which lets everything through"),
     ],
