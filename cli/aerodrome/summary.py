@@ -7,6 +7,7 @@ from aerodrome_stacks.environment.aws import DOCUMENTATION_ACCOUNTS, instance_sh
 from aerodrome_stacks.environment.capacity import BatchCapacity
 from aerodrome_stacks.environment.data import Backup, Database, Retention
 from aerodrome_stacks.environment.domain_types import format_duration
+from aerodrome_stacks.environment.flyte import Flyte
 from aerodrome_stacks.environment.model import Cluster, Network, Project
 from aerodrome_stacks.environment.nodes import NodeGroup
 from aerodrome_stacks.environment.people import Access
@@ -14,6 +15,12 @@ from aerodrome_stacks.environment.wording import listing
 
 NOTICE = "before AWS"
 """The label of what a person must do before the environment can be deployed to AWS."""
+
+_IMAGES = {
+    "upstream": "from the registries that publish them",
+    "pull-through": "through this account's cache where the registry allows it",
+    "mirror": "copies in this account, which `aerodrome mirror` makes before the deploy",
+}
 
 
 def summary(environment: Environment, file: str) -> list[tuple[str, str]]:
@@ -30,8 +37,10 @@ def summary(environment: Environment, file: str) -> list[tuple[str, str]]:
         *_cluster(environment.cluster),
         ("AWS Batch", _batch(environment.batch)),
         ("database", _database(environment.database)),
+        ("Flyte", _flyte(environment.flyte)),
         *((f"project {project.name}", _project(project)) for project in environment.projects),
         ("access", _access(environment.access)),
+        ("images", _IMAGES[environment.images]),
         ("kept for", _retention(environment.retention, environment.backup)),
         ("budget", _costs(environment)),
         ("alerts to", listing(environment.alerts.emails)),
@@ -107,7 +116,18 @@ def _project(project: Project) -> str:
 
 
 def _access(access: Access) -> str:
-    return f"{access.domain_name}; " + (f"people sign in at {access.oidc.issuer}" if access.oidc else "nobody signs in")
+    sign_in = f"people sign in at {access.oidc.issuer}" if access.oidc else "people sign in with Amazon Cognito"
+    ranges = access.public_cidrs
+    reached = f", reached from the network and from {listing(ranges)}" if ranges else ", reached from the network"
+    records = "" if access.hosted_zone_id else "; its certificate and records are made by hand"
+    return f"{access.domain_name}{reached}; {sign_in}{records}"
+
+
+def _flyte(flyte: Flyte) -> str:
+    shards = f", {flyte.propeller_shards} times" if flyte.propeller_shards else ""
+    names = {"spark": "Spark", "ray": "Ray", "pytorch": "PyTorch"}
+    also = listing(["containers", "AWS Batch", *(names[plugin] for plugin in flyte.plugins)])
+    return f"{flyte.load} load: {flyte.bears.tasks_held:,} tasks held at once{shards}; runs {also}"
 
 
 def _retention(retention: Retention, backup: Backup) -> str:

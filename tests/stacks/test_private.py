@@ -31,6 +31,7 @@ def private_environment() -> Environment:
     assert isinstance(values, dict)
     values["network"] |= {"private": True, "nat_gateways": 0}
     values["cluster"] |= {"public_endpoint_cidrs": []}
+    values["images"] = "mirror"
     return validate("prod", values, Path("prod.yaml"))
 
 

@@ -195,7 +195,8 @@ def optional(section: type[Section] = Environment, place: str = "") -> Iterator[
         if NoneType in kinds:
             yield f"{place}{key}"
             continue
-        first = {tuple: "[0]", Mapping: ".development"}.get(get_origin(field.annotation), "")
+        origin = get_origin(field.annotation)
+        first = "[0]" if origin is tuple else ".development" if origin is Mapping else ""
         for kind in kinds:
             if isinstance(kind, type) and issubclass(kind, Section):
                 yield from optional(kind, f"{place}{key}{first}.")
