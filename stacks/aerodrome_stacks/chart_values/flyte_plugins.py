@@ -1,0 +1,220 @@
+"""Values of ``charts/flyte-core`` about what tasks may be beside containers and jobs of AWS Batch: Spark, Ray, PyTorch.
+
+Each of these plugins makes a custom resource that an operator of its own turns into pods
+(:mod:`aerodrome_stacks.chart_values.operators`). Read in Flyte v1.16.8, ``flyteplugins/go/tasks/plugins/k8s``. What
+that means for a task is told in ``docs/how-to/run-spark-ray-pytorch.md``.
+"""
+
+from collections.abc import Mapping
+
+from aerodrome_constructs.helm import Value
+from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.environment.flyte import Plugin
+
+SERVICE_ACCOUNT = "default"
+"""The service account of a project's pods, which has the project's role. Spark's plugin takes another, ``spark``, where
+the execution's security context names none (``spark.go``, ``serviceAccountName``): the context that each project and
+domain gets must name this one."""
+
+OPERATORS_NAMESPACE = "operators"
+"""Where the operators of the plugins run."""
+
+# The chart's own five, which Helm would replace by whatever list we give, and AWS Batch.
+_ENABLED = ("container", "sidecar", "k8s-array", "connector-service", "echo", "aws_array")
+_DEFAULTS: Mapping[str, str] = {
+    "container": "container",
+    "sidecar": "sidecar",
+    # Map tasks stay on Kubernetes. A project that wants them on AWS Batch says so with a plugin override.
+    "container_array": "k8s-array",
+    "aws-batch": "aws_array",
+}
+
+# Where pods ask for the Kubernetes API: the first address of the range of Services, which is one of these two ("Amazon EKS
+# networking requirements for VPC and subnets"): EKS takes the one that the VPC leaves free.
+_KUBERNETES_API = """\
+    - to:
+        - ipBlock:
+            cidr: 172.20.0.1/32
+        - ipBlock:
+            cidr: 10.100.0.1/32
+      ports:
+        - port: 443
+"""
+
+_ROLE_NAME = "spark-driver"
+# The driver makes its executors and a ConfigMap with their settings, and at its end deletes both, and the Service by
+# which they found it, by their labels (Spark 4.0, KubernetesClusterSchedulerBackend and ExecutorPodsAllocator).
+_SPARK_ROLE = f"""\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: {_ROLE_NAME}
+  namespace: {{{{ namespace }}}}
+rules:
+  - apiGroups: [""]
+    resources: [pods]
+    verbs: [create, delete, deletecollection, get, list, patch, watch]
+  - apiGroups: [""]
+    resources: [configmaps]
+    verbs: [create, delete, deletecollection, get, list]
+  - apiGroups: [""]
+    resources: [services]
+    verbs: [delete, deletecollection, get, list]
+"""
+_SPARK_ROLE_BINDING = f"""\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {_ROLE_NAME}
+  namespace: {{{{ namespace }}}}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {_ROLE_NAME}
+subjects:
+  - kind: ServiceAccount
+    name: {SERVICE_ACCOUNT}
+    namespace: {{{{ namespace }}}}
+"""
+_SPARK_NETWORK = f"""\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: spark-drivers
+  namespace: {{{{ namespace }}}}
+spec:
+  podSelector:
+    matchLabels: {{"spark-role": driver}}
+  policyTypes: [Egress]
+  egress:
+{_KUBERNETES_API}"""
+# The operator asks the head how its job fares, and the autoscaler beside the head asks Kubernetes for workers.
+_RAY_NETWORK = f"""\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: ray-heads
+  namespace: {{{{ namespace }}}}
+spec:
+  podSelector:
+    matchLabels: {{"ray.io/node-type": head}}
+  policyTypes: [Ingress, Egress]
+  ingress:
+    - from:
+        - namespaceSelector:
+            matchLabels: {{"kubernetes.io/metadata.name": {OPERATORS_NAMESPACE}}}
+          podSelector:
+            matchLabels: {{"app.kubernetes.io/name": kuberay-operator}}
+      ports:
+        - port: 8265
+  egress:
+{_KUBERNETES_API}"""
+
+_TEMPLATES: Mapping[Plugin, Mapping[str, str]] = {
+    "spark": {
+        "pa_spark_role": _SPARK_ROLE,
+        "pb_spark_role_binding": _SPARK_ROLE_BINDING,
+        "pc_spark_network": _SPARK_NETWORK,
+    },
+    "ray": {"pd_ray_network": _RAY_NETWORK},
+    # The operator makes all of a job's pods, which talk to each other alone.
+    "pytorch": {},
+}
+
+_S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
+# Lists of maps with one key each: of a map's keys, Flyte's configuration would lose the capitals.
+_SPARK_DEFAULTS: tuple[Mapping[str, str], ...] = (
+    # Quotas refuse a pod without limits, and the plugin takes a pod's limits from these.
+    {"spark.driver.cores": "1"},
+    {"spark.driver.memory": "1g"},
+    {"spark.executor.cores": "1"},
+    {"spark.executor.memory": "2g"},
+    {"spark.executor.instances": "2"},
+    # Flyte writes s3://, Hadoop knows s3a:// only.
+    {"spark.hadoop.fs.s3.impl": _S3A},
+    {"spark.hadoop.fs.AbstractFileSystem.s3.impl": "org.apache.hadoop.fs.s3a.S3A"},
+    # The project's role, by the token of its service account. Hadoop's own list of providers does not know it, and ends
+    # at the instance metadata service, which pods do not reach. The name is that of Hadoop 3.4 (Spark 4).
+    {
+        "spark.hadoop.fs.s3a.aws.credentials.provider": (
+            "software.amazon.awssdk.auth.credentials.WebIdentityTokenFileCredentialsProvider"
+        )
+    },
+    # The driver has no rights to claims of volumes.
+    {"spark.kubernetes.driver.ownPersistentVolumeClaim": "false"},
+    {"spark.kubernetes.driver.reusePersistentVolumeClaim": "false"},
+    # A spot node gives two minutes' notice: executors hand on what they have before they go.
+    {"spark.decommission.enabled": "true"},
+    {"spark.storage.decommission.shuffleBlocks.enabled": "true"},
+    {"spark.storage.decommission.rddBlocks.enabled": "true"},
+    # Executors that wait for a node are no reason to give up.
+    {"spark.kubernetes.allocation.batch.size": "50"},
+    {"spark.network.timeout": "600s"},
+    {"spark.executor.heartbeatInterval": "60s"},
+)
+# Spark 3.5 comes with Hadoop 3.3, whose AWS SDK is version 1. A task asks for this with the setting
+# spark.flyte.hadoop33.enabled: "true".
+_HADOOP_33: Mapping[str, Value] = {
+    "name": "hadoop33",
+    "spark-config": [
+        {"spark.hadoop.fs.s3a.aws.credentials.provider": "com.amazonaws.auth.WebIdentityTokenCredentialsProvider"}
+    ],
+}
+
+
+def plugins(environment: Environment) -> dict[str, Value]:
+    """The plugins that flytepropeller starts with, and how each is set.
+
+    One that is enabled watches its custom resource from the start: without the operator's CRD, flytepropeller does not
+    come up. The Addons stack installs the operators, and comes first.
+    """
+    names = environment.flyte.plugins
+    values: dict[str, Value] = {
+        "configmap": {
+            "enabled_plugins": {
+                "tasks": {
+                    "task-plugins": {
+                        "enabled-plugins": [*_ENABLED, *names],
+                        "default-for-task-types": {**_DEFAULTS, **{name: name for name in names}},
+                    }
+                }
+            },
+            **({"k8s": {"plugins": {"ray": _ray()}}} if "ray" in names else {}),
+        }
+    }
+    if "spark" in names:
+        values["sparkoperator"] = {"enabled": True, "plugin_config": {"plugins": {"spark": _spark()}}}
+    return values
+
+
+def project_templates(environment: Environment) -> list[Value]:
+    """What each project needs in each domain so that its tasks can be what the environment lets them be.
+
+    flyteadmin applies them beside those of :mod:`aerodrome_stacks.chart_values.flyte_projects`, to whose form and
+    placeholders they keep. Spark's driver makes its executors itself, as the project's service account: every task of
+    the project could then make pods, within the project's quota and the namespace's Pod Security level.
+    """
+    return [
+        {"key": key, "value": template}
+        for name in environment.flyte.plugins
+        for key, template in _TEMPLATES[name].items()
+    ]
+
+
+def _spark() -> dict[str, Value]:
+    return {
+        "spark-config-default": [dict(setting) for setting in _SPARK_DEFAULTS],
+        "features": [dict(_HADOOP_33)],
+        # Its default is a link to a page on the reader's own machine.
+        "logs": {"mixed": {"kubernetes-enabled": False}},
+    }
+
+
+def _ray() -> dict[str, Value]:
+    return {
+        # The default, NodePort, opens a port on every node for each cluster.
+        "serviceType": "ClusterIP",
+        "shutdownAfterJobFinishes": True,
+        # The default, an hour, is an hour of nodes that do nothing.
+        "ttlSecondsAfterFinished": 60,
+    }
