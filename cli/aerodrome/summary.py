@@ -17,7 +17,6 @@ NOTICE = "before AWS"
 """The label of what a person must do before the environment can be deployed to AWS."""
 
 _IMAGES = {
-    "upstream": "from the registries that publish them",
     "pull-through": "through this account's cache where the registry allows it",
     "mirror": "copies in this account, which `aerodrome mirror` makes before the deploy",
 }
@@ -40,7 +39,7 @@ def summary(environment: Environment, file: str) -> list[tuple[str, str]]:
         ("Flyte", _flyte(environment.flyte)),
         *((f"project {project.name}", _project(project)) for project in environment.projects),
         ("access", _access(environment.access)),
-        ("images", _IMAGES[environment.images]),
+        *((("images", _IMAGES[environment.images]),) if environment.images in _IMAGES else ()),
         ("kept for", _retention(environment.retention, environment.backup)),
         ("budget", _costs(environment)),
         ("alerts to", listing(environment.alerts.emails)),
@@ -49,8 +48,8 @@ def summary(environment: Environment, file: str) -> list[tuple[str, str]]:
 
 def _notices(environment: Environment, file: str) -> Iterator[tuple[str, str]]:
     if environment.account in DOCUMENTATION_ACCOUNTS:
-        text = "AWS keeps this account number for documentation, it is nobody's: write yours into"
-        yield NOTICE, f"{text} {file}, there and in the role ARNs (the embedded AWS takes any)"
+        text = "nobody has this account number: write yours into"
+        yield NOTICE, f"{text} {file}, and into the role ARNs (the embedded AWS takes any)"
     if environment.access.break_glass:
         text = "the account needs a CloudTrail trail that logs management events, read and write: without it nobody is"
         yield NOTICE, f"{text} told who breaks the glass, and the platform makes none"
@@ -118,7 +117,7 @@ def _project(project: Project) -> str:
 def _access(access: Access) -> str:
     sign_in = f"people sign in at {access.oidc.issuer}" if access.oidc else "people sign in with Amazon Cognito"
     ranges = access.public_cidrs
-    reached = f", reached from the network and from {listing(ranges)}" if ranges else ", reached from the network"
+    reached = f", from the network and from {listing(ranges)}" if ranges else ""
     records = "" if access.hosted_zone_id else "; its certificate and records are made by hand"
     return f"{access.domain_name}{reached}; {sign_in}{records}"
 
@@ -127,7 +126,7 @@ def _flyte(flyte: Flyte) -> str:
     shards = f", {flyte.propeller_shards} times" if flyte.propeller_shards else ""
     names = {"spark": "Spark", "ray": "Ray", "pytorch": "PyTorch"}
     also = listing(["containers", "AWS Batch", *(names[plugin] for plugin in flyte.plugins)])
-    return f"{flyte.load} load: {flyte.bears.tasks_held:,} tasks held at once{shards}; runs {also}"
+    return f"{flyte.load}, {flyte.bears.tasks_held:,} tasks at once{shards}; {also}"
 
 
 def _retention(retention: Retention, backup: Backup) -> str:

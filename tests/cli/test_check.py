@@ -56,8 +56,8 @@ def test_a_valid_environment(check: Check) -> None:
         "environments/dev.yaml: valid",
         "  account: 111122223333 in us-east-1",
         (
-            "  before AWS: AWS keeps this account number for documentation, it is nobody's: write yours into "
-            "environments/dev.yaml, there and in the role ARNs (the embedded AWS takes any)"
+            "  before AWS: nobody has this account number: write yours into "
+            "environments/dev.yaml, and into the role ARNs (the embedded AWS takes any)"
         ),
         (
             "  network: 10.16.0.0/16, and 100.64.0.0/16 for pods, over us-east-1a, us-east-1b and us-east-1c; 1 NAT "
@@ -69,11 +69,10 @@ def test_a_valid_environment(check: Check) -> None:
         "  nodes in all: at most 92 vCPUs, 368 GiB; where spot fails, 32 on-demand vCPUs",
         "  AWS Batch: at most 128 vCPUs: x86 64 spot + 32 on-demand and Fargate 16 spot + 16",
         "  database: PostgreSQL on db.t4g.medium in one zone, no standby; 50 GiB, growing to 200 GiB at most",
-        "  Flyte: small load: 375 tasks held at once; runs containers and AWS Batch",
+        "  Flyte: small, 375 tasks at once; containers and AWS Batch",
         "  project fraud-detection: development 32 vCPUs, 128 GiB; owner fraud@example.com",
         "  project demand-forecast: development 16 vCPUs, 64 GiB; owner forecast@example.com",
-        "  access: ml.dev.example.com, reached from the network; people sign in with Amazon Cognito",
-        "  images: from the registries that publish them",
+        "  access: ml.dev.example.com; people sign in with Amazon Cognito",
         "  kept for: logs 30d, metrics 15d, raw data 30d in development, database backups 7d, backup vault 7d",
         "  budget: $1,500 a month; anomalies from $100 on; Batch $100 a day in all",
         "  alerts to: ml-platform@example.com",
@@ -106,21 +105,25 @@ def test_what_else_a_summary_can_say(check: Check) -> None:
     assert "with a standby in a second zone; 200 GiB, not growing; new passwords every 30d" in result.stdout
     assert "backup vault 365d, governance lock, copied to us-west-2" in result.stdout
     assert "people sign in at https://login.example.com/production" in result.stdout
-    assert "medium load: 1,000 tasks held at once; runs containers, AWS Batch, Spark, Ray and PyTorch" in result.stdout
-    private = [("nat_gateways: 3", "nat_gateways: 0\n  private: true"), ("flyte:", "images: mirror\nflyte:")]
-    result = check("-e", "prod", file="prod.yaml", replace=private)
-    assert "private, no way in or out" in result.stdout
-    assert "copies in this account, which `aerodrome mirror` makes before the deploy" in result.stdout
+    assert "medium, 1,000 tasks at once; containers, AWS Batch, Spark, Ray and PyTorch" in result.stdout
     opened = [
-        ("domain_name: ml.example.com", 'domain_name: ml.example.com\n  public_cidrs: ["203.0.113.0/24"]'),
+        ("domain_name: ml.example.com\n", "domain_name: ml.example.com\n  public_cidrs: [203.0.113.0/24]\n"),
         ("load: medium", "load: medium, propeller_shards: 3"),
         ("  hosted_zone_id: Z0777788889999PROD # of ml.example.com\n", ""),
         ("notifications: true", "notifications: false"),
     ]
     result = check("-e", "prod", file="prod.yaml", replace=opened)
-    assert "ml.example.com, reached from the network and from 203.0.113.0/24; people sign in" in result.stdout
+    assert "ml.example.com, from the network and from 203.0.113.0/24; people sign in" in result.stdout
     assert "its certificate and records are made by hand" in result.stdout
-    assert "1,000 tasks held at once, 3 times" in result.stdout
+    assert "1,000 tasks at once, 3 times" in result.stdout
+    private = [
+        ("nat_gateways: 3", "nat_gateways: 0\n  private: true"),
+        ("  public_cidrs: [203.0.113.0/24]\n", ""),
+        ("flyte:", "images: mirror\nflyte:"),
+    ]
+    result = check("-e", "prod", file="prod.yaml", replace=private)
+    assert "private, no way in or out" in result.stdout
+    assert "copies in this account, which `aerodrome mirror` makes before the deploy" in result.stdout
     result = check(
         "-e",
         "staging",
