@@ -49,7 +49,7 @@ def summary(environment: Environment, file: str) -> list[tuple[str, str]]:
 def _notices(environment: Environment, file: str) -> Iterator[tuple[str, str]]:
     if environment.account in DOCUMENTATION_ACCOUNTS:
         text = "nobody has this account number: write yours into"
-        yield NOTICE, f"{text} {file}, and into the role ARNs (the embedded AWS takes any)"
+        yield NOTICE, f"{text} {file}, and into role ARNs (the embedded AWS takes any)"
     if environment.access.break_glass:
         text = "the account needs a CloudTrail trail that logs management events, read and write: without it nobody is"
         yield NOTICE, f"{text} told who breaks the glass, and the platform makes none"

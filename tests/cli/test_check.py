@@ -57,7 +57,7 @@ def test_a_valid_environment(check: Check) -> None:
         "  account: 111122223333 in us-east-1",
         (
             "  before AWS: nobody has this account number: write yours into "
-            "environments/dev.yaml, and into the role ARNs (the embedded AWS takes any)"
+            "environments/dev.yaml, and into role ARNs (the embedded AWS takes any)"
         ),
         (
             "  network: 10.16.0.0/16, and 100.64.0.0/16 for pods, over us-east-1a, us-east-1b and us-east-1c; 1 NAT "
