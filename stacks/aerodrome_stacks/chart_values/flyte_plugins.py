@@ -29,8 +29,8 @@ _DEFAULTS: Mapping[str, str] = {
     "aws-batch": "aws_array",
 }
 
-# Where pods ask for the Kubernetes API: the first address of the range of Services, which is one of these two ("Amazon EKS
-# networking requirements for VPC and subnets"): EKS takes the one that the VPC leaves free.
+# Where pods ask for the Kubernetes API: the first address of the range of Services, of which EKS knows two and takes
+# the one that the VPC leaves free (EKS User Guide, "Amazon EKS networking requirements for VPC and subnets").
 _KUBERNETES_API = """\
     - to:
         - ipBlock:
@@ -161,6 +161,22 @@ _HADOOP_33: Mapping[str, Value] = {
     ],
 }
 
+# By the names of the sections in which the plugins look for them. Spark's has a place of its own in the chart.
+_SECTIONS: Mapping[Plugin, Mapping[str, Value]] = {
+    "ray": {
+        "ray": {
+            # The default, NodePort, opens a port on every node for each cluster.
+            "serviceType": "ClusterIP",
+            "shutdownAfterJobFinishes": True,
+            # The default, an hour, is an hour of nodes that do nothing.
+            "ttlSecondsAfterFinished": 60,
+        }
+    },
+    # A job that the operator has not touched for that long has failed. The default, a minute, is less than the operator
+    # takes to start.
+    "pytorch": {"kf-operator": {"timeout": "10m"}},
+}
+
 
 def plugins(environment: Environment) -> dict[str, Value]:
     """The plugins that flytepropeller starts with, and how each is set.
@@ -179,7 +195,7 @@ def plugins(environment: Environment) -> dict[str, Value]:
                     }
                 }
             },
-            **({"k8s": {"plugins": {"ray": _ray()}}} if "ray" in names else {}),
+            "k8s": {"plugins": {key: value for name in names for key, value in _SECTIONS.get(name, {}).items()}},
         }
     }
     if "spark" in names:
@@ -207,14 +223,4 @@ def _spark() -> dict[str, Value]:
         "features": [dict(_HADOOP_33)],
         # Its default is a link to a page on the reader's own machine.
         "logs": {"mixed": {"kubernetes-enabled": False}},
-    }
-
-
-def _ray() -> dict[str, Value]:
-    return {
-        # The default, NodePort, opens a port on every node for each cluster.
-        "serviceType": "ClusterIP",
-        "shutdownAfterJobFinishes": True,
-        # The default, an hour, is an hour of nodes that do nothing.
-        "ttlSecondsAfterFinished": 60,
     }
