@@ -21,8 +21,10 @@ from aerodrome_constructs.identity import ServiceAccount, ServiceAccountRole, Se
 from aerodrome_constructs.karpenter import InterruptionQueue, KarpenterNodes, KarpenterNodesProps
 from aerodrome_constructs.policy import acknowledge
 from aerodrome_constructs.policy.known_rules import KUBECTL_WITHOUT_INTERNET, MANAGED_POLICIES
+from aerodrome_constructs.registry import let_fill_caches
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.image_list import PULL_THROUGH, cache_prefix
 from aerodrome_stacks.network_stack import NetworkPorts
 from aerodrome_stacks.retention import log_retention
 from aerodrome_stacks.service_accounts import EBS_CSI_DRIVER, VPC_CNI
@@ -140,6 +142,16 @@ class ClusterStack(AerodromeStack):
         )
         add_ons.surround(system, *spot)
         karpenter_nodes = KarpenterNodes(self, "KarpenterNodes", KarpenterNodesProps(cluster=kubernetes.cluster))
+        if environment.images == "pull-through":
+            let_fill_caches(
+                self,
+                "FillImageCaches",
+                roles=[nodes.role, karpenter_nodes.role],
+                repositories=[
+                    self.format_arn(service="ecr", resource="repository", resource_name=f"{prefix}/*")
+                    for prefix in (cache_prefix(environment, registry) for registry in PULL_THROUGH)
+                ],
+            )
         interruptions = InterruptionQueue(
             self, "Interruptions", unhandled_name=f"{self.prefix}-interruptions-unhandled"
         ).queue

@@ -34,7 +34,8 @@ class ReleaseSpec:
         digest: The SHA-256 of the packaged chart, ``sha256:`` and 64 hexadecimal digits, where it is known. It is a
             record to verify a mirror against. Neither Helm nor the CDK's resource checks it on the way: Helm resolves
             name and version in a classic repository and takes what it gets.
-        values: Our values for an upstream chart; empty for a chart of our own, whose ``values.yaml`` Helm reads.
+        values: Our values for an upstream chart. For a chart of our own, whose ``values.yaml`` Helm reads, those that
+            :meth:`with_source` added to it.
     """
 
     folder: Path
@@ -50,6 +51,10 @@ class ReleaseSpec:
     def installed_as(self, release: str, namespace: str) -> "ReleaseSpec":
         """The same chart under another name and in another namespace."""
         return replace(self, release=release, namespace=namespace)
+
+    def with_source(self, *, repository: str | None, values: Values) -> "ReleaseSpec":
+        """The same release with its chart, and what it pulls, from another place."""
+        return replace(self, repository=repository, values=values)
 
     @property
     def is_local(self) -> bool:

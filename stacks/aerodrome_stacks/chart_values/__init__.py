@@ -8,12 +8,26 @@ from functools import cache
 from pathlib import Path
 
 from aerodrome_constructs.helm import ReleaseSpec
+from aerodrome_stacks.chart_values.images import taken_from
+from aerodrome_stacks.environment import Environment
 
 CHARTS = Path(__file__).parents[3] / "charts"
 """The folder that holds one folder for each release."""
 
 
+def release(folder: str, environment: Environment | None = None) -> ReleaseSpec:
+    """Read the release in ``charts/<folder>``.
+
+    Args:
+        folder: Its folder.
+        environment: Where it is installed, which says where its images and its chart come from. None: from where they
+            are published.
+    """
+    spec = _release(folder)
+    return taken_from(environment, folder, spec) if environment else spec
+
+
 @cache
-def release(folder: str) -> ReleaseSpec:
-    """Read the release in ``charts/<folder>``, once in a process: it is the same for every environment."""
+def _release(folder: str) -> ReleaseSpec:
+    # Once in a process: a folder is the same for every environment.
     return ReleaseSpec.from_folder(CHARTS / folder)
