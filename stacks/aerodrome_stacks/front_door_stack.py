@@ -1,6 +1,54 @@
-"""The FrontDoor stack: the certificate and the web application firewall of the load balancer."""
+"""The FrontDoor stack: the certificate and the firewall of the load balancer, and who may write its access log."""
 
 from dataclasses import dataclass
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from aerodrome_constructs.front_door import (
+    HostCertificate,
+    HostCertificateProps,
+    ManagedRules,
+    WebAcl,
+    WebAclProps,
+)
+from aerodrome_stacks.base import AerodromeStack
+from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.retention import log_retention
+
+SERVICES = ("flyte", "mlflow", "grafana")
+"""What is reached through the load balancer, each under its own name in the environment's domain."""
+
+ACCESS_LOG_PREFIX = "front-door"
+"""What the names of the load balancer's access logs begin with in their bucket."""
+
+# An address is often an office's: 50 people, each with a console open that asks once a second, are 15,000 requests in
+# five minutes, and a pipeline that registers and logs sends as many again.
+_REQUESTS_PER_ADDRESS = 30_000
+
+# 700 + 200 + 25 + 2 (the limit above) of the 1,500 web ACL capacity units that come with the price of a web ACL. Not
+# among them: the anonymous IP list, which holds the ranges of hosting providers, where pipelines run.
+_MANAGED = (
+    ManagedRules(name="AWSManagedRulesAmazonIpReputationList"),
+    ManagedRules(name="AWSManagedRulesKnownBadInputsRuleSet"),
+    ManagedRules(
+        name="AWSManagedRulesCommonRuleSet",
+        counted={
+            # gRPC is not inspected at all: AWS WAF leaves rules on bodies out there (Developer Guide, "Considerations
+            # for managing body inspection"). What is left are the REST APIs of MLflow, Grafana and Flyte.
+            "SizeRestrictions_BODY": "MLflow logs up to 1 MB of metrics in a request, and the rule ends at 8 KB",
+            "GenericLFI_BODY": "paths of artifacts and arguments of tasks have ../ in them",
+            "GenericRFI_BODY": "parameters of runs and data sources of Grafana are URLs, of addresses, too",
+            "CrossSiteScripting_BODY": "notes of runs and models, and texts on dashboards, are Markdown with HTML",
+            "EC2MetaDataSSRF_BODY": "environments and logged parameters name 169.254.169.254 and 169.254.170.2",
+            "SizeRestrictions_QUERYSTRING": "identity providers' codes and Grafana's views are longer than 2 KB",
+            "SizeRestrictions_Cookie_HEADER": "three services' sign-ons are tokens in cookies, together above 10 KB",
+            "RestrictedExtensions_QUERYARGUMENTS": "MLflow shows artifacts by ?path=, and logs and .ini files are such",
+        },
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,7 +59,78 @@ class FrontDoorPorts:
         certificate_arn: The certificate of the three host names. None: the load balancer controller looks for one whose
             names cover the host.
         web_acl_arn: The web ACL that requests pass. None: they pass none.
+        access_log_bucket: The name of the bucket for its access logs, below ``ACCESS_LOG_PREFIX``.
     """
 
     certificate_arn: str | None
     web_acl_arn: str | None
+    access_log_bucket: str
+
+
+class FrontDoorStack(AerodromeStack):
+    """What stands before the three web interfaces, but for the load balancer: the controller in the cluster makes that.
+
+    Args:
+        scope: The app.
+        construct_id: The stack's ID.
+        environment: What the team decided.
+        access_logs: The bucket for access logs.
+        log_key: The key that encrypts the firewall's log.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: Environment,
+        access_logs: s3.IBucket,
+        log_key: kms.IKey,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            environment=environment,
+            description="Certificate and web ACL of the load balancer before Flyte, MLflow and Grafana",
+            # The firewall's log.
+            holds_data=not environment.network.private,
+        )
+        self._admit_access_logs(access_logs)
+        self.ports = FrontDoorPorts(
+            certificate_arn=self._certificate(environment),
+            web_acl_arn=self._web_acl(environment, log_key),
+            access_log_bucket=access_logs.bucket_name,
+        )
+
+    def _certificate(self, environment: Environment) -> str | None:
+        zone = environment.access.hosted_zone_id
+        if zone is None:
+            return None
+        hosts = [f"{service}.{environment.access.domain_name}" for service in SERVICES]
+        props = HostCertificateProps(hosts=hosts, hosted_zone_id=zone)
+        return HostCertificate(self, "Certificate", props).arn
+
+    def _web_acl(self, environment: Environment, log_key: kms.IKey) -> str | None:
+        if environment.network.private:
+            # The controller could not attach it: the VPC has no endpoint for AWS WAF (chart_values/addons.py).
+            return None
+        props = WebAclProps(
+            name=f"{self.prefix}-front-door",
+            managed=_MANAGED,
+            requests_per_address=_REQUESTS_PER_ADDRESS,
+            log_key=log_key,
+            log_retention=log_retention(environment),
+        )
+        return WebAcl(self, "WebAcl", props).arn
+
+    def _admit_access_logs(self, bucket: s3.IBucket) -> None:
+        # As Elastic Load Balancing asks for it (User Guide, "Enable access logs for your Application Load Balancer").
+        # The account in the key is that of the load balancer, so that nobody else's can write here.
+        bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="AccessLogsOfTheFrontDoor",
+                principals=[iam.ServicePrincipal("logdelivery.elasticloadbalancing.amazonaws.com")],
+                actions=["s3:PutObject"],
+                resources=[bucket.arn_for_objects(f"{ACCESS_LOG_PREFIX}/AWSLogs/{self.account}/*")],
+            )
+        )

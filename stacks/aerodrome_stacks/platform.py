@@ -14,6 +14,7 @@ from aerodrome_stacks.database_stack import DatabaseStack
 from aerodrome_stacks.emergency_stack import EmergencyStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.file_systems_stack import FileSystemsStack, has_file_systems
+from aerodrome_stacks.front_door_stack import FrontDoorStack
 from aerodrome_stacks.identity_stack import IdentityStack
 from aerodrome_stacks.ingest_stack import IngestStack
 from aerodrome_stacks.job_monitoring_stack import JobMonitoringStack
@@ -22,6 +23,8 @@ from aerodrome_stacks.keys_stack import KeysStack
 from aerodrome_stacks.network_stack import NetworkStack
 from aerodrome_stacks.observability_stack import ObservabilityStack
 from aerodrome_stacks.orchestrator_stack import OrchestratorStack
+from aerodrome_stacks.sign_on import SignOnPorts
+from aerodrome_stacks.sign_on_stack import SignOnStack
 from aerodrome_stacks.storage_stack import StorageStack
 from aerodrome_stacks.tracking_stack import TrackingStack
 
@@ -41,6 +44,15 @@ def build_platform(scope: Construct, environment: Environment) -> None:
     network = NetworkStack(scope, "Network", environment=environment, log_key=keys.logs).ports
     storage = StorageStack(scope, "Storage", environment=environment, data_key=keys.data).ports
     database = DatabaseStack(scope, "Database", environment=environment, network=network, keys=keys).ports
+    front_door = FrontDoorStack(
+        scope, "FrontDoor", environment=environment, access_logs=storage.access_logs, log_key=keys.logs
+    ).ports
+    oidc = environment.access.oidc
+    sign_on = (
+        SignOnStack(scope, "SignOn", environment=environment, network=network, keys=keys).ports
+        if oidc is None
+        else SignOnPorts.of_company(oidc)
+    )
     copy_region = environment.backup.copy_region
     copy = BackupCopyStack(scope, "BackupCopy", environment=environment, region=copy_region) if copy_region else None
     backup = BackupStack(

@@ -12,6 +12,10 @@ MANDATORY_TAGS: Final = ("aerodrome:environment", "aerodrome:stack")
 UNTAGGABLE: Final = frozenset(
     {
         "AWS::Backup::BackupSelection",
+        "AWS::Cognito::UserPoolClient",
+        "AWS::Cognito::UserPoolDomain",
+        "AWS::Cognito::UserPoolGroup",
+        "AWS::Cognito::UserPoolResourceServer",
         "AWS::EC2::Route",
         "AWS::EC2::SecurityGroupEgress",
         "AWS::EC2::SecurityGroupIngress",
@@ -33,6 +37,7 @@ UNTAGGABLE: Final = frozenset(
         "AWS::SecretsManager::ResourcePolicy",
         "AWS::SecretsManager::RotationSchedule",
         "AWS::SecretsManager::SecretTargetAttachment",
+        "AWS::WAFv2::LoggingConfiguration",
     }
 )
 """Types that take no tags in CloudFormation. Any other, a new one too, has to carry them."""
@@ -44,6 +49,7 @@ _TAG_PROPERTIES: Final = {
     "AWS::Budgets::Budget": "ResourceTags",
     "AWS::CE::AnomalyMonitor": "ResourceTags",
     "AWS::CE::AnomalySubscription": "ResourceTags",
+    "AWS::Cognito::UserPool": "UserPoolTags",
     "AWS::EC2::LaunchTemplate": "TagSpecifications",
     "AWS::EFS::AccessPoint": "AccessPointTags",
     "AWS::EFS::FileSystem": "FileSystemTags",

@@ -1,5 +1,6 @@
-"""No load balancer stands on the internet, whether CloudFormation makes it or a controller in the cluster."""
+"""No load balancer is open to the internet, whether CloudFormation makes it or a controller in the cluster."""
 
+import ipaddress
 import re
 from collections.abc import Iterator
 
@@ -8,7 +9,10 @@ from aerodrome_constructs.policy.template import Stacks, as_text
 
 _TYPES = ("AWS::ElasticLoadBalancing::LoadBalancer", "AWS::ElasticLoadBalancingV2::LoadBalancer")
 # The AWS Load Balancer Controller makes what these annotations of an Ingress or a Service ask for.
-_ANNOTATION = re.compile(r'(?:ingress|aws-load-balancer)[\w./-]*scheme\\*"\s*:\s*\\*"(?!internal\b)([\w-]+)')
+_SCHEME = re.compile(r'(?:ingress|aws-load-balancer)[\w./-]*scheme\\*"\s*:\s*\\*"(?!internal\b)([\w-]+)')
+_RANGES = re.compile(r'alb\.ingress\.kubernetes\.io/inbound-cidrs\\*"\s*:\s*\\*"([^"\\]*)')
+# A wider range is more than any one company has: 1/256 of all addresses.
+_WIDEST = {4: 8, 6: 20}
 
 
 def _check(stacks: Stacks) -> Iterator[Finding]:
@@ -22,14 +26,36 @@ def _check(stacks: Stacks) -> Iterator[Finding]:
         for release in stack.resources:
             if release.type.startswith("Custom::AWSCDK-EKS-"):
                 for name in ("Values", "Manifest"):
-                    for asked in _ANNOTATION.findall(as_text(release.properties.get(name, ""))):
-                        problem = f"asks for a load balancer whose scheme is {asked}; it has to be internal"
+                    for problem in _problems(as_text(release.properties.get(name, ""))):
                         yield found(release, problem, name)
+
+
+def _problems(text: str) -> Iterator[str]:
+    schemes, ranges = _SCHEME.findall(text), _RANGES.findall(text)
+    # Without the annotation the controller lets in everybody.
+    if len(ranges) < len(schemes):
+        for asked in dict.fromkeys(schemes):
+            yield (
+                f"asks for a load balancer whose scheme is {asked}; it has to be internal, or to say in "
+                "alb.ingress.kubernetes.io/inbound-cidrs who may reach it"
+            )
+    for one in dict.fromkeys(one.strip() for listed in ranges if schemes for one in listed.split(",")):
+        if not _narrow(one):
+            yield f"lets {one or 'nothing that is said'} reach a load balancer on the internet; name narrower ranges"
+
+
+def _narrow(text: str) -> bool:
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return network.prefixlen >= _WIDEST[network.version]
 
 
 RULE = Rule(
     name="no-public-load-balancers",
-    asks="Every load balancer is internal, those that Kubernetes asks for too.",
-    mend="set the scheme, or the annotation alb.ingress.kubernetes.io/scheme, to internal",
+    asks="Every load balancer is internal, or an Ingress names the ranges of the internet from which it is reached.",
+    mend="set the scheme, or the annotation alb.ingress.kubernetes.io/scheme, to internal; or name the ranges in "
+    "access.public_cidrs",
     check=_check,
 )

@@ -1,7 +1,28 @@
-"""The load balancer that Flyte, MLflow and Grafana share: their host names and the annotations of their Ingresses."""
+"""The load balancer that Flyte, MLflow and Grafana share: their host names and the annotations of their Ingresses.
+
+The controller takes most of these annotations for the whole group of Ingresses and refuses a group in which two of them
+differ, so every Ingress gets the same. What a single service needs, such as the path of its health check, is in its
+chart's values, on its Service.
+"""
 
 from aerodrome_stacks.environment import Environment
-from aerodrome_stacks.front_door_stack import FrontDoorPorts
+from aerodrome_stacks.front_door_stack import ACCESS_LOG_PREFIX, FrontDoorPorts
+
+_ANNOTATION = "alb.ingress.kubernetes.io"
+
+# Refuses TLS below 1.2 (Elastic Load Balancing User Guide, "Security policies for your Application Load Balancer").
+_TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+
+# The load balancer hangs up on a request that is silent for so long. 60, which is the default, is less than flyteadmin
+# takes to register a large workflow, and than a query of Grafana's may take.
+_IDLE_SECONDS = 300
+
+# A pod that is to end gets no new requests, and so long for those under way: Kubernetes kills it after 30 seconds.
+_DRAIN_SECONDS = 30
+
+# Where people have the load balancer's name in records and allow-lists, a release that is taken away does not take it
+# along.
+_KEPT_IN = ("prod",)
 
 
 def host(environment: Environment, service: str) -> str:
@@ -14,22 +35,50 @@ def load_balancer_annotations(environment: Environment, front_door: FrontDoorPor
 
     Args:
         environment: What the team decided.
-        front_door: The certificate and the web ACL. Without a certificate the controller looks in AWS Certificate
-            Manager for one whose names cover the host.
+        front_door: The certificate, the web ACL and the bucket for access logs. Without a certificate the controller
+            looks in AWS Certificate Manager for one whose names cover the host.
     """
+    front_door = front_door or FrontDoorPorts(certificate_arn=None, web_acl_arn=None, access_log_bucket="")
     annotations = {
         # One load balancer for all. Without a group the controller makes one for each Ingress.
-        "alb.ingress.kubernetes.io/group.name": f"aerodrome-{environment.name}",
-        # Reached from inside the network only.
-        "alb.ingress.kubernetes.io/scheme": "internal",
-        "alb.ingress.kubernetes.io/target-type": "ip",
+        "group.name": f"aerodrome-{environment.name}",
+        # Pods get requests directly: gRPC target groups and readiness gates want it so.
+        "target-type": "ip",
         # gRPC target groups exist for HTTPS listeners alone. The redirect leaves the HTTP listener no other rule, so
         # that the controller does not try to attach one to it.
-        "alb.ingress.kubernetes.io/listen-ports": '[{"HTTP":80},{"HTTPS":443}]',
-        "alb.ingress.kubernetes.io/ssl-redirect": "443",
+        "listen-ports": '[{"HTTP":80},{"HTTPS":443}]',
+        "ssl-redirect": "443",
+        "ssl-policy": _TLS_POLICY,
+        "load-balancer-attributes": _pairs(_attributes(environment, front_door)),
+        "target-group-attributes": _pairs({"deregistration_delay.timeout_seconds": str(_DRAIN_SECONDS)}),
+        **_reach(environment),
     }
-    if front_door and front_door.certificate_arn:
-        annotations["alb.ingress.kubernetes.io/certificate-arn"] = front_door.certificate_arn
-    if front_door and front_door.web_acl_arn:
-        annotations["alb.ingress.kubernetes.io/wafv2-acl-arn"] = front_door.web_acl_arn
-    return annotations
+    if front_door.certificate_arn is not None:
+        annotations["certificate-arn"] = front_door.certificate_arn
+    if front_door.web_acl_arn is not None:
+        annotations["wafv2-acl-arn"] = front_door.web_acl_arn
+    return {f"{_ANNOTATION}/{name}": value for name, value in annotations.items()}
+
+
+def _reach(environment: Environment) -> dict[str, str]:
+    ranges = environment.access.public_cidrs
+    if not ranges:
+        return {"scheme": "internal"}
+    # Without ranges the controller would let in everybody.
+    return {"scheme": "internet-facing", "inbound-cidrs": ",".join(str(one) for one in ranges)}
+
+
+def _attributes(environment: Environment, front_door: FrontDoorPorts) -> dict[str, str]:
+    return {
+        "access_logs.s3.enabled": "true",
+        "access_logs.s3.bucket": front_door.access_log_bucket,
+        "access_logs.s3.prefix": ACCESS_LOG_PREFIX,
+        "deletion_protection.enabled": str(environment.name in _KEPT_IN).lower(),
+        "idle_timeout.timeout_seconds": str(_IDLE_SECONDS),
+        # Names that are no HTTP, with which requests are smuggled past a proxy.
+        "routing.http.drop_invalid_header_fields.enabled": "true",
+    }
+
+
+def _pairs(values: dict[str, str]) -> str:
+    return ",".join(f"{name}={value}" for name, value in values.items())
