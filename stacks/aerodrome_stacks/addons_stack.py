@@ -8,6 +8,7 @@ from aerodrome_stacks import service_accounts
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.chart_values import addons, release
 from aerodrome_stacks.chart_values.node_pools import NodeClassInputs, has_gpus, node_pools
+from aerodrome_stacks.chart_values.operators import operators
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.identity_stack import IdentityPorts
@@ -15,7 +16,7 @@ from aerodrome_stacks.network_stack import NetworkPorts
 
 
 class AddonsStack(AerodromeStack):
-    """Namespaces and storage, load balancers, secrets, Karpenter and its nodes, and the metrics that autoscalers read.
+    """Namespaces and storage, load balancers, secrets, Karpenter and its nodes, and the operators of Flyte's plugins.
 
     The load balancer controller comes before whatever has a Service or an Ingress: until its pods answer, its webhooks
     refuse both. The others follow side by side.
@@ -72,6 +73,7 @@ class AddonsStack(AerodromeStack):
             karpenter,
             self._release("MetricsServer", "metrics-server", {}),
             self._release("Reloader", "reloader", {}),
+            *(self._release(one.construct_id, one.folder, {}) for one in operators(environment)),
         )
         if any(has_gpus(group) for group in environment.cluster.spot_nodes):
             self._release("NvidiaDevicePlugin", "nvidia-device-plugin", addons.nvidia_device_plugin())
