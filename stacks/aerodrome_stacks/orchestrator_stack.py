@@ -11,7 +11,6 @@ from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.batch_stack import BatchPorts
 from aerodrome_stacks.chart_values import release
 from aerodrome_stacks.chart_values.flyte import (
-    AUTH_SECRET,
     CA_FILE,
     DATABASE_SECRET,
     PASSWORD_FILES,
@@ -19,14 +18,19 @@ from aerodrome_stacks.chart_values.flyte import (
     FlyteInputs,
     flyte,
 )
-from aerodrome_stacks.chart_values.flyte_projects import raw_output, team_namespaces
+from aerodrome_stacks.chart_values.flyte_components import surroundings
+from aerodrome_stacks.chart_values.flyte_projects import team_namespaces
+from aerodrome_stacks.chart_values.project_settings import reconciler
+from aerodrome_stacks.chart_values.flyte_sign_on import AUTH_SECRET, CLIENT_SECRET, sign_on_secrets
 from aerodrome_stacks.chart_values.secrets import Certificates, SecretKeys, SecretSource
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.database_stack import DatabasePorts
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.front_door_stack import FrontDoorPorts
 from aerodrome_stacks.identity_stack import IdentityPorts
 from aerodrome_stacks.namespace_secrets import namespace_secrets
 from aerodrome_stacks.network_stack import NetworkPorts
+from aerodrome_stacks.sign_on import SignOnPorts
 from aerodrome_stacks.storage_stack import StoragePorts
 
 
@@ -45,6 +49,8 @@ class OrchestratorStack(AerodromeStack):
         database: DatabasePorts,
         batch: BatchPorts,
         network: NetworkPorts,
+        sign_on: SignOnPorts,
+        front_door: FrontDoorPorts,
         after: Iterable[cdk.Stack],
     ) -> None:
         """Make the stack.
@@ -59,6 +65,8 @@ class OrchestratorStack(AerodromeStack):
             database: Where flyteadmin and datacatalog keep their records.
             batch: The queues of tasks that run on AWS Batch.
             network: Where the database is, which tasks on Kubernetes do not reach.
+            sign_on: Who issues tokens, and Flyte's clients there.
+            front_door: What the load balancer gets from AWS.
             after: Stacks whose releases must be ready first: Addons, and Observability for the CRDs of Prometheus.
         """
         super().__init__(
@@ -69,32 +77,37 @@ class OrchestratorStack(AerodromeStack):
         )
         for stack in after:
             self.add_stack_dependency(stack)
-        if environment.access.oidc is None:
-            cdk.Annotations.of(self).add_info(
-                "Flyte has no sign-on: the environment names no identity provider (access.oidc). "
-                "Its load balancer is internal, and whoever can reach it can do everything."
-            )
         roles = identity.service_accounts
         secrets = namespace_secrets(
             self,
             environment=environment,
             cluster=cluster.cluster,
             namespace="flyte",
-            by_name=_secrets(environment, database),
+            by_name=_secrets(database, sign_on),
+        )
+        surrounding = HelmRelease(
+            self,
+            "Surroundings",
+            HelmReleaseProps(
+                cluster=cluster.cluster,
+                spec=release("aerodrome-flyte", environment),
+                values=surroundings(environment),
+            ),
         )
         projects = HelmRelease(
             self,
             "Projects",
             HelmReleaseProps(
                 cluster=cluster.cluster,
-                spec=release("aerodrome-projects"),
+                spec=release("aerodrome-projects", environment),
                 values={
                     **team_namespaces(environment),
-                    **raw_output(
+                    **reconciler(
                         environment,
                         raw_data_bucket=storage.raw_data.bucket_name,
                         project_role_arn=self._project_role_arn(identity),
-                        client_secret=(AUTH_SECRET, "client_secret"),
+                        sign_on=sign_on,
+                        client_secret=(AUTH_SECRET, CLIENT_SECRET),
                     ),
                 },
             ),
@@ -104,7 +117,7 @@ class OrchestratorStack(AerodromeStack):
             "Flyte",
             HelmReleaseProps(
                 cluster=cluster.cluster,
-                spec=release("flyte-core"),
+                spec=release("flyte-core", environment),
                 values=flyte(
                     environment,
                     FlyteInputs(
@@ -118,27 +131,27 @@ class OrchestratorStack(AerodromeStack):
                         project_role_arn=self._project_role_arn(identity),
                         batch_queues=batch.queue_arns.keys(),
                         database_ranges=network.database_ranges,
+                        sign_on=sign_on,
+                        front_door=front_door,
                     ),
                 ),
             ),
         )
-        flyte_release.node.add_dependency(secrets, projects)
+        flyte_release.node.add_dependency(secrets, surrounding, projects)
 
     def _project_role_arn(self, identity: IdentityPorts) -> str:
         return f"arn:{self.partition}:iam::{self.account}:role/{identity.project_role_name}"
 
 
-def _secrets(environment: Environment, database: DatabasePorts) -> Mapping[str, SecretKeys]:
+def _secrets(database: DatabasePorts, sign_on: SignOnPorts) -> Mapping[str, SecretKeys]:
     passwords = {
         file: SecretSource(database.clients[client].secret.secret_arn, "password")
         for client, file in PASSWORD_FILES.items()
     }
-    secrets: dict[str, SecretKeys] = {
-        DATABASE_SECRET: {**passwords, CA_FILE: Certificates(database.certificate_authorities)}
+    return {
+        DATABASE_SECRET: {**passwords, CA_FILE: Certificates(database.certificate_authorities)},
+        **sign_on_secrets(sign_on),
     }
-    if environment.access.oidc is not None:
-        secrets[AUTH_SECRET] = {"client_secret": SecretSource(environment.access.oidc.client_secret_name)}
-    return secrets
 
 
 def _database(ports: DatabasePorts, client: str) -> FlyteDatabase:

@@ -146,6 +146,8 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         database=database,
         batch=batch.ports,
         network=network,
+        sign_on=sign_on,
+        front_door=front_door,
         # Batch's queues have names that are chosen, not generated: nothing but this says that Flyte needs them.
         after=[addons, observability, batch],
     )

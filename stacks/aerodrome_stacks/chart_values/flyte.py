@@ -2,14 +2,19 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from aerodrome_constructs.cluster.scheduling import GPU_TAINT, INTERRUPTIBLE_LABEL, INTERRUPTIBLE_TAINT, TASK_TAINT
-from aerodrome_constructs.helm import Value
-from aerodrome_stacks.chart_values import flyte_batch, flyte_projects
+from aerodrome_constructs.helm import Value, merge_values
+from aerodrome_stacks.chart_values import flyte_batch, flyte_plugins, flyte_projects
+from aerodrome_stacks.chart_values.flyte_components import components, restarted_on_change_of
+from aerodrome_stacks.chart_values.flyte_resource_limits import resource_limits
+from aerodrome_stacks.chart_values.flyte_sign_on import AUTH_SECRET, OIDC_SECRET, sign_on
 from aerodrome_stacks.chart_values.front_door import host, load_balancer_annotations
 from aerodrome_stacks.chart_values.service_account import role_annotation
 from aerodrome_stacks.environment import Environment
-from aerodrome_stacks.environment.connections import FLYTEADMIN_LEAST, datacatalog
+from aerodrome_stacks.front_door_stack import FrontDoorPorts
+from aerodrome_stacks.sign_on import SignOnPorts
 
 DATABASE_SECRET = "flyte-database"  # noqa: S105 - a name
 """The Secret with the passwords of database users and the certificate authorities. The chart mounts it at ``/etc/db``
@@ -20,15 +25,6 @@ CA_FILE = "ca.pem"
 
 PASSWORD_FILES = {"flyteadmin": "pass.txt", "datacatalog": "datacatalog.txt"}
 """The keys of that Secret with passwords, by database client."""
-
-AUTH_SECRET = "flyte-secret-auth"  # noqa: S105 - the name of a Secret, which the chart's templates fix
-"""The Secret with the client secret of Flyte's own components, under the key ``client_secret``."""
-
-_OIDC_DIRECTORY = "/etc/oidc"
-
-# The password is read when the process starts. Reloader starts the pods of a Deployment with this annotation anew when
-# the Secret has changed.
-_RELOADED: dict[str, Value] = {"annotations": {"secret.reloader.stakater.com/reload": DATABASE_SECRET}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +59,8 @@ class FlyteInputs:
         project_role_arn: The role of a project, with ``{project}`` and ``{domain}`` in it.
         batch_queues: The names of the queues of AWS Batch, among them those of tasks of type ``aws-batch``.
         database_ranges: The ranges of the database's subnets, to which projects' pods open nothing.
+        sign_on: The issuer of tokens, and Flyte's clients there.
+        front_door: The certificate and the web ACL of the load balancer.
     """
 
     admin_database: FlyteDatabase
@@ -75,57 +73,65 @@ class FlyteInputs:
     project_role_arn: str
     batch_queues: Collection[str]
     database_ranges: Sequence[str]
+    sign_on: SignOnPorts
+    front_door: FrontDoorPorts
 
 
 def flyte(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
     """Values that depend on other stacks and on the environment."""
+    parts = (
+        components(environment),
+        sign_on(_url(environment), inputs.sign_on),
+        resource_limits(environment.flyte.resource_limits),
+        flyte_plugins.plugins(environment),
+        _identities(inputs),
+        _restarts(),
+        _records(environment, inputs),
+        _front_door(environment, inputs),
+        _tasks(environment, inputs),
+        _projects(environment, inputs),
+    )
+    values: dict[str, Value] = {}
+    return reduce(merge_values, parts, values)
+
+
+def _url(environment: Environment) -> str:
+    return f"https://{host(environment, 'flyte')}"
+
+
+def _identities(inputs: FlyteInputs) -> dict[str, Value]:
+    roles = {
+        "flyteadmin": inputs.flyteadmin_role_arn,
+        "datacatalog": inputs.datacatalog_role_arn,
+        "flytepropeller": inputs.flytepropeller_role_arn,
+    }
+    return {component: {"serviceAccount": {"annotations": role_annotation(role)}} for component, role in roles.items()}
+
+
+def _restarts() -> dict[str, Value]:
+    return {
+        "flyteadmin": restarted_on_change_of([DATABASE_SECRET, OIDC_SECRET]),
+        "flytescheduler": restarted_on_change_of([DATABASE_SECRET, AUTH_SECRET]),
+        "datacatalog": restarted_on_change_of([DATABASE_SECRET]),
+        "flytepropeller": restarted_on_change_of([AUTH_SECRET]),
+        "cluster_resource_manager": restarted_on_change_of([DATABASE_SECRET]),
+    }
+
+
+def _records(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
     load = environment.flyte.bears
     return {
-        "flyteadmin": {
-            **_RELOADED,
-            "replicaCount": FLYTEADMIN_LEAST,
-            "initialProjects": flyte_projects.initial_projects(environment),
-            "serviceAccount": {"annotations": role_annotation(inputs.flyteadmin_role_arn)},
-            **_oidc_client_secret(environment),
-        },
-        "flytescheduler": _RELOADED,
-        "datacatalog": {
-            **_RELOADED,
-            "replicaCount": datacatalog(environment.flyte.bears).replicas,
-            "serviceAccount": {"annotations": role_annotation(inputs.datacatalog_role_arn)},
-        },
-        "flytepropeller": {"serviceAccount": {"annotations": role_annotation(inputs.flytepropeller_role_arn)}},
-        "secrets": {"adminOauthClientCredentials": _client_credentials(environment)},
-        "common": {
-            "databaseSecret": {"name": DATABASE_SECRET},
-            "ingress": {
-                "host": host(environment, "flyte"),
-                "annotations": dict(load_balancer_annotations(environment)),
-            },
-        },
-        "storage": {"bucketName": inputs.metadata_bucket, "s3": {"region": environment.region}},
+        "common": {"databaseSecret": {"name": DATABASE_SECRET}},
         "db": {
             "admin": {"database": _database(inputs.admin_database, "flyteadmin", load.flyteadmin_connections)},
             "datacatalog": {
                 "database": _database(inputs.datacatalog_database, "datacatalog", load.datacatalog_connections)
             },
         },
+        "storage": {"bucketName": inputs.metadata_bucket, "s3": {"region": environment.region}},
         "configmap": {
-            "adminServer": _admin_server(environment, inputs),
-            "domain": {"domains": flyte_projects.domains(environment)},
             "core": {"propeller": {"rawoutput-prefix": f"s3://{inputs.raw_data_bucket}/"}},
-            "k8s": {
-                "plugins": {"aws": flyte_batch.plugin(environment), "k8s": _scheduling()},
-            },
             "remoteData": {"remoteData": {"region": environment.region}},
-            "task_resource_defaults": {"task_resources": {"limits": flyte_projects.task_limits(environment)}},
-        },
-        "cluster_resource_manager": {
-            **_RELOADED,
-            "templates": flyte_projects.cluster_resource_templates(
-                inputs.project_role_arn, database_ranges=inputs.database_ranges
-            ),
-            "config": {"cluster_resources": {"customData": flyte_projects.quotas_by_domain(environment)}},
         },
     }
 
@@ -146,72 +152,45 @@ def _database(database: FlyteDatabase, client: str, connections: int) -> dict[st
     }
 
 
-def _admin_server(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
-    url = f"https://{host(environment, 'flyte')}"
+def _front_door(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
     return {
-        "flyteadmin": {"consoleUrl": f"{url}/console"},
-        "server": {
-            "security": {
-                # Without an identity provider there is no sign-on, and the load balancer, which is internal, is all
-                # that stands before the API.
-                "useAuth": environment.access.oidc is not None,
-                "allowedOrigins": [url],
+        "common": {
+            "ingress": {
+                "host": host(environment, "flyte"),
+                "annotations": dict(load_balancer_annotations(environment, inputs.front_door)),
             }
         },
-        "auth": _auth(environment, url),
-        "queues": flyte_batch.queues(environment, inputs.batch_queues),
+        "configmap": {"adminServer": {"flyteadmin": {"consoleUrl": f"{_url(environment)}/console"}}},
     }
 
 
-def _auth(environment: Environment, url: str) -> dict[str, Value]:
-    authorized_uris: list[Value] = [url, "http://flyteadmin:80", "http://flyteadmin.flyte.svc.cluster.local:80"]
-    oidc = environment.access.oidc
-    if oidc is None:
-        # The chart's defaults name Google's sample client.
-        return {
-            "authorizedUris": authorized_uris,
-            "userAuth": {"openId": {"baseUrl": None, "clientId": None, "scopes": None}},
+def _tasks(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
+    return {
+        "configmap": {
+            "adminServer": {"queues": flyte_batch.queues(environment, inputs.batch_queues)},
+            "k8s": {"plugins": {"aws": flyte_batch.plugin(environment), "k8s": _scheduling()}},
+            "task_resource_defaults": {"task_resources": {"limits": flyte_projects.task_limits(environment)}},
         }
-    return {
-        "authorizedUris": authorized_uris,
-        "appAuth": {
-            # The provider issues the tokens of programs, too. flyteadmin's own server ("Self") knows its clients by
-            # hashes in a ConfigMap, of which the default is that of a published password.
-            "authServerType": "External",
-            "externalAuthServer": {"baseUrl": oidc.issuer},
-            "thirdPartyConfig": {"flyteClient": {"clientId": oidc.client_id}},
-        },
-        "userAuth": {
-            "openId": {
-                "baseUrl": oidc.issuer,
-                "clientId": oidc.client_id,
-                # A file of our own: the chart's Secret flyte-admin-secrets would take the value itself.
-                "clientSecretFile": f"{_OIDC_DIRECTORY}/client_secret",
-                "scopes": ["openid", "profile", "email"],
-            }
-        },
     }
 
 
-def _client_credentials(environment: Environment) -> dict[str, Value]:
-    # Enabled, the chart mounts the Secret into flytepropeller and the scheduler, whose pods wait until it is there.
-    oidc = environment.access.oidc
-    if oidc is None:
-        return {"enabled": False}
-    return {"enabled": True, "clientId": oidc.client_id}
-
-
-def _oidc_client_secret(environment: Environment) -> dict[str, Value]:
-    if environment.access.oidc is None:
-        return {}
+def _projects(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
     return {
-        "additionalVolumes": [{"name": "oidc", "secret": {"secretName": AUTH_SECRET}}],
-        "additionalVolumeMounts": [{"name": "oidc", "mountPath": _OIDC_DIRECTORY, "readOnly": True}],
+        "flyteadmin": {"initialProjects": flyte_projects.initial_projects(environment)},
+        "configmap": {"domain": {"domains": flyte_projects.domains(environment)}},
+        "cluster_resource_manager": {
+            "templates": flyte_projects.cluster_resource_templates(
+                environment, inputs.project_role_arn, database_ranges=inputs.database_ranges
+            ),
+            "config": {"cluster_resources": {"customData": flyte_projects.values_by_domain(environment)}},
+        },
     }
 
 
 def _scheduling() -> dict[str, Value]:
     return {
+        # In each project's namespace: flyte_projects.py.
+        "default-pod-template-name": flyte_projects.POD_TEMPLATE,
         "default-tolerations": [dict(TASK_TAINT.toleration)],
         "interruptible-tolerations": [dict(INTERRUPTIBLE_TAINT.toleration)],
         "interruptible-node-selector-requirement": _requirement("In"),
