@@ -24,6 +24,7 @@ EXTENSIONS = (
     "resources.fsx",
     "resources.cost_explorer",
     "resources.data_exports",
+    "resources.ecr",
     "resources.cdk",
     "kubernetes",
     "resources.step_functions",
