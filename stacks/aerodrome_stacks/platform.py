@@ -157,7 +157,11 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         environment=environment,
         cluster=cluster,
         identity=identity,
+        network=network,
         database=database,
         artifacts=storage.mlflow_artifacts,
+        secrets_key=keys.secrets,
+        sign_on=sign_on,
+        front_door=front_door,
         after=[addons, observability],
     )

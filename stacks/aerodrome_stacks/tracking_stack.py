@@ -3,24 +3,39 @@
 from collections.abc import Iterable
 
 import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from aerodrome_constructs.helm import HelmRelease, HelmReleaseProps
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import SECRET_ROTATION, STATEFUL_RETAINED
 from aerodrome_stacks import service_accounts
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.chart_values import release
-from aerodrome_stacks.chart_values.mlflow import mlflow
-from aerodrome_stacks.chart_values.secrets import Certificates, SecretSource
+from aerodrome_stacks.chart_values.mlflow import (
+    DATABASE_SECRET,
+    FLASK_SECRET,
+    FLASK_SECRET_KEY,
+    MlflowDatabase,
+    around_mlflow,
+    mlflow,
+)
+from aerodrome_stacks.chart_values.mlflow_sign_on import CLIENT_SECRET, COOKIE_SECRET, SECRET
+from aerodrome_stacks.chart_values.secrets import Certificates, SecretKeys, SecretSource
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.database_stack import DatabasePorts
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.front_door_stack import FrontDoorPorts
 from aerodrome_stacks.identity_stack import IdentityPorts
 from aerodrome_stacks.namespace_secrets import namespace_secrets
+from aerodrome_stacks.network_stack import NetworkPorts
+from aerodrome_stacks.sign_on import SignOnPorts
 
 
 class TrackingStack(AerodromeStack):
-    """MLflow's tracking server and model registry, with records in PostgreSQL and artifacts in S3."""
+    """MLflow behind the sign-on: tracking server and model registry, records in PostgreSQL and artifacts in S3."""
 
     def __init__(
         self,
@@ -30,8 +45,12 @@ class TrackingStack(AerodromeStack):
         environment: Environment,
         cluster: ClusterPorts,
         identity: IdentityPorts,
+        network: NetworkPorts,
         database: DatabasePorts,
         artifacts: s3.IBucket,
+        secrets_key: kms.IKey,
+        sign_on: SignOnPorts,
+        front_door: FrontDoorPorts,
         after: Iterable[cdk.Stack],
     ) -> None:
         """Make the stack.
@@ -42,8 +61,12 @@ class TrackingStack(AerodromeStack):
             environment: What the team decided.
             cluster: Where the releases are installed.
             identity: The roles of service accounts.
+            network: Where the database's subnets are.
             database: Where MLflow keeps its records.
             artifacts: Where MLflow keeps models and other artifacts.
+            secrets_key: Encrypts what sessions are encrypted with.
+            sign_on: Who says who people and programs are.
+            front_door: The load balancer's certificate and web ACL.
             after: Stacks whose releases must be ready first: Addons, and Observability for the CRDs of Prometheus.
         """
         super().__init__(
@@ -54,33 +77,91 @@ class TrackingStack(AerodromeStack):
         )
         for stack in after:
             self.add_stack_dependency(stack)
-        client = database.clients["mlflow"]
+        self._environment = environment
+        self._secrets_key = secrets_key
         secrets = namespace_secrets(
             self,
             environment=environment,
             cluster=cluster.cluster,
             namespace="mlflow",
-            by_name={
-                "mlflow-database": {
-                    **{key: SecretSource(client.secret.secret_arn, key) for key in ("username", "password")},
-                    "ca.pem": Certificates(database.certificate_authorities),
-                }
-            },
+            by_name=self._secrets(database, sign_on),
         )
+        client = database.clients["mlflow"]
+        records = MlflowDatabase(
+            host=database.host, port=database.port, name=client.database, ranges=network.database_ranges
+        )
+        spec = release("mlflow", environment)
+        # What MLflow's own chart cannot: among it the migration, which is done when this release is.
+        around = HelmRelease(
+            self,
+            "AroundMlflow",
+            HelmReleaseProps(
+                cluster=cluster.cluster,
+                spec=release("aerodrome-mlflow", environment),
+                values=around_mlflow(environment, spec, database=records),
+            ),
+        )
+        around.node.add_dependency(secrets)
         server = HelmRelease(
             self,
             "Mlflow",
             HelmReleaseProps(
                 cluster=cluster.cluster,
-                spec=release("mlflow"),
+                spec=spec,
                 values=mlflow(
                     environment,
-                    database_host=database.host,
-                    database_port=database.port,
-                    database_name=client.database,
+                    spec,
+                    database=records,
                     artifact_bucket=artifacts.bucket_name,
                     role_arn=identity.service_accounts[service_accounts.MLFLOW],
+                    sign_on=sign_on,
+                    cluster_issuer=cluster.oidc_issuer,
+                    front_door=front_door,
                 ),
             ),
         )
-        server.node.add_dependency(secrets)
+        server.node.add_dependency(around)
+
+    def _secrets(self, database: DatabasePorts, sign_on: SignOnPorts) -> dict[str, SecretKeys]:
+        user = database.clients["mlflow"].secret.secret_arn
+        sessions = self._random(
+            "SessionKey",
+            "session-key",
+            "What the sessions of MLflow's people are encrypted with",
+            # AES-256, or AES-192 where the proxy takes it for base64: it reads both.
+            length=32,
+            unrotated="a new key ends every session at once: make one when the old one may be known",
+        )
+        forms = self._random(
+            "FormKey",
+            "form-key",
+            "What MLflow signs the forms of its own accounts with",
+            length=64,
+            unrotated="MLflow's own accounts are off, so that it signs nothing; its chart wants a key all the same",
+        )
+        return {
+            DATABASE_SECRET: {
+                **{key: SecretSource(user, key) for key in ("username", "password")},
+                "ca.pem": Certificates(database.certificate_authorities),
+            },
+            SECRET: {CLIENT_SECRET: sign_on.client_secret, COOKIE_SECRET: SecretSource(sessions.secret_arn)},
+            FLASK_SECRET: {FLASK_SECRET_KEY: SecretSource(forms.secret_arn)},
+        }
+
+    def _random(
+        self, construct_id: str, name: str, description: str, *, length: int, unrotated: str
+    ) -> secretsmanager.Secret:
+        """A secret that Secrets Manager makes up: the same at every synth, and nowhere in a template."""
+        secret = secretsmanager.Secret(
+            self,
+            construct_id,
+            secret_name=f"aerodrome/{self._environment.name}/mlflow/{name}",
+            description=description,
+            encryption_key=self._secrets_key,
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                password_length=length, exclude_punctuation=True
+            ),
+        )
+        acknowledge(secret, SECRET_ROTATION, reason=unrotated)
+        acknowledge(secret, STATEFUL_RETAINED, reason="nothing that is kept is encrypted with it: another one will do")
+        return secret
