@@ -14,7 +14,7 @@ CDK := CDK_DISABLE_CLI_TELEMETRY=true node_modules/.bin/cdk
 # The project's own python, node and npm come first, whatever the machine has.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup try check check-workflows synth diff test lint types unit unit-platform unit-parts policies workflows embedded smoke snapshots schema guardrails format bench diagram locks clean
+.PHONY: help setup try check check-workflows synth diff test lint types unit unit-platform unit-parts policies workflows embedded smoke charts rendered record-release snapshots schema guardrails format bench diagram locks clean
 
 help: ## Explain every verb
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,8 +71,17 @@ embedded: setup ## Run the tests of the embedded AWS, and of the platform deploy
 smoke: setup ## Run the smoke test: `make try` as a user runs it, interrupted and taken up again
 	@$(BIN)/pytest tests/smoke
 
-snapshots: setup ## Write the template snapshots anew; read the difference before you commit it
-	@$(BIN)/pytest tests/stacks/test_snapshots.py --update
+charts: setup ## Pull the upstream charts that the platform pins into .charts (needs a network)
+	@$(BIN)/python tools/pull_charts.py
+
+rendered: setup ## Render every chart for every environment and check what comes out (AERODROME_CHARTS=.charts)
+	@AERODROME_CHARTS="$${AERODROME_CHARTS:-.charts}" $(BIN)/pytest tests/charts/rendered
+
+record-release: setup ## Write down what a release put into clusters and cannot change any more, once it is out
+	@$(BIN)/pytest tests/charts/rendered/test_last_release.py --update
+
+snapshots: setup ## Write the snapshots of templates and manifests anew; read the difference before you commit it
+	@$(BIN)/pytest tests/stacks/test_snapshots.py tests/charts/rendered/test_manifest_snapshots.py --update
 
 schema: setup ## Write environments/schema.json and docs/reference/environment.md anew
 	@$(BIN)/python -m aerodrome_stacks.environment.schema

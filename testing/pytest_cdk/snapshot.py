@@ -100,6 +100,28 @@ class CdkSnapshot:
         if problems:
             raise PytestCdkError("\n\n".join([*problems, _UPDATE]))
 
+    def check_texts(self, folder: str, texts: Mapping[str, str]) -> None:
+        """Compare texts with the files of a folder of their own, below ``cdk_snapshots``.
+
+        Args:
+            folder: The folder, which holds nothing else. A file in it without a text is a failure too, or with
+                ``--update`` is deleted.
+            texts: The texts by the names of their files.
+
+        Raises:
+            PytestCdkError: With the difference of every text that differs.
+        """
+        problems = [problem for name, text in texts.items() if (problem := self._compare(f"{folder}/{name}", text))]
+        unused = [path for path in sorted((self.settings.snapshots / folder).glob("*")) if path.name not in texts]
+        if self.update:
+            for path in unused:
+                path.unlink()
+        else:
+            shown = [self._shown(f"{folder}/{path.name}") for path in unused]
+            problems += [f"{name}: nothing stands behind it any more." for name in shown]
+        if problems:
+            raise PytestCdkError("\n\n".join([*problems, _UPDATE]))
+
     def check_stateful(self, assembly: Assembly) -> None:
         """Compare the logical IDs of the stateful resources with ``<variant>/stateful.txt``.
 

@@ -181,3 +181,27 @@ def test_an_app_without_stacks_fails(app: pytest.Pytester) -> None:
     result = app.runpytest_subprocess("--update", "-k", "dev")
     result.assert_outcomes(failed=2, deselected=2)
     result.stdout.fnmatch_lines(["variant dev: the app has no stacks; does cdk_app add any to its App?"])
+
+
+TEXTS = """
+def test_texts(cdk_variant, cdk_snapshot):
+    cdk_snapshot.check_texts(f"{cdk_variant}/manifests", {"box.yaml": "kind: Box\\n", "lid.yaml": "kind: Lid\\n"})
+"""
+
+
+def test_texts_are_kept_in_a_folder_of_their_own(app: pytest.Pytester) -> None:
+    app.makepyfile(test_texts=TEXTS)
+    app.runpytest_subprocess("test_texts.py", "--update").assert_outcomes(passed=2)
+    assert snapshot("dev/manifests/box.yaml").read_text() == "kind: Box\n"
+    app.runpytest_subprocess().assert_outcomes(passed=6)
+
+    snapshot("dev/manifests/box.yaml").write_text("kind: Crate\n")
+    snapshot("prod/manifests/crate.yaml").write_text("kind: Crate\n")
+    result = app.runpytest_subprocess("test_texts.py")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["-kind: Crate", "+kind: Box"])
+    result.stdout.fnmatch_lines(["tests/snapshots/prod/manifests/crate.yaml: nothing stands behind it any more."])
+
+    app.runpytest_subprocess("test_texts.py", "--update").assert_outcomes(passed=2)
+    assert not snapshot("prod/manifests/crate.yaml").exists()
+    app.runpytest_subprocess("test_texts.py").assert_outcomes(passed=2)

@@ -18,6 +18,16 @@ Manifest = Mapping[str, Any]
 
 _CUSTOM_RESOURCES = Path(__file__).parent / "crds"
 
+# What a cluster tells helm, which offline takes its own version for the cluster's, and renders objects in versions that
+# are gone (flyte-core's CRD as v1beta1).
+_CLUSTER = (
+    *("--kube-version", "1.36.0"),
+    *("--api-versions", "apiextensions.k8s.io/v1/CustomResourceDefinition"),
+    *("--api-versions", "apiregistration.k8s.io/v1/APIService"),
+    *("--api-versions", "monitoring.coreos.com/v1/ServiceMonitor"),
+    *("--api-versions", "policy/v1/PodDisruptionBudget"),
+)
+
 
 @dataclass(frozen=True)
 class Helm:
@@ -35,7 +45,7 @@ class Helm:
 
     def template(self, chart: Path, *, release: str, namespace: str, values: Mapping[str, Any]) -> list[Manifest]:
         """The manifests of a release, as helm would send them to the API server."""
-        rendered = self._run("template", release, str(chart), "--namespace", namespace, values=values)
+        rendered = self._run("template", release, str(chart), "--namespace", namespace, *_CLUSTER, values=values)
         # In C: the loader in Python takes longer than helm.
         return [manifest for manifest in yaml.load_all(rendered, yaml.CSafeLoader) if manifest]
 

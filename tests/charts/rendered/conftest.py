@@ -1,0 +1,81 @@
+"""What the releases put into the cluster of each environment: our own charts, and the upstream ones where they are."""
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from pytest_cdk import AssemblyFactory
+from tests.charts.deployed import DeployedRelease, deployed_releases
+from tests.charts.helm import Helm, Manifest
+from tests.charts.rendered.workloads import Cluster
+
+# Kinds that belong to the whole cluster, among those that charts hold here.
+_CLUSTER_WIDE = {
+    "APIService",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+    "EC2NodeClass",
+    "IngressClass",
+    "IngressClassParams",
+    "MutatingWebhookConfiguration",
+    "Namespace",
+    "NodePool",
+    "PriorityClass",
+    "StorageClass",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+    "ValidatingWebhookConfiguration",
+}
+
+
+def upstream_charts() -> Path | None:
+    """The folder with the unpacked upstream charts, ``AERODROME_CHARTS``; ``None`` without it."""
+    folder = os.environ.get("AERODROME_CHARTS")
+    return Path(folder) if folder else None
+
+
+def chart_folder(release: DeployedRelease) -> Path | None:
+    """The chart of a release, where it is here."""
+    if release.chart is None:
+        return release.folder
+    upstream = upstream_charts()
+    if upstream is None:
+        return None
+    folder = upstream / release.chart
+    assert folder.is_dir(), f"AERODROME_CHARTS is {upstream}, and {release.chart} is not there; run make charts"
+    return folder
+
+
+def render(helm: Helm, release: DeployedRelease, folder: Path) -> list[Manifest]:
+    """The objects of a release, each with its namespace."""
+    manifests = helm.template(folder, release=release.name, namespace=release.namespace, values=release.values)
+    return [_placed(manifest, release.namespace) for manifest in manifests]
+
+
+def _placed(manifest: Manifest, namespace: str) -> Manifest:
+    metadata = manifest["metadata"]
+    if manifest["kind"] in _CLUSTER_WIDE or metadata.get("namespace"):
+        return manifest
+    return {**manifest, "metadata": {**metadata, "namespace": namespace}}
+
+
+@pytest.fixture(scope="session")
+def _clusters(cdk_assembly: AssemblyFactory, helm: Helm) -> Callable[[str], Cluster]:
+    def of(environment: str) -> Cluster:
+        releases: Mapping[str, DeployedRelease] = deployed_releases(cdk_assembly(environment))
+        folders = {name: chart_folder(release) for name, release in releases.items()}
+        return Cluster(
+            {name: render(helm, releases[name], folder) for name, folder in folders.items() if folder is not None}
+        )
+
+    return cache(of)
+
+
+@pytest.fixture
+def rendered(cdk_variant: str, _clusters: Callable[[str], Cluster]) -> Cluster:
+    """Everything that the releases put into the cluster of one environment, as far as their charts are here."""
+    return _clusters(cdk_variant)
