@@ -7,6 +7,7 @@ from aerodrome_constructs.helm import HelmRelease, HelmReleaseProps, Value
 from aerodrome_stacks import service_accounts
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.chart_values import addons, release
+from aerodrome_stacks.chart_values.front_door import kept_zone
 from aerodrome_stacks.chart_values.node_pools import NodeClassInputs, has_gpus, node_pools
 from aerodrome_stacks.chart_values.operators import operators
 from aerodrome_stacks.cluster_stack import ClusterPorts
@@ -75,6 +76,12 @@ class AddonsStack(AerodromeStack):
             self._release("Reloader", "reloader", {}),
             *(self._release(one.construct_id, one.folder, {}) for one in operators(environment)),
         )
+        zone = kept_zone(environment)
+        if zone is not None:
+            values = addons.external_dns(
+                environment, hosted_zone_id=zone, role_arn=roles[service_accounts.EXTERNAL_DNS]
+            )
+            followers = (*followers, self._release("ExternalDns", "external-dns", values))
         if any(has_gpus(group) for group in environment.cluster.spot_nodes):
             self._release("NvidiaDevicePlugin", "nvidia-device-plugin", addons.nvidia_device_plugin())
         for follower in followers:

@@ -16,10 +16,8 @@ from aerodrome_constructs.front_door import (
 )
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.hosts import hosts
 from aerodrome_stacks.retention import log_retention
-
-SERVICES = ("flyte", "mlflow", "grafana")
-"""What is reached through the load balancer, each under its own name in the environment's domain."""
 
 ACCESS_LOG_PREFIX = "front-door"
 """What the names of the load balancer's access logs begin with in their bucket."""
@@ -106,8 +104,7 @@ class FrontDoorStack(AerodromeStack):
         zone = environment.access.hosted_zone_id
         if zone is None:
             return None
-        hosts = [f"{service}.{environment.access.domain_name}" for service in SERVICES]
-        props = HostCertificateProps(hosts=hosts, hosted_zone_id=zone)
+        props = HostCertificateProps(hosts=hosts(environment), hosted_zone_id=zone)
         return HostCertificate(self, "Certificate", props).arn
 
     def _web_acl(self, environment: Environment, log_key: kms.IKey) -> str | None:

@@ -12,10 +12,10 @@ from aerodrome_constructs.sign_on import (
     machine_client,
 )
 from aerodrome_stacks.base import AerodromeStack
-from aerodrome_stacks.chart_values.front_door import host
 from aerodrome_stacks.chart_values.secrets import SecretSource
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.function_place import function_place
+from aerodrome_stacks.hosts import host
 from aerodrome_stacks.keys_stack import KeysPorts
 from aerodrome_stacks.network_stack import NetworkPorts
 from aerodrome_stacks.sign_on import FLYTE_SCOPE, USER_SCOPES, SignOnPorts, metadata_url

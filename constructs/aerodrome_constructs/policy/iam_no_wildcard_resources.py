@@ -61,6 +61,9 @@ ON_EVERYTHING: Final = (
         actions=("elasticloadbalancing:SetWebAcl",),
     ),
     OnEverything(
+        reason="what keeps DNS records looks for the hosted zone that they are in", actions=("route53:ListHostedZones",)
+    ),
+    OnEverything(
         reason="Karpenter chooses among what EC2 offers, and looks for its own instances",
         actions=(
             "ec2:DescribeCapacityReservations",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from aerodrome_constructs.cluster.scheduling import GPU_TAINT, INTERRUPTIBLE_TAINT
 from aerodrome_constructs.helm import Value
-from aerodrome_stacks.base import ENVIRONMENT_TAG
+from aerodrome_stacks.base import ENVIRONMENT_TAG, resource_prefix
 from aerodrome_stacks.chart_values.service_account import role_annotation
 from aerodrome_stacks.environment import Environment
 
@@ -30,10 +30,21 @@ def load_balancer_controller(
         "serviceAccount": {"annotations": role_annotation(role_arn)},
     }
     if environment.network.private:
-        # It asks them about every load balancer, used or not, and the VPC has no endpoint of theirs: no load balancer
+        # It asks about every load balancer, used or not, and the VPC has no endpoint for AWS WAF: no load balancer
         # would ever be ready (EKS User Guide, "Deploy private clusters with limited internet access").
-        values |= {"enableShield": False, "enableWaf": False, "enableWafv2": False}
+        values["enableWafv2"] = False
     return values
+
+
+def external_dns(environment: Environment, *, hosted_zone_id: str, role_arn: str) -> dict[str, Value]:
+    """Values of ``charts/external-dns``."""
+    return {
+        "domainFilters": [environment.access.domain_name],
+        "extraArgs": {"zone-id-filter": hosted_zone_id},
+        # Two clusters that share a zone leave each other's records alone.
+        "txtOwnerId": resource_prefix(environment),
+        "serviceAccount": {"annotations": role_annotation(role_arn)},
+    }
 
 
 def external_secrets(*, role_arn: str) -> dict[str, Value]:

@@ -1,4 +1,4 @@
-"""The load balancer that Flyte, MLflow and Grafana share: their host names and the annotations of their Ingresses.
+"""The load balancer that Flyte, MLflow and Grafana share: the annotations of their Ingresses.
 
 The controller takes most of these annotations for the whole group of Ingresses and refuses a group in which two of them
 differ, so every Ingress gets the same. What a single service needs, such as the path of its health check, is in its
@@ -7,6 +7,9 @@ chart's values, on its Service.
 
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.front_door_stack import ACCESS_LOG_PREFIX, FrontDoorPorts
+from aerodrome_stacks.hosts import host, hosts
+
+__all__ = ["host", "hosts", "kept_zone", "load_balancer_annotations"]
 
 _ANNOTATION = "alb.ingress.kubernetes.io"
 
@@ -25,9 +28,13 @@ _DRAIN_SECONDS = 30
 _KEPT_IN = ("prod",)
 
 
-def host(environment: Environment, service: str) -> str:
-    """The name under which people reach a service, such as ``flyte.ml.example.com``."""
-    return f"{service}.{environment.access.domain_name}"
+def kept_zone(environment: Environment) -> str | None:
+    """The hosted zone in which the platform keeps the records of these names. None: it keeps none.
+
+    It keeps none in a private network, although there may be a zone: what keeps them runs in the VPC, which has no
+    endpoint for Route 53.
+    """
+    return None if environment.network.private else environment.access.hosted_zone_id
 
 
 def load_balancer_annotations(environment: Environment, front_door: FrontDoorPorts | None = None) -> dict[str, str]:

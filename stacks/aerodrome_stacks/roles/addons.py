@@ -6,15 +6,17 @@ from aerodrome_constructs.database.postgres_instance import MASTER_SECRET_TAG
 from aerodrome_constructs.identity import allow, deny, karpenter_statements, load_balancer_controller_statements
 from aerodrome_stacks import service_accounts
 from aerodrome_stacks.base import ENVIRONMENT_TAG
+from aerodrome_stacks.chart_values.front_door import kept_zone
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.hosts import hosts
 from aerodrome_stacks.roles.rights import AccountRegion, RoleRights
 
 
 def addon_roles(
     environment: Environment, *, place: AccountRegion, cluster: ClusterPorts, secrets_key_arn: str
 ) -> list[RoleRights]:
-    """The load balancer controller, External Secrets and Karpenter.
+    """The load balancer controller, External Secrets, Karpenter, and what keeps DNS records where it does.
 
     Args:
         environment: What the team decided.
@@ -22,7 +24,9 @@ def addon_roles(
         cluster: The cluster.
         secrets_key_arn: The key of the environment's secrets.
     """
+    zone = kept_zone(environment)
     return [
+        *([_external_dns(environment, place, zone)] if zone is not None else []),
         RoleRights(
             construct_id="LoadBalancerController",
             service_account=service_accounts.LOAD_BALANCER_CONTROLLER,
@@ -69,6 +73,34 @@ def addon_roles(
             ],
         ),
     ]
+
+
+def _external_dns(environment: Environment, place: AccountRegion, hosted_zone_id: str) -> RoleRights:
+    zone = f"arn:{place.partition}:route53:::hostedzone/{hosted_zone_id}"
+    return RoleRights(
+        construct_id="ExternalDns",
+        service_account=service_accounts.EXTERNAL_DNS,
+        statements=[
+            # Its own records are called cname-<host> and aaaa-<host>. Others of the zone, such as the proofs for
+            # certificates and for mail, which are CNAMEs, are not its business.
+            allow(
+                ["route53:ChangeResourceRecordSets"],
+                [zone],
+                {
+                    "ForAllValues:StringLike": {
+                        "route53:ChangeResourceRecordSetsNormalizedRecordNames": [
+                            f"*{name}" for name in hosts(environment)
+                        ]
+                    },
+                    "ForAllValues:StringEquals": {"route53:ChangeResourceRecordSetsRecordTypes": ["A", "AAAA", "TXT"]},
+                },
+            ),
+            allow(["route53:ListResourceRecordSets"], [zone]),
+            allow(["route53:ListHostedZones"]),
+        ],
+        because="it finds the zone in the list of all zones, which takes no resource",
+        wildcards=["Resource::[*]"],
+    )
 
 
 def _external_secrets(
