@@ -18,11 +18,13 @@ from aerodrome_constructs.identity import (
 )
 from aerodrome_constructs.policy import acknowledge
 from aerodrome_constructs.policy.known_rules import WILDCARDS
+from aerodrome_stacks.alerts_stack import AlertsPorts
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.file_systems_stack import EfsPorts
 from aerodrome_stacks.flyte_access import FlyteBuckets, pass_role_policies
+from aerodrome_stacks.notifications_stack import NotificationsPorts
 from aerodrome_stacks.project_roles import project_role_name, project_tags
 from aerodrome_stacks.roles import OBJECTS, AccountRegion, DataBuckets, RoleRights
 from aerodrome_stacks.roles.addons import addon_roles
@@ -59,8 +61,11 @@ class IdentityStack(AerodromeStack):
         environment: Environment,
         cluster: ClusterPorts,
         storage: StoragePorts,
+        alerts: AlertsPorts,
+        alerts_key: kms.IKey,
         secrets_key: kms.IKey,
         efs: EfsPorts | None,
+        notifications: NotificationsPorts | None,
     ) -> None:
         super().__init__(
             scope,
@@ -87,9 +92,12 @@ class IdentityStack(AerodromeStack):
                 buckets=self._buckets,
                 data=self._data,
                 pass_role=pass_role_policies(self, projects),
+                notifications=notifications,
             ),
             *tracking_roles(artifacts_arn=storage.mlflow_artifacts.bucket_arn, data=self._data),
-            *observability_roles(),
+            *observability_roles(
+                environment, place=self._place, alerts=alerts, alerts_key_arn=alerts_key.key_arn
+            ),
             *addon_roles(environment, place=self._place, cluster=cluster, secrets_key_arn=self._secrets_key_arn),
         ]
         self.ports = IdentityPorts(

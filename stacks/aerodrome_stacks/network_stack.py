@@ -90,6 +90,8 @@ def _ranges(vpc: ec2.IVpc, selection: ec2.SubnetSelection) -> Sequence[str]:
 
 def _interface_endpoints(environment: Environment) -> Mapping[str, str]:
     if environment.network.private:
-        return PRIVATE_ENDPOINTS
+        # Amazon SES, for the one environment in many whose Flyte writes emails.
+        emails = {"Email": "email"} if environment.flyte.notifications else {}
+        return {**PRIVATE_ENDPOINTS, **emails}
     # Where the cluster's own endpoint is private, so is the way to the services that its nodes call.
     return {} if environment.cluster.public_endpoint_cidrs else NODE_ENDPOINTS

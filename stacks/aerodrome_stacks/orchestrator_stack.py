@@ -20,8 +20,8 @@ from aerodrome_stacks.chart_values.flyte import (
 )
 from aerodrome_stacks.chart_values.flyte_components import surroundings
 from aerodrome_stacks.chart_values.flyte_projects import team_namespaces
-from aerodrome_stacks.chart_values.project_settings import reconciler
 from aerodrome_stacks.chart_values.flyte_sign_on import AUTH_SECRET, CLIENT_SECRET, sign_on_secrets
+from aerodrome_stacks.chart_values.project_settings import reconciler
 from aerodrome_stacks.chart_values.secrets import Certificates, SecretKeys, SecretSource
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.database_stack import DatabasePorts
@@ -30,6 +30,7 @@ from aerodrome_stacks.front_door_stack import FrontDoorPorts
 from aerodrome_stacks.identity_stack import IdentityPorts
 from aerodrome_stacks.namespace_secrets import namespace_secrets
 from aerodrome_stacks.network_stack import NetworkPorts
+from aerodrome_stacks.notifications_stack import NotificationsPorts
 from aerodrome_stacks.sign_on import SignOnPorts
 from aerodrome_stacks.storage_stack import StoragePorts
 
@@ -51,6 +52,7 @@ class OrchestratorStack(AerodromeStack):
         network: NetworkPorts,
         sign_on: SignOnPorts,
         front_door: FrontDoorPorts,
+        notifications: NotificationsPorts | None,
         after: Iterable[cdk.Stack],
     ) -> None:
         """Make the stack.
@@ -67,6 +69,7 @@ class OrchestratorStack(AerodromeStack):
             network: Where the database is, which tasks on Kubernetes do not reach.
             sign_on: Who issues tokens, and Flyte's clients there.
             front_door: What the load balancer gets from AWS.
+            notifications: Where Flyte tells of executions; ``None`` where it tells nobody.
             after: Stacks whose releases must be ready first: Addons, and Observability for the CRDs of Prometheus.
         """
         super().__init__(
@@ -133,6 +136,7 @@ class OrchestratorStack(AerodromeStack):
                         database_ranges=network.database_ranges,
                         sign_on=sign_on,
                         front_door=front_door,
+                        notifications=notifications,
                     ),
                 ),
             ),

@@ -21,6 +21,7 @@ from aerodrome_stacks.job_monitoring_stack import JobMonitoringStack
 from aerodrome_stacks.jobs_stack import JobsPorts, JobsStack
 from aerodrome_stacks.keys_stack import KeysStack
 from aerodrome_stacks.network_stack import NetworkStack
+from aerodrome_stacks.notifications_stack import NotificationsStack, has_notifications
 from aerodrome_stacks.observability_stack import ObservabilityStack
 from aerodrome_stacks.orchestrator_stack import OrchestratorStack
 from aerodrome_stacks.sign_on import SignOnPorts
@@ -76,6 +77,11 @@ def build_platform(scope: Construct, environment: Environment) -> None:
     cluster = ClusterStack(
         scope, "Cluster", environment=environment, network=network, secrets_key=keys.cluster, log_key=keys.logs
     ).ports
+    notifications = None
+    if has_notifications(environment):
+        notifications = NotificationsStack(
+            scope, "Notifications", environment=environment, alerts=alerts, alerts_key=keys.alerts
+        ).ports
     identity_stack = IdentityStack(
         scope,
         "Identity",
@@ -84,6 +90,7 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         storage=storage,
         secrets_key=keys.secrets,
         efs=file_systems.efs if file_systems else None,
+        notifications=notifications,
     )
     identity = identity_stack.ports
     jobs = [
@@ -148,6 +155,7 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         network=network,
         sign_on=sign_on,
         front_door=front_door,
+        notifications=notifications,
         # Batch's queues have names that are chosen, not generated: nothing but this says that Flyte needs them.
         after=[addons, observability, batch],
     )

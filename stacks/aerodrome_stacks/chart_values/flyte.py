@@ -6,7 +6,7 @@ from functools import reduce
 
 from aerodrome_constructs.cluster.scheduling import GPU_TAINT, INTERRUPTIBLE_LABEL, INTERRUPTIBLE_TAINT, TASK_TAINT
 from aerodrome_constructs.helm import Value, merge_values
-from aerodrome_stacks.chart_values import flyte_batch, flyte_plugins, flyte_projects
+from aerodrome_stacks.chart_values import flyte_batch, flyte_notifications, flyte_plugins, flyte_projects
 from aerodrome_stacks.chart_values.flyte_components import components, restarted_on_change_of
 from aerodrome_stacks.chart_values.flyte_resource_limits import resource_limits
 from aerodrome_stacks.chart_values.flyte_sign_on import AUTH_SECRET, OIDC_SECRET, sign_on
@@ -14,6 +14,7 @@ from aerodrome_stacks.chart_values.front_door import host, load_balancer_annotat
 from aerodrome_stacks.chart_values.service_account import role_annotation
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.front_door_stack import FrontDoorPorts
+from aerodrome_stacks.notifications_stack import NotificationsPorts
 from aerodrome_stacks.sign_on import SignOnPorts
 
 DATABASE_SECRET = "flyte-database"  # noqa: S105 - a name
@@ -61,6 +62,7 @@ class FlyteInputs:
         database_ranges: The ranges of the database's subnets, to which projects' pods open nothing.
         sign_on: The issuer of tokens, and Flyte's clients there.
         front_door: The certificate and the web ACL of the load balancer.
+        notifications: Where flyteadmin tells of executions; ``None`` where it tells nobody.
     """
 
     admin_database: FlyteDatabase
@@ -75,6 +77,7 @@ class FlyteInputs:
     database_ranges: Sequence[str]
     sign_on: SignOnPorts
     front_door: FrontDoorPorts
+    notifications: NotificationsPorts | None
 
 
 def flyte(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
@@ -84,6 +87,7 @@ def flyte(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
         sign_on(_url(environment), inputs.sign_on),
         resource_limits(environment.flyte.resource_limits),
         flyte_plugins.plugins(environment),
+        flyte_notifications.notifications(environment, inputs.notifications),
         _identities(inputs),
         _restarts(),
         _records(environment, inputs),

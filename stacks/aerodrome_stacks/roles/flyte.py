@@ -8,6 +8,8 @@ from aerodrome_constructs.identity import object_wildcards
 from aerodrome_stacks import service_accounts
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.flyte_access import FlyteBuckets, propeller_batch_statements
+from aerodrome_stacks.notifications_stack import NotificationsPorts
+from aerodrome_stacks.roles.flyte_notifications import notification_statements
 from aerodrome_stacks.roles.rights import OBJECTS, DataBuckets, RoleRights
 
 
@@ -18,6 +20,7 @@ def flyte_roles(
     buckets: FlyteBuckets,
     data: DataBuckets,
     pass_role: Sequence[iam.IManagedPolicy],
+    notifications: NotificationsPorts | None,
 ) -> list[RoleRights]:
     """flyteadmin, datacatalog and flytepropeller.
 
@@ -27,12 +30,17 @@ def flyte_roles(
         buckets: The buckets that they share with tasks.
         data: The key of those buckets.
         pass_role: What lets flytepropeller hand on projects' roles.
+        notifications: Where flyteadmin tells of executions, where it does.
     """
     return [
         RoleRights(
             construct_id="Flyteadmin",
             service_account=service_accounts.FLYTEADMIN,
-            statements=[*data.statements(buckets.flyteadmin()), *buckets.not_flyteadmins()],
+            statements=[
+                *data.statements(buckets.flyteadmin()),
+                *buckets.not_flyteadmins(),
+                *notification_statements(notifications),
+            ],
             because=OBJECTS,
             wildcards=object_wildcards(buckets.flyteadmin()),
         ),
