@@ -43,11 +43,16 @@ def queues(environment: Environment, made: Collection[str]) -> dict[str, Value]:
             for kind in flyte_kinds(environment)
         ],
         "workflowConfigs": [
-            *({"domain": domain, "tags": [f"{domain}-{Kind.SPOT}"]} for domain in domains(environment)),
+            *({"domain": domain, "tags": [queue_tag(domain, Kind.SPOT)]} for domain in domains(environment)),
             # Without a rule that holds for any domain, a task in one that is not above gets no queue, and fails.
             {"tags": [DEFAULT_TAG]},
         ],
     }
+
+
+def queue_tag(domain: Domain, kind: Kind) -> str:
+    """The tag that one queue has and no other, such as ``production-spot``."""
+    return f"{domain}-{kind}"
 
 
 def _tags(domain: Domain, kind: Kind, lowest: Domain) -> list[Value]:
@@ -55,7 +60,7 @@ def _tags(domain: Domain, kind: Kind, lowest: Domain) -> list[Value]:
 
     Who names no domain stands in nobody's way.
     """
-    tags: list[Value] = [f"{domain}-{kind}"]
+    tags: list[Value] = [queue_tag(domain, kind)]
     if domain == lowest:
         tags.append(str(kind))
         if kind is Kind.SPOT:

@@ -1,95 +1,52 @@
-"""What each of Flyte's projects has in each domain: namespace, service account with a role, network policy, quotas.
+"""What each of Flyte's projects has in each domain: namespace, service account, quotas, pod template, network policy.
 
-flyteadmin applies the templates below to every project in every domain. It fills in the project, the domain, and values
-that it knows for a domain, but none for one project in one domain: those are kept in its database, out of Helm's reach
-(``flytectl update cluster-resource-attribute``). Hence:
+flyteadmin applies the templates in ``project_templates/`` to every project in every domain. It fills in the project,
+the domain, and values that it knows for a domain or, from its database, for one project in one domain. Hence:
 
 - A project's role is found by its name, which is made of project and domain.
-- Where a project's tasks write what they hand to each other, and the role of those on AWS Batch, are kept there, too: a
-  job of our chart (``charts/aerodrome-projects``) asks flyteadmin for them and puts what is missing.
-- The quota that flyteadmin makes is the domain's ceiling, the largest that any of its projects has. A team's own quota
-  stands beside it, made by a chart of ours (``charts/aerodrome-projects``): of two quotas, the smaller one decides.
-- The network policy is flyteadmin's, too: a project that somebody registers by hand gets the same. flyteadmin's pods
+- Quotas and limits have the domain's largest as what holds at first. The project's own are put into the database by the
+  job of ``charts/aerodrome-projects`` (:mod:`aerodrome_stacks.chart_values.project_settings`).
+- A team's quota stands beside that of flyteadmin, made by that chart: of two quotas, the smaller one decides. Whoever
+  may use Flyte can change what is in its database; the chart's quota is out of their reach, and holds from the first
+  moment.
+- A project that somebody registers by hand gets all of it but a role and, from the job, no quota. flyteadmin's pods
   apply the templates in an init container, before they take an execution.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from string import Template
 
 from aerodrome_constructs.helm import Value
-from aerodrome_stacks.chart_values.service_account import ROLE_ARN
+from aerodrome_stacks.chart_values import flyte_plugins
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.environment.model import Quota
+from aerodrome_stacks.task_limits import TaskLimits, pod_limits, registered_limits
+
+POD_TEMPLATE = "aerodrome-task"
+"""The name of the PodTemplate in each project's namespace, which flytepropeller makes pods of tasks from."""
+
+TASK_DEFAULTS: Mapping[str, Value] = {"cpu": "500m", "memory": "500Mi"}
+"""What a task gets that asks for nothing: of flyteadmin, of flytepropeller, and of its namespace."""
+
+MLFLOW_URI = "http://mlflow.mlflow.svc.cluster.local"
+"""Where tasks find MLflow."""
+
+MLFLOW_TOKEN_FOLDER = "/var/run/secrets/aerodrome/mlflow"  # noqa: S105 - a path
+"""Where the pods of tasks find the file ``token``, by which MLflow knows their service account."""
 
 # Flyte's domains in the order in which the console shows them.
 _DOMAINS: tuple[Domain, ...] = ("development", "staging", "production")
 
-_RAW_OUTPUT_PROGRAM = Path(__file__).parent / "raw_output_handler" / "program.py"
-
 # Applied in the order of their names. flyteadmin replaces `{{ name }}`, with exactly one space on either side; Helm
-# leaves these texts alone.
-_NAMESPACE = """\
-apiVersion: v1
-kind: Namespace
-metadata:
-  name: {{ namespace }}
-  labels:
-    aerodrome.io/project: {{ project }}
-    aerodrome.io/domain: {{ domain }}
-    pod-security.kubernetes.io/enforce: baseline
-    pod-security.kubernetes.io/warn: restricted
-"""
-_SERVICE_ACCOUNT = f"""\
-apiVersion: v1
-kind: ServiceAccount
-metadata:
-  name: default
-  namespace: {{{{ namespace }}}}
-  annotations:
-    {ROLE_ARN}: %(role_arn)s
-"""
-_QUOTA = """\
-apiVersion: v1
-kind: ResourceQuota
-metadata:
-  name: domain-ceiling
-  namespace: {{ namespace }}
-spec:
-  hard:
-    limits.cpu: "{{ projectQuotaCpu }}"
-    limits.memory: {{ projectQuotaMemory }}
-    requests.nvidia.com/gpu: "{{ projectQuotaGpu }}"
-"""
-# Who reaches a project's pods, and what they reach. The VPC CNI looks at a packet as it leaves the pod, before
-# kube-proxy puts the address of a pod in place of a Service's. Both are in 0.0.0.0/0, and so are DNS, the Kubernetes
-# API, Flyte, MLflow, AWS, and the agent of EKS Pod Identity (169.254.170.23).
-_BOUNDARY = """\
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata:
-  name: project-boundary
-  namespace: {{ namespace }}
-spec:
-  podSelector: {}
-  policyTypes: [Ingress, Egress]
-  ingress:
-    - from:
-        - podSelector: {}
-        - namespaceSelector:
-            matchLabels: {"kubernetes.io/metadata.name": monitoring}
-          podSelector:
-            matchLabels: {"app.kubernetes.io/name": prometheus}
-  egress:
-    - to:
-        - ipBlock:
-            cidr: 0.0.0.0/0
-            except: %(closed)s
-"""
+# leaves these texts alone. We replace `$name`.
+_TEMPLATES = Path(__file__).parent / "project_templates"
 
-# The instance's metadata service, which hands out the role of the node. The hop limit of 1 keeps pods from it, too.
-_INSTANCE_METADATA = "169.254.169.254/32"
+# What is nowhere on the internet (RFC 1918, 6598 and 3927): the VPC and whatever is peered with it, the Services of the
+# cluster, and what a node finds at link-local addresses, its instance's metadata among them.
+_PRIVATE_RANGES = ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
 
 
 def initial_projects(environment: Environment) -> list[Value]:
@@ -102,38 +59,63 @@ def domains(environment: Environment) -> list[Value]:
     return [{"id": domain, "name": domain} for domain in _used_domains(environment)]
 
 
-def cluster_resource_templates(project_role_arn: str, *, database_ranges: Sequence[str]) -> list[Value]:
-    """The objects that each project gets in each domain.
+def cluster_resource_templates(
+    environment: Environment, project_role_arn: str, *, database_ranges: Sequence[str]
+) -> list[Value]:
+    """The objects that each project gets in each domain, with those that the plugins of the environment need.
 
     Args:
+        environment: What the team decided.
         project_role_arn: The ARN of a project's role, with ``{project}`` and ``{domain}`` in it.
         database_ranges: The ranges of the database's subnets, to which a project's pods open nothing.
     """
-    role_arn = _role_of(project_role_arn, "{{ project }}", "{{ domain }}")
+    ours = {
+        "role_arn": role_of(project_role_arn, "{{ project }}", "{{ domain }}"),
+        "asks_kubernetes": json.dumps(bool({"spark", "ray"} & set(environment.flyte.plugins))),
+        "default_cpu": TASK_DEFAULTS["cpu"],
+        "default_memory": TASK_DEFAULTS["memory"],
+        "name": POD_TEMPLATE,
+        "mlflow_uri": MLFLOW_URI,
+        "mlflow_token_folder": MLFLOW_TOKEN_FOLDER,
+        "aws": json.dumps(_aws(environment, database_ranges)),
+    }
     return [
-        {"key": "aa_namespace", "value": _NAMESPACE},
-        {"key": "ab_default_service_account", "value": _SERVICE_ACCOUNT % {"role_arn": role_arn}},
-        {"key": "ac_domain_ceiling", "value": _QUOTA},
-        {
-            "key": "ad_project_boundary",
-            "value": _BOUNDARY % {"closed": json.dumps([*database_ranges, _INSTANCE_METADATA])},
-        },
+        *(
+            {"key": file.stem, "value": Template(file.read_text(encoding="utf-8")).substitute(ours)}
+            for file in sorted(_TEMPLATES.glob("*.yaml"))
+        ),
+        *flyte_plugins.project_templates(environment),
     ]
 
 
-def quotas_by_domain(environment: Environment) -> list[Value]:
-    """The templates' values by domain: the largest quota of the domain's projects, in the form that Flyte wants."""
+def values_by_domain(environment: Environment) -> list[Value]:
+    """The templates' values by domain: the most that some project of the domain has, in the form that Flyte wants."""
     return [
         {
             domain: [
-                {"projectQuotaCpu": {"value": quota["cpu"]}},
-                {"projectQuotaMemory": {"value": quota["memory"]}},
-                {"projectQuotaGpu": {"value": quota["gpu"]}},
+                {name: {"value": value}}
+                for name, value in template_values(environment, environment.largest_quota(domain)).items()
             ]
         }
         for domain in _used_domains(environment)
-        for quota in [_quota(environment.largest_quota(domain))]
     ]
+
+
+def template_values(environment: Environment, quota: Quota) -> dict[str, str]:
+    """The templates' values for one quota: those that flyteadmin knows by domain, and by project in a domain.
+
+    Args:
+        environment: What the team decided.
+        quota: What the project has in the domain.
+    """
+    most = pod_limits(environment, quota)
+    return {
+        "projectQuotaCpu": str(quota.cpu),
+        "projectQuotaMemory": f"{quota.memory_gib}Gi",
+        "projectQuotaGpu": str(quota.gpu),
+        "containerMaxCpu": str(most.cpu),
+        "containerMaxMemory": f"{most.memory_gib}Gi",
+    }
 
 
 def team_namespaces(environment: Environment) -> dict[str, Value]:
@@ -156,56 +138,44 @@ def team_namespaces(environment: Environment) -> dict[str, Value]:
     }
 
 
-def raw_output(
-    environment: Environment, *, raw_data_bucket: str, project_role_arn: str, client_secret: tuple[str, str]
-) -> dict[str, Value]:
-    """Values of ``charts/aerodrome-projects``: where the tasks of each project and domain write, and as whom.
-
-    flytepropeller appends ``/<two characters>/<execution>-<node>-<attempt>`` to a prefix, so that all that a project
-    writes in a domain lies below one path, at which its role ends. Its AWS Batch plugin hands the role to jobs.
-
-    Args:
-        environment: The environment.
-        raw_data_bucket: The bucket of what tasks hand to each other.
-        project_role_arn: The ARN of a project's role, with ``{project}`` and ``{domain}`` in it.
-        client_secret: The Kubernetes secret, and the key in it, with which the job signs on where there is sign-on.
-    """
-    secret, key = client_secret
-    oidc = environment.access.oidc
-    sign_on: dict[str, Value] = {} if oidc is None else {"clientId": oidc.client_id, "secret": secret, "key": key}
-    return {
-        "rawOutput": {
-            "program": _RAW_OUTPUT_PROGRAM.read_text(encoding="utf-8"),
-            "prefixes": [
-                {
-                    "project": project,
-                    "domain": domain,
-                    "prefix": f"s3://{raw_data_bucket}/{own_prefix(project, domain)}",
-                    "role": _role_of(project_role_arn, project, domain),
-                }
-                for project, domain in environment.project_domains
-            ],
-            **({"signOn": sign_on} if sign_on else {}),
-        }
-    }
-
-
 def own_prefix(project: str, domain: str) -> str:
     """Where a project's own objects lie in a bucket that projects share, without a slash at the end."""
     return f"{project}/{domain}"
 
 
 def task_limits(environment: Environment) -> dict[str, Value]:
-    """The most that one task may ask for: what the largest quota lets a project have.
+    """The most that one task may ask for, where its project has no limits of its own yet.
 
     A task that asks for more is refused when it is registered. With the chart's defaults, 2 CPUs and 1 GiB, that is
     most tasks there are.
     """
-    return _quota(environment.largest_quota())
+    return amounts(registered_limits(environment))
 
 
-def _role_of(project_role_arn: str, project: str, domain: str) -> str:
+def amounts(limits: TaskLimits) -> dict[str, Value]:
+    """Limits as Flyte writes them."""
+    return {"cpu": str(limits.cpu), "memory": f"{limits.memory_gib}Gi", "gpu": str(limits.gpu)}
+
+
+def role_of(project_role_arn: str, project: str, domain: str) -> str:
+    """The ARN of a project's role in a domain.
+
+    Args:
+        project_role_arn: The ARN of any, with ``{project}`` and ``{domain}`` in it.
+        project: The project.
+        domain: The domain.
+    """
     return project_role_arn.replace("{project}", project).replace("{domain}", domain)
+
+
+def _aws(environment: Environment, database_ranges: Sequence[str]) -> list[Value]:
+    outside: Value = {"ipBlock": {"cidr": "0.0.0.0/0", "except": list(_PRIVATE_RANGES)}}
+    # The VPC has endpoints of AWS's services where it is closed, or the cluster's own endpoint is; then their names
+    # lead to addresses in its subnets, which are not known before.
+    if not environment.network.private and environment.cluster.public_endpoint_cidrs:
+        return [outside]
+    endpoints: Value = {"ipBlock": {"cidr": str(environment.network.cidr), "except": list(database_ranges)}}
+    return [outside, endpoints]
 
 
 def _quota(quota: Quota) -> dict[str, Value]:

@@ -1,0 +1,1 @@
+"""The program that tells flyteadmin what the environment says of projects; it runs in the cluster, as a CronJob."""
