@@ -3,7 +3,7 @@
 The paths are those of Flyte v1.16.8, of which the sources were read; ``docs/explanation/identity.md`` says where.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -75,15 +75,24 @@ class FlyteBuckets:
             BucketAccess(bucket_arn=self.metadata, read=("metadata/*",), write=("metadata/propeller/*",), list_all=True)
         ]
 
-    def project(self, project: str, domain: str) -> list[BucketAccess]:
-        """A project's pods and jobs reach what is the project's own in its domain."""
+    def project(self, project: str, domain: str, *, uses: Sequence[str] = ()) -> list[BucketAccess]:
+        """A project's pods and jobs reach what is the project's own in its domain, and read what it uses.
+
+        Args:
+            project: The project.
+            domain: The domain.
+            uses: Other projects that have the domain, too, whose registered tasks this one may refer to. What such a
+                task has handed on lies below the other project's prefix, and with a result that Flyte has cached this
+                project's pods are sent there.
+        """
         own = f"{own_prefix(project, domain)}/*"
+        others = tuple(f"{own_prefix(other, domain)}/*" for other in uses)
         # flytepropeller keeps an execution's inputs and outputs below <project>-<domain>-<execution>.
         executions = f"metadata/propeller/{project}-{domain}-*"
         return [
             # The code that `pyflyte` uploads is below the project's own prefix.
             BucketAccess(bucket_arn=self.metadata, read=(executions, own), write=(executions,)),
-            BucketAccess(bucket_arn=self.raw_data, read=(own,), write=(own,), delete=(own,)),
+            BucketAccess(bucket_arn=self.raw_data, read=(own, *others), write=(own,), delete=(own,)),
             # A job that an object starts reads the version that arrived, whatever came after it.
             BucketAccess(bucket_arn=self.batch_input, read=(own,), versions=True),
             BucketAccess(bucket_arn=self.batch_output, read=(own,), write=(own,), delete=(own,)),

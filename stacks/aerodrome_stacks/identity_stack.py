@@ -22,6 +22,7 @@ from aerodrome_stacks.alerts_stack import AlertsPorts
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.file_systems_stack import EfsPorts
 from aerodrome_stacks.flyte_access import FlyteBuckets, pass_role_policies
 from aerodrome_stacks.notifications_stack import NotificationsPorts
@@ -31,6 +32,7 @@ from aerodrome_stacks.roles.addons import addon_roles
 from aerodrome_stacks.roles.flyte import flyte_roles
 from aerodrome_stacks.roles.observability import observability_roles
 from aerodrome_stacks.roles.tracking import tracking_roles
+from aerodrome_stacks.sharing import uses
 from aerodrome_stacks.storage_stack import StoragePorts
 
 
@@ -95,9 +97,7 @@ class IdentityStack(AerodromeStack):
                 notifications=notifications,
             ),
             *tracking_roles(artifacts_arn=storage.mlflow_artifacts.bucket_arn, data=self._data),
-            *observability_roles(
-                environment, place=self._place, alerts=alerts, alerts_key_arn=alerts_key.key_arn
-            ),
+            *observability_roles(environment, place=self._place, alerts=alerts, alerts_key_arn=alerts_key.key_arn),
             *addon_roles(environment, place=self._place, cluster=cluster, secrets_key_arn=self._secrets_key_arn),
         ]
         self.ports = IdentityPorts(
@@ -136,20 +136,21 @@ class IdentityStack(AerodromeStack):
         )
         return WorkloadBoundary(self, "WorkloadBoundary", props).policy
 
-    def _project_role(self, environment: Environment, project: str, domain: str) -> str:
+    def _project_role(self, environment: Environment, project: str, domain: Domain) -> str:
         # Flyte runs a project's pods in the namespace <project>-<domain>, as its default service account. The namespace
         # is the ID, too: two never make one ID.
         namespace = f"{project}-{domain}"
         files = self._efs.client_statements(project, domain) if self._efs else []
+        access = self._buckets.project(project, domain, uses=uses(environment, project, domain))
         props = ServiceAccountRoleProps(
             service_account=ServiceAccount(namespace, "default"),
             oidc_issuer=self._cluster.oidc_issuer,
             role_name=project_role_name(environment, project, domain),
             trusted_services=("ecs-tasks.amazonaws.com",),
-            statements=[*self._data.statements(self._buckets.project(project, domain)), *files],
+            statements=[*self._data.statements(access), *files],
             boundary=self._boundary,
             tags=project_tags(project, domain),
         )
         role = ServiceAccountRole(self._projects, namespace, props).role
-        acknowledge(role, WILDCARDS, reason=OBJECTS, findings=object_wildcards(self._buckets.project(project, domain)))
+        acknowledge(role, WILDCARDS, reason=OBJECTS, findings=object_wildcards(access))
         return role.role_arn

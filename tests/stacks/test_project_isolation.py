@@ -53,6 +53,12 @@ def role_of(account: Account, environment: Environment, place: Place) -> Princip
     return account.role_named(f"aerodrome-{environment.name}-{place[0]}-{place[1]}")
 
 
+def may_use(environment: Environment, place: Place, other: Place) -> bool:
+    """Whether the environment lets a project refer to another one's tasks in the domain that both are looked at in."""
+    (project,) = [one for one in environment.projects if one.name == place[0]]
+    return place[1] == other[1] and other[0] in project.uses
+
+
 def test_no_project_reaches_anothers_objects_nor_its_own_of_another_domain(
     account: Account, environment: Environment, places: list[Place]
 ) -> None:
@@ -64,8 +70,26 @@ def test_no_project_reaches_anothers_objects_nor_its_own_of_another_domain(
         for name, keys in keys_of(*other).items()
         for key, action in product(keys, OBJECT_ACTIONS)
         if account.can(role, action, f"{account.bucket(name)}/{key}")
+        # What it uses, it reads as it was handed on: see below.
+        and not (may_use(environment, place, other) and (name, action) == ("RawData", "s3:GetObject"))
     ]
     assert reached == []
+
+
+def test_a_project_reads_what_the_tasks_of_those_it_uses_have_handed_on(
+    account: Account, environment: Environment, places: list[Place]
+) -> None:
+    using = [(place, other) for place, other in product(places, places) if may_use(environment, place, other)]
+    assert bool(using) is any(project.uses for project in environment.projects)
+    for place, other in using:
+        role = role_of(account, environment, place)
+        raw_data = account.bucket("RawData")
+        (key,), (own,) = keys_of(*other)["RawData"], keys_of(*place)["RawData"]
+        assert account.can(role, "s3:GetObject", f"{raw_data}/{key}")
+        assert account.can(role, "s3:ListBucket", raw_data, {"s3:prefix": key})
+        # Not the other way round, as long as the other one does not use this one.
+        back = account.can(role_of(account, environment, other), "s3:GetObject", f"{raw_data}/{own}")
+        assert back is may_use(environment, other, place)
 
 
 def test_no_project_lists_anothers_keys(account: Account, environment: Environment, places: list[Place]) -> None:
@@ -78,6 +102,7 @@ def test_no_project_lists_anothers_keys(account: Account, environment: Environme
         for key in keys
         for prefix in ("", "metadata/", "metadata/propeller/", f"{place[0]}/", key[: key.rindex("/") + 1], key)
         if account.can(role, "s3:ListBucket", account.bucket(name), {"s3:prefix": prefix})
+        and not (may_use(environment, place, other) and name == "RawData" and prefix.startswith(f"{'/'.join(other)}/"))
     ]
     assert listed_keys == []
 
