@@ -20,6 +20,7 @@ from aerodrome_stacks.ingest_stack import IngestStack
 from aerodrome_stacks.job_monitoring_stack import JobMonitoringStack
 from aerodrome_stacks.jobs_stack import JobsPorts, JobsStack
 from aerodrome_stacks.keys_stack import KeysStack
+from aerodrome_stacks.kubernetes_logs_stack import KubernetesLogsStack
 from aerodrome_stacks.network_stack import NetworkStack
 from aerodrome_stacks.notifications_stack import NotificationsStack, has_notifications
 from aerodrome_stacks.observability_stack import ObservabilityStack
@@ -82,12 +83,15 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         notifications = NotificationsStack(
             scope, "Notifications", environment=environment, alerts=alerts, alerts_key=keys.alerts
         ).ports
+    kubernetes_logs = KubernetesLogsStack(scope, "KubernetesLogs", environment=environment, log_key=keys.logs)
     identity_stack = IdentityStack(
         scope,
         "Identity",
         environment=environment,
         cluster=cluster,
         storage=storage,
+        alerts=alerts,
+        alerts_key=keys.alerts,
         secrets_key=keys.secrets,
         efs=file_systems.efs if file_systems else None,
         notifications=notifications,
@@ -140,8 +144,13 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         environment=environment,
         cluster=cluster,
         identity=identity,
+        alerts=alerts,
+        sign_on=sign_on,
+        front_door=front_door,
+        notifications=notifications,
         secrets_key=keys.secrets,
-        after=[addons],
+        # Fluent Bit knows its log groups by name.
+        after=[addons, kubernetes_logs],
     )
     OrchestratorStack(
         scope,

@@ -33,6 +33,8 @@ class AlarmProps:
         threshold: What it is compared with, in its unit.
         topic: Who is told.
         tell_when_over: Whether they are told, too, when it is over.
+        silence_fires: Whether periods without data count as if they compared so: for what tells that it is well by
+            being heard. Default: they neither fire the alarm nor end it, and one on what is not there yet stays quiet.
     """
 
     name: str
@@ -44,6 +46,7 @@ class AlarmProps:
     threshold: float
     topic: sns.ITopic
     tell_when_over: bool = True
+    silence_fires: bool = False
 
     def properties(self) -> dict[str, Any]:
         """The properties of an alarm that is told what to watch besides.
@@ -63,8 +66,7 @@ class AlarmProps:
             "evaluation_periods": self.periods,
             "comparison_operator": self.comparison,
             "threshold": self.threshold,
-            # Periods without data neither fire it nor end it: an alarm on what is not there yet stays quiet.
-            "treat_missing_data": "missing",
+            "treat_missing_data": "breaching" if self.silence_fires else "missing",
             "alarm_actions": [topic],
             "ok_actions": [topic] if self.tell_when_over else None,
         }
@@ -84,7 +86,7 @@ class MetricAlarmProps(AlarmProps):
 class MetricAlarm(Construct):
     """An alarm on a metric. It names the page that says what to do: one without a runbook cannot be built.
 
-    It is quiet while there is no data.
+    It is quiet while there is no data, unless that is what it is about.
 
     Raises:
         ValueError: The runbook is not a page of ``runbooks/``.

@@ -1,38 +1,155 @@
 """Values of ``charts/kube-prometheus-stack``."""
 
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 
 from aerodrome_constructs.helm import Value
 from aerodrome_stacks.chart_values.front_door import host, load_balancer_annotations
 from aerodrome_stacks.chart_values.service_account import role_annotation
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.front_door_stack import FrontDoorPorts
+from aerodrome_stacks.sign_on import USER_SCOPES, SignOnPorts
+
+KEPT_PERCENT = 85
+"""How much of its volume Prometheus fills with what it keeps. A full volume would stop it: the rest is for the
+write-ahead log and for what compaction writes beside what it replaces."""
+
+# What people at once and what is for working hours go to the same addresses; subject and attribute tell them apart.
+_TOLD = ("page", "ticket")
 
 
-def kube_prometheus_stack(environment: Environment, *, grafana_role_arn: str) -> dict[str, Value]:
-    """Values that depend on the environment and on Grafana's role."""
-    grafana_host = host(environment, "grafana")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitoringInputs:
+    """What the values take from other stacks.
+
+    Attributes:
+        sign_on: The issuer of tokens.
+        front_door: What the load balancer gets from AWS.
+        alerts_topic_arn: The topic that mails people.
+        heartbeat_topic_arn: The topic that nobody reads, and whose silence CloudWatch tells of.
+        prometheus_role_arn: The role of Prometheus. None: it needs none.
+        alertmanager_role_arn: The role of Alertmanager.
+        grafana_role_arn: The role of Grafana.
+    """
+
+    sign_on: SignOnPorts
+    front_door: FrontDoorPorts
+    alerts_topic_arn: str
+    heartbeat_topic_arn: str
+    prometheus_role_arn: str | None
+    alertmanager_role_arn: str
+    grafana_role_arn: str
+
+
+def kube_prometheus_stack(environment: Environment, inputs: MonitoringInputs) -> dict[str, Value]:
+    """Values that depend on other stacks and on the environment."""
     return {
         "prometheus": {
-            "prometheusSpec": {
-                "retention": _prometheus_duration(environment.retention.metrics),
-                "externalLabels": {"environment": environment.name, "region": environment.region},
+            "prometheusSpec": _prometheus(environment),
+            **_account(inputs.prometheus_role_arn),
+        },
+        "alertmanager": {
+            **_account(inputs.alertmanager_role_arn),
+            "config": {"receivers": _receivers(environment, inputs)},
+        },
+        "grafana": _grafana(environment, inputs),
+    }
+
+
+def _account(role_arn: str | None) -> Mapping[str, Value]:
+    return {} if role_arn is None else {"serviceAccount": {"annotations": role_annotation(role_arn)}}
+
+
+def _prometheus(environment: Environment) -> dict[str, Value]:
+    monitoring = environment.monitoring
+    spec: dict[str, Value] = {
+        # Time and size: whichever comes first.
+        "retention": _prometheus_duration(environment.retention.metrics),
+        "retentionSize": f"{monitoring.storage_gib * KEPT_PERCENT // 100}GiB",
+        "storageSpec": {
+            "volumeClaimTemplate": {"spec": {"resources": {"requests": {"storage": f"{monitoring.storage_gib}Gi"}}}}
+        },
+        "externalLabels": {"environment": environment.name, "region": environment.region},
+    }
+    if monitoring.remote_write is not None:
+        # Signed with the role of the service account.
+        spec["remoteWrite"] = [{"url": str(monitoring.remote_write), "sigv4": {"region": environment.region}}]
+    return spec
+
+
+def _receivers(environment: Environment, inputs: MonitoringInputs) -> list[Value]:
+    def sns(topic_arn: str, *, when_over: bool) -> Value:
+        return {
+            "topic_arn": topic_arn,
+            # Signed with the role of the service account.
+            "sigv4": {"region": environment.region},
+            "subject": '{{ template "aerodrome.subject" . }}',
+            "message": '{{ template "aerodrome.message" . }}',
+            "send_resolved": when_over,
+            # For subscriptions that want the one and not the other.
+            "attributes": {"severity": "{{ .GroupLabels.severity }}"},
+        }
+
+    return [
+        {"name": "nobody"},
+        {"name": "heartbeat", "sns_configs": [sns(inputs.heartbeat_topic_arn, when_over=False)]},
+        *({"name": name, "sns_configs": [sns(inputs.alerts_topic_arn, when_over=True)]} for name in _TOLD),
+    ]
+
+
+def _grafana(environment: Environment, inputs: MonitoringInputs) -> dict[str, Value]:
+    grafana_host = host(environment, "grafana")
+    return {
+        "ingress": {
+            "annotations": load_balancer_annotations(environment, inputs.front_door),
+            "hosts": [grafana_host],
+        },
+        "grafana.ini": {
+            "server": {"root_url": f"https://{grafana_host}"},
+            "auth.generic_oauth": _people(inputs.sign_on),
+            "auth.jwt": _programs(inputs.sign_on),
+        },
+        "serviceAccount": {"annotations": role_annotation(inputs.grafana_role_arn)},
+        "additionalDataSources": [
+            {
+                "name": "CloudWatch",
+                "uid": "cloudwatch",
+                "type": "cloudwatch",
+                "access": "proxy",
+                # The role of Grafana's service account.
+                "jsonData": {"authType": "default", "defaultRegion": environment.region},
             }
-        },
-        "grafana": {
-            "ingress": {"annotations": load_balancer_annotations(environment), "hosts": [grafana_host]},
-            "grafana.ini": {"server": {"root_url": f"https://{grafana_host}"}},
-            "serviceAccount": {"annotations": role_annotation(grafana_role_arn)},
-            "additionalDataSources": [
-                {
-                    "name": "CloudWatch",
-                    "uid": "cloudwatch",
-                    "type": "cloudwatch",
-                    "access": "proxy",
-                    # The role of Grafana's service account.
-                    "jsonData": {"authType": "default", "defaultRegion": environment.region},
-                }
-            ],
-        },
+        ],
+    }
+
+
+def _people(sign_on: SignOnPorts) -> dict[str, Value]:
+    return {
+        "client_id": sign_on.client_id,
+        "scopes": " ".join(USER_SCOPES),
+        "auth_url": sign_on.authorization_url,
+        "token_url": sign_on.token_url,
+        "api_url": sign_on.userinfo_url,
+        "role_attribute_path": _role(sign_on),
+    }
+
+
+def _role(sign_on: SignOnPorts) -> str:
+    """Whoever is in the group administers, all others look. A JMESPath, in which claims may have colons if quoted."""
+    if sign_on.admin_group is None:
+        return "'Viewer'"
+    claim = json.dumps(sign_on.groups_claim)
+    # A person without groups has no such claim, and `contains` refuses what is no list.
+    return f"{claim} && contains({claim}, '{sign_on.admin_group}') && 'Admin' || 'Viewer'"
+
+
+def _programs(sign_on: SignOnPorts) -> dict[str, Value]:
+    return {
+        "jwk_set_url": sign_on.jwks_url,
+        # One of the audiences, not all of them.
+        "expect_claims": json.dumps({"iss": sign_on.issuer, "aud": list(sign_on.audiences)}),
     }
 
 
