@@ -6,7 +6,7 @@ from functools import reduce
 
 from aerodrome_constructs.cluster.scheduling import GPU_TAINT, INTERRUPTIBLE_LABEL, INTERRUPTIBLE_TAINT, TASK_TAINT
 from aerodrome_constructs.helm import Value, merge_values
-from aerodrome_stacks.chart_values import flyte_batch, flyte_notifications, flyte_plugins, flyte_projects
+from aerodrome_stacks.chart_values import flyte_batch, flyte_logs, flyte_notifications, flyte_plugins, flyte_projects
 from aerodrome_stacks.chart_values.flyte_components import components, restarted_on_change_of
 from aerodrome_stacks.chart_values.flyte_resource_limits import resource_limits
 from aerodrome_stacks.chart_values.flyte_sign_on import AUTH_SECRET, OIDC_SECRET, sign_on
@@ -173,6 +173,7 @@ def _tasks(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
         "configmap": {
             "adminServer": {"queues": flyte_batch.queues(environment, inputs.batch_queues)},
             "k8s": {"plugins": {"aws": flyte_batch.plugin(environment), "k8s": _scheduling()}},
+            "task_logs": flyte_logs.task_logs(environment),
             "task_resource_defaults": {"task_resources": {"limits": flyte_projects.task_limits(environment)}},
         }
     }
