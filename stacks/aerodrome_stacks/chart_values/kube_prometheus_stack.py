@@ -16,6 +16,9 @@ KEPT_PERCENT = 85
 """How much of its volume Prometheus fills with what it keeps. A full volume would stop it: the rest is for the
 write-ahead log and for what compaction writes beside what it replaces."""
 
+# A text and not a claim: grafana.ini takes the quotation marks off a value that has them at both ends.
+_VIEWER = "not_null('Viewer')"
+
 # What people at once and what is for working hours go to the same addresses; subject and attribute tell them apart.
 _TOLD = ("page", "ticket")
 
@@ -139,10 +142,10 @@ def _people(sign_on: SignOnPorts) -> dict[str, Value]:
 def _role(sign_on: SignOnPorts) -> str:
     """Whoever is in the group administers, all others look. A JMESPath, in which claims may have colons if quoted."""
     if sign_on.admin_group is None:
-        return "'Viewer'"
+        return _VIEWER
     claim = json.dumps(sign_on.groups_claim)
     # A person without groups has no such claim, and `contains` refuses what is no list.
-    return f"{claim} && contains({claim}, '{sign_on.admin_group}') && 'Admin' || 'Viewer'"
+    return f"({claim} && contains({claim}, '{sign_on.admin_group}')) && 'Admin' || 'Viewer'"
 
 
 def _programs(sign_on: SignOnPorts) -> dict[str, Value]:
