@@ -53,7 +53,9 @@ def chart_folder(release: DeployedRelease) -> Path | None:
 def render(helm: Helm, release: DeployedRelease, folder: Path) -> list[Manifest]:
     """The objects of a release, each with its namespace."""
     manifests = helm.template(folder, release=release.name, namespace=release.namespace, values=release.values)
-    return [_placed(manifest, release.namespace) for manifest in manifests]
+    # A list is taken apart, by Helm too.
+    objects = [one for manifest in manifests for one in (manifest["items"] if "items" in manifest else [manifest])]
+    return [_placed(one, release.namespace) for one in objects]
 
 
 def _placed(manifest: Manifest, namespace: str) -> Manifest:
