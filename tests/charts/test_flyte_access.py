@@ -11,14 +11,11 @@ from tests.charts.deployed import DeployedRelease
 ALB = "alb.ingress.kubernetes.io"
 
 
-def test_ingresses_are_the_load_balancer_controllers_and_internal(
-    flyte: DeployedRelease, environment: Environment
-) -> None:
+def test_ingresses_are_the_load_balancer_controllers(flyte: DeployedRelease, environment: Environment) -> None:
     ingress = flyte.value("common", "ingress")
 
     assert ingress["ingressClassName"] == "alb"
     assert ingress["host"] == f"flyte.{environment.access.domain_name}"
-    assert ingress["annotations"][f"{ALB}/scheme"] == "internal"
     assert ingress["annotations"][f"{ALB}/target-type"] == "ip"
     assert "kubernetes.io/ingress.class" not in ingress["annotations"]
 
@@ -79,29 +76,54 @@ def test_other_origins_are_refused(flyte: DeployedRelease, environment: Environm
     assert security["allowedOrigins"] == [f"https://flyte.{environment.access.domain_name}"]
 
 
-def test_sign_on_is_asked_for_wherever_there_is_an_identity_provider(
-    flyte: DeployedRelease, environment: Environment
-) -> None:
-    use_auth = flyte.value("configmap", "adminServer", "server", "security", "useAuth")
-
-    assert use_auth is (environment.access.oidc is not None)
-    assert flyte.value("secrets", "adminOauthClientCredentials", "enabled") is use_auth
+def test_everybody_signs_on(flyte: DeployedRelease) -> None:
+    assert flyte.value("configmap", "adminServer", "server", "security", "useAuth") is True
+    # Without it, the chart gives flytepropeller and the scheduler no secret to sign on with.
+    assert flyte.value("secrets", "adminOauthClientCredentials", "enabled") is True
 
 
-@pytest.mark.cdk_variants("dev")
-def test_without_an_identity_provider_nothing_of_googles_sample_client_is_left(flyte: DeployedRelease) -> None:
-    open_id = flyte.value("configmap", "adminServer", "auth", "userAuth", "openId")
+def test_no_client_is_one_that_everybody_knows(flyte: DeployedRelease) -> None:
+    # Google's sample client, and those of flyteadmin's own server, of which the hash of "foobar" is published.
+    auth, credentials = flyte.value("configmap", "adminServer", "auth"), flyte.value("secrets")
+    clients = [
+        auth["userAuth"]["openId"]["clientId"],
+        auth["appAuth"]["thirdPartyConfig"]["flyteClient"]["clientId"],
+        credentials["adminOauthClientCredentials"]["clientId"],
+    ]
 
-    assert open_id == {"baseUrl": None, "clientId": None, "scopes": None}
+    # People's browsers, their command lines, and Flyte's own components.
+    assert len(set(clients)) == 3
+    assert not {"flytectl", "flyte-cli", "flytepropeller"} & set(clients)
+    assert "googleusercontent" not in str(flyte.values)
+    assert "foobar" not in str(flyte.values)
 
 
-@pytest.mark.cdk_variants("dev")
-def test_without_sign_on_no_pod_waits_for_a_secret_that_nobody_makes(
-    flyte: DeployedRelease, releases: Mapping[str, DeployedRelease]
-) -> None:
-    assert flyte.value("secrets", "adminOauthClientCredentials", "enabled") is False
-    assert "additionalVolumes" not in flyte.value("flyteadmin")
-    assert releases["flyte-secrets"].value("secrets").keys() == {"flyte-database"}
+def test_tokens_are_the_issuers_and_not_flyteadmins_own(flyte: DeployedRelease) -> None:
+    auth = flyte.value("configmap", "adminServer", "auth")
+    server = auth["appAuth"]["externalAuthServer"]
+
+    assert auth["appAuth"]["authServerType"] == "External"
+    assert server["baseUrl"] == auth["userAuth"]["openId"]["baseUrl"]
+    # flyteadmin would ask for /.well-known/oauth-authorization-server, which Amazon Cognito does not have.
+    assert server["metadataUrl"] == f"{server['baseUrl']}/.well-known/openid-configuration"
+    # Empty, and only the host name itself would do, which no issuer puts into `aud`.
+    assert server["allowedAudience"]
+
+
+def test_programs_ask_for_the_scope_without_which_flyteadmin_refuses_them(flyte: DeployedRelease) -> None:
+    own = flyte.value("configmap", "admin", "admin", "scopes")
+    people = flyte.value("configmap", "adminServer", "auth", "appAuth", "thirdPartyConfig", "flyteClient", "scopes")
+
+    (scope,) = own
+    assert scope.rpartition("/")[2] == "all"
+    # `openid` is a person's: issuers refuse it to a client that comes for itself.
+    assert set(people) - set(own) == {"openid", "profile", "email"}
+
+
+def test_flytectl_listens_where_its_client_is_sent_back_to(flyte: DeployedRelease) -> None:
+    client = flyte.value("configmap", "adminServer", "auth", "appAuth", "thirdPartyConfig", "flyteClient")
+
+    assert client["redirectUri"] == "http://localhost:53593/callback"
 
 
 @pytest.mark.cdk_variants("staging", "prod")
@@ -112,31 +134,45 @@ def test_people_and_programs_sign_on_at_the_environments_provider(
     assert oidc is not None
     auth = flyte.value("configmap", "adminServer", "auth")
 
-    assert (auth["userAuth"]["openId"]["baseUrl"], auth["userAuth"]["openId"]["clientId"]) == (
-        oidc.issuer,
-        oidc.client_id,
-    )
-    # flyteadmin's own server would know its clients by the published hash of "foobar".
-    assert auth["appAuth"]["authServerType"] == "External"
-    assert auth["appAuth"]["externalAuthServer"]["baseUrl"] == oidc.issuer
-    assert flyte.value("secrets", "adminOauthClientCredentials", "clientId") == oidc.client_id
+    assert auth["userAuth"]["openId"]["baseUrl"] == oidc.issuer
+    assert auth["userAuth"]["openId"]["clientId"] == oidc.client_id
+    assert auth["appAuth"]["externalAuthServer"]["allowedAudience"] == [oidc.audience]
+    assert auth["appAuth"]["thirdPartyConfig"]["flyteClient"]["clientId"] == oidc.cli_client_id
+    assert flyte.value("secrets", "adminOauthClientCredentials", "clientId") == oidc.service_client_id
+
+
+@pytest.mark.cdk_variants("dev")
+def test_without_a_provider_of_the_companys_people_sign_on_at_the_pool_that_is_made(flyte: DeployedRelease) -> None:
+    server = flyte.value("configmap", "adminServer", "auth", "appAuth", "externalAuthServer")
+
+    assert server["baseUrl"].startswith("https://cognito-idp.")
+    # Cognito lets `aud` be the client's own ID, and nothing else.
+    assert flyte.value("secrets", "adminOauthClientCredentials", "clientId") in server["allowedAudience"]
 
 
 @pytest.mark.cdk_variants("staging", "prod")
-def test_the_client_secret_is_read_from_a_secret_that_is_made(
-    flyte: DeployedRelease, releases: Mapping[str, DeployedRelease], environment: Environment
+def test_each_client_secret_comes_from_a_secret_of_its_own(
+    releases: Mapping[str, DeployedRelease], environment: Environment
 ) -> None:
-    assert environment.access.oidc is not None
-    # The templates of the chart fix this name and this key.
-    source = releases["flyte-secrets"].value("secrets", "flyte-secret-auth", "client_secret")
+    oidc = environment.access.oidc
+    assert oidc is not None
+    secrets = releases["flyte-secrets"].value("secrets")
+
+    # The chart's templates fix the first name and this key.
+    assert secrets["flyte-secret-auth"] == {"client_secret": {"secret": oidc.service_client_secret_name}}
+    assert secrets["flyte-oidc"] == {"client_secret": {"secret": oidc.client_secret_name}}
+
+
+def test_flyteadmin_reads_the_client_secret_of_browsers_from_a_secret_that_is_made(
+    flyte: DeployedRelease, releases: Mapping[str, DeployedRelease]
+) -> None:
     (volume,) = flyte.value("flyteadmin", "additionalVolumes")
     (mount,) = flyte.value("flyteadmin", "additionalVolumeMounts")
     read = flyte.value("configmap", "adminServer", "auth", "userAuth", "openId", "clientSecretFile")
+    (key,) = releases["flyte-secrets"].value("secrets", volume["secret"]["secretName"])
 
-    assert source == {"secret": environment.access.oidc.client_secret_name}
-    assert volume["secret"]["secretName"] == "flyte-secret-auth"
     assert volume["name"] == mount["name"]
-    assert read == f"{mount['mountPath']}/client_secret"
+    assert read == f"{mount['mountPath']}/{key}"
 
 
 def test_the_uris_that_tokens_are_for_name_the_releases_namespace(

@@ -7,7 +7,7 @@ import pytest
 from aerodrome_constructs.database.postgres_instance import PORT
 from aerodrome_stacks.certificate_authorities import ca_bundle
 from aerodrome_stacks.environment import Environment
-from aerodrome_stacks.environment.connections import CLIENTS
+from aerodrome_stacks.environment.connections import FLYTEADMIN_LEAST, clients_of
 from tests.charts.deployed import DeployedRelease, mebibytes
 
 
@@ -51,15 +51,28 @@ def test_passwords_come_from_the_files_that_the_secret_has(
     assert read == files == {"/etc/db/pass.txt", "/etc/db/datacatalog.txt"}
 
 
-def test_what_reads_a_password_at_its_start_is_restarted_when_it_has_changed(
+READ_AT_THE_START = {
+    "flyteadmin": {"flyte-database", "flyte-oidc"},
+    "datacatalog": {"flyte-database"},
+    "flytescheduler": {"flyte-database", "flyte-secret-auth"},
+    "flytepropeller": {"flyte-secret-auth"},
+    "cluster_resource_manager": {"flyte-database"},
+}
+
+
+def test_what_reads_a_secret_at_its_start_is_restarted_when_it_has_changed(
     flyte: DeployedRelease, releases: Mapping[str, DeployedRelease]
 ) -> None:
     reloader = releases["reloader"]
     assert flyte.namespace in reloader.value("reloader", "namespaces")
     assert reloader.value("reloader", "watchGlobally") is False
-    secret = flyte.value("common", "databaseSecret", "name")
-    for component in ("flyteadmin", "datacatalog", "flytescheduler", "cluster_resource_manager"):
-        assert flyte.value(component, "annotations") == {"secret.reloader.stakater.com/reload": secret}
+    # No Secret of the namespace is read by nobody.
+    assert releases["flyte-secrets"].value("secrets").keys() == set().union(*READ_AT_THE_START.values())
+    for component, secrets in READ_AT_THE_START.items():
+        (annotation,) = flyte.value(component, "annotations").items()
+
+        assert annotation[0] == "secret.reloader.stakater.com/reload"
+        assert set(annotation[1].split(",")) == secrets
 
 
 def test_a_changed_password_is_read_within_a_minute_where_passwords_change(
@@ -78,17 +91,28 @@ def test_flyteadmin_and_datacatalog_have_a_database_and_a_user_each(flyte: Deplo
     assert admin["username"] != datacatalog["username"]
 
 
-def test_pods_and_pools_are_those_of_the_budget(flyte: DeployedRelease) -> None:
-    budget = {clients.name: (clients.replicas, clients.connections) for clients in CLIENTS}
+def test_pods_and_pools_are_those_of_the_budget(flyte: DeployedRelease, environment: Environment) -> None:
+    budget = {clients.name: (clients.replicas, clients.connections) for clients in clients_of(environment.flyte.bears)}
     pools = {name: flyte.value("db", name, "database", "maxOpenConnections") for name in ("admin", "datacatalog")}
+    scaled = flyte.value("flyteadmin", "autoscaling")
 
     # The scheduler and syncresources have one pod each, which the chart fixes, and flyteadmin's configuration.
     assert {name: pods for name, pods in budget.items() if name != "mlflow"} == {
-        "flyteadmin": (flyte.value("flyteadmin", "replicaCount"), pools["admin"]),
+        "flyteadmin": (scaled["maxReplicas"], pools["admin"]),
         "flytescheduler": (1, pools["admin"]),
         "syncresources": (1, pools["admin"]),
         "datacatalog": (flyte.value("datacatalog", "replicaCount"), pools["datacatalog"]),
     }
+    assert (scaled["enabled"], scaled["minReplicas"]) == (True, FLYTEADMIN_LEAST)
+
+
+def test_no_rollout_has_more_pods_than_the_budget(flyte: DeployedRelease) -> None:
+    # It has twice as many: all that go, and all that come.
+    for component in ("flyteadmin", "datacatalog", "flytescheduler", "cluster_resource_manager"):
+        assert flyte.value(component, "strategy") == {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+        }
 
 
 def test_storage_is_s3_with_roles_and_not_the_sandbox(flyte: DeployedRelease, environment: Environment) -> None:
@@ -112,14 +136,19 @@ def test_signed_urls_are_s3_urls_of_the_region(flyte: DeployedRelease, environme
     assert flyte.value("configmap", "remoteData", "remoteData") == {"scheme": "aws", "region": environment.region}
 
 
-def test_the_blob_cache_fits_into_the_memory_of_every_component_that_has_one(flyte: DeployedRelease) -> None:
-    # All three get the same storage settings.
-    limits = [
-        mebibytes(flyte.value(component, "resources", "limits", "memory"))
+def test_the_blob_cache_fits_into_the_memory_of_every_component_that_has_one(
+    flyte: DeployedRelease, environment: Environment
+) -> None:
+    (flag,) = flyte.value("flytepropeller", "extraArgs")
+    of_propeller = int(flag.removeprefix("--storage.cache.max_size_mbs="))
+    limits = {
+        component: mebibytes(flyte.value(component, "resources", "limits", "memory"))
         for component in ("flyteadmin", "datacatalog", "flytepropeller")
-    ]
+    }
 
-    assert 0 < flyte.value("storage", "cache", "maxSizeMBs") <= min(limits) / 2
+    # The flag goes before the file, whose settings all three get.
+    assert of_propeller == environment.flyte.bears.cache_mib <= limits.pop("flytepropeller") / 4
+    assert 0 < flyte.value("storage", "cache", "maxSizeMBs") <= min(limits.values()) / 2
 
 
 def test_each_component_that_uses_aws_has_a_role_of_its_own(flyte: DeployedRelease) -> None:

@@ -1,0 +1,195 @@
+"""What stands around Flyte: disruption budgets, network policies, and Services by which propeller reaches all pods."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from aerodrome_stacks.chart_values.flyte_components import components, surroundings
+from aerodrome_stacks.environment import Environment
+from pytest_cdk import AssemblyFactory
+from tests.charts.deployed import CHARTS, DeployedRelease, resources_of
+from tests.charts.helm import KUBERNETES_VERSIONS, Helm, Manifest, problems
+
+NAME = "app.kubernetes.io/name"
+
+
+@pytest.fixture
+def rendered(releases: Mapping[str, DeployedRelease], helm: Helm) -> Sequence[Manifest]:
+    """The release in one environment."""
+    release = releases["aerodrome-flyte"]
+    return helm.template(release.folder, release=release.name, namespace=release.namespace, values=release.values)
+
+
+@pytest.fixture
+def sharded(environment: Environment) -> Environment:
+    """The environment with three flytepropellers that share the executions."""
+    return environment.model_copy(update={"flyte": environment.flyte.model_copy(update={"propeller_shards": 3})})
+
+
+def of_kind(manifests: Sequence[Manifest], kind: str) -> dict[str, Any]:
+    """The specifications of all objects of a kind, by name."""
+    found = {one["metadata"]["name"]: one["spec"] for one in manifests if one["kind"] == kind}
+    assert found
+    return found
+
+
+def render(helm: Helm, environment: Environment) -> Sequence[Manifest]:
+    return helm.template(
+        CHARTS / "aerodrome-flyte", release="aerodrome-flyte", namespace="flyte", values=surroundings(environment)
+    )
+
+
+def test_a_node_that_is_emptied_takes_one_pod_of_each_at_a_time(rendered: Sequence[Manifest]) -> None:
+    budgets = of_kind(rendered, "PodDisruptionBudget")
+
+    assert {tuple(budget["selector"]["matchLabels"].items()) for budget in budgets.values()} == {
+        ((NAME, "flyteadmin"),),
+        ((NAME, "datacatalog"),),
+        ((NAME, "flyteconsole"),),
+        ((NAME, "flytepropeller"),),
+        (("app", "flyte-pod-webhook"),),
+    }
+    for budget in budgets.values():
+        assert budget["maxUnavailable"] == 1
+        # A pod that is not ready must not keep a node for ever.
+        assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+
+
+@pytest.mark.cdk_variants("prod")
+def test_a_budget_of_shards_is_one_that_pods_without_a_deployment_can_have(helm: Helm, sharded: Environment) -> None:
+    budgets = of_kind(render(helm, sharded), "PodDisruptionBudget")
+
+    # https://kubernetes.io/docs/tasks/run-application/configure-pdb/, "Arbitrary workloads and arbitrary selectors".
+    assert budgets["flytepropeller-shards"]["minAvailable"] == 2
+    assert "maxUnavailable" not in budgets["flytepropeller-shards"]
+    # The label by which the manager finds its pods, and which no other pod has.
+    assert budgets["flytepropeller-shards"]["selector"] == {"matchLabels": {"app": "flytepropeller"}}
+    assert budgets["flytepropeller-manager"]["selector"] == {"matchLabels": {NAME: "flytepropeller-manager"}}
+    # Two budgets for one pod, and it is never evicted.
+    assert "flytepropeller" not in budgets
+
+
+@pytest.mark.cdk_variants("prod")
+def test_propellers_share_executions_where_the_environment_says_so(
+    environment: Environment, sharded: Environment
+) -> None:
+    one, three = (json.loads(json.dumps(components(of))) for of in (environment, sharded))
+
+    assert (one["flytepropeller"]["manager"], three["flytepropeller"]["manager"]) == (False, True)
+    # By a hash: of projects or domains, one may have all the work.
+    assert three["configmap"]["core"]["manager"] == {"shard": {"type": "Hash", "shard-count": 3}}
+    # Each has what one has.
+    assert three["flytepropeller"]["resources"] == one["flytepropeller"]["resources"]
+    assert three["configmap"]["core"]["propeller"] == one["configmap"]["core"]["propeller"]
+
+
+def test_nothing_comes_in_that_no_policy_lets_in(rendered: Sequence[Manifest]) -> None:
+    policies = of_kind(rendered, "NetworkPolicy")
+
+    assert policies["default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
+    assert {name: [entry["port"] for rule in spec.get("ingress", []) for entry in rule["ports"]]
+            for name, spec in policies.items()} == {
+        "default-deny": [],
+        "flyteadmin": [8088, 8089],
+        "datacatalog": [8089],
+        "flyteconsole": [8080],
+        "webhook": [9443],
+        "metrics": [10254],
+    }  # fmt: skip
+
+
+def test_what_asks_nobody_who_they_are_is_reached_by_propeller_alone(rendered: Sequence[Manifest]) -> None:
+    # datacatalog has no authentication, and the cached results of every project.
+    (rule,) = of_kind(rendered, "NetworkPolicy")["datacatalog"]["ingress"]
+
+    assert rule["from"] == [{"podSelector": {"matchLabels": {NAME: "flytepropeller"}}}]
+
+
+def test_the_load_balancer_comes_from_where_no_pod_is(rendered: Sequence[Manifest], environment: Environment) -> None:
+    ranges = {
+        peer["ipBlock"]["cidr"]
+        for spec in of_kind(rendered, "NetworkPolicy").values()
+        for rule in spec.get("ingress", [])
+        for peer in rule["from"]
+        if "ipBlock" in peer
+    }
+
+    assert ranges == {str(environment.network.cidr)}
+    assert not environment.network.cidr.overlaps(environment.network.pod_cidr)
+
+
+def test_projects_reach_flyteadmin_and_nothing_else(rendered: Sequence[Manifest]) -> None:
+    opened = {
+        name
+        for name, spec in of_kind(rendered, "NetworkPolicy").items()
+        for rule in spec.get("ingress", [])
+        for peer in rule["from"]
+        if {"key": "aerodrome.io/project", "operator": "Exists"}
+        in peer.get("namespaceSelector", {}).get("matchExpressions", [])
+    }
+
+    assert opened == {"flyteadmin"}
+
+
+@pytest.mark.parametrize(
+    ("component", "path", "policy"),
+    [
+        ("flyteadmin", ("configmap", "admin", "admin"), "defaultServiceConfig"),
+        ("datacatalog", ("configmap", "catalog", "catalog-cache"), "default-service-config"),
+    ],
+)
+def test_propeller_speaks_to_every_pod_in_turn(
+    flyte: DeployedRelease, rendered: Sequence[Manifest], component: str, path: tuple[str, ...], policy: str
+) -> None:
+    # Over a Service with an address, its one connection would go to one pod for as long as that lives.
+    name = f"{component}-pods"
+    service = of_kind(rendered, "Service")[name]
+    (port,) = service["ports"]
+    client = flyte.value(*path)
+
+    assert client["endpoint"] == f"dns:///{name}.{flyte.namespace}.svc.cluster.local:{port['port']}"
+    assert json.loads(client[policy]) == {"loadBalancingConfig": [{"round_robin": {}}]}
+    assert service["clusterIP"] == "None"
+    assert service["selector"] == {NAME: component}
+    # The port of the pods, as there is no address that could have another.
+    assert port["port"] == port["targetPort"] == 8089
+
+
+def test_what_flyte_needs_at_its_start_is_there_before(cdk_variant: str, cdk_assembly: AssemblyFactory) -> None:
+    # The names that flytepropeller asks for, and the store, without which it does not start.
+    charts = {
+        resource["Properties"]["Release"]: (name, resource["DependsOn"])
+        for name, resource in resources_of(cdk_assembly(cdk_variant).template("Orchestrator")).items()
+        if resource["Type"] == "Custom::AWSCDK-EKS-HelmChart"
+    }
+
+    assert charts["aerodrome-flyte"][0] in charts["flyte"][1]
+    assert charts["flyte-secrets"][0] in charts["flyte"][1]
+
+
+@pytest.mark.cdk_variants("prod")
+@pytest.mark.parametrize("kubernetes_version", KUBERNETES_VERSIONS)
+def test_the_api_server_would_take_what_shards_need(helm: Helm, sharded: Environment, kubernetes_version: str) -> None:
+    refused = [found for one in render(helm, sharded) if (found := problems(one, kubernetes_version))]
+
+    assert refused == []
+
+
+@pytest.mark.cdk_variants("dev")
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"propellerShards": 1}, "propellerShards"),
+        ({"loadBalancerRanges": []}, "minItems"),
+        ({"resourceStore": {"enabled": True, "image": "valkey/valkey:latest"}}, "image"),
+    ],
+)
+def test_values_that_make_no_sense_are_refused(
+    releases: Mapping[str, DeployedRelease], helm: Helm, values: Mapping[str, object], complaint: str
+) -> None:
+    release = releases["aerodrome-flyte"]
+
+    with pytest.raises(AssertionError, match=complaint):
+        helm.lint(release.folder, {**release.values, **values})
