@@ -39,6 +39,7 @@ class AddonsStack(AerodromeStack):
             environment=environment,
             description="Helm releases below all others: load balancers, secrets, nodes on demand, metrics",
         )
+        self._environment = environment
         self._cluster = cluster
         self._kubernetes = KUBERNETES_RELEASES[environment.cluster.kubernetes_version]
         roles = identity.service_accounts
@@ -100,7 +101,7 @@ class AddonsStack(AerodromeStack):
         )
 
     def _release(self, construct_id: str, folder: str, values: dict[str, Value]) -> HelmRelease:
-        spec = release(folder)
+        spec = release(folder, self._environment)
         self._kubernetes.check_chart(folder, spec.version)
         props = HelmReleaseProps(cluster=self._cluster.cluster, spec=spec, values=values)
         return HelmRelease(self, construct_id, props)

@@ -28,6 +28,6 @@ def namespace_secrets(
         namespace: The namespace.
         by_name: Kubernetes secrets by name, each with its keys and where their values come from.
     """
-    spec = release("aerodrome-secrets").installed_as(f"{namespace}-secrets", namespace)
+    spec = release("aerodrome-secrets", environment).installed_as(f"{namespace}-secrets", namespace)
     values = secrets(environment, by_name)
     return HelmRelease(scope, "Secrets", HelmReleaseProps(cluster=cluster, spec=spec, values=values))

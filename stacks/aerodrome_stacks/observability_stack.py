@@ -124,7 +124,7 @@ class ObservabilityStack(AerodromeStack):
             follower.node.add_dependency(prometheus)
 
     def _release(self, construct_id: str, folder: str, values: dict[str, Value]) -> HelmRelease:
-        props = HelmReleaseProps(cluster=self._cluster.cluster, spec=release(folder), values=values)
+        props = HelmReleaseProps(cluster=self._cluster.cluster, spec=release(folder, self._environment), values=values)
         return HelmRelease(self, construct_id, props)
 
     def _grafana_secrets(self, sign_on: SignOnPorts, secrets_key: kms.IKey) -> Mapping[str, SecretKeys]:

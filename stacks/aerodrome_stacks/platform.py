@@ -16,6 +16,7 @@ from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.file_systems_stack import FileSystemsStack, has_file_systems
 from aerodrome_stacks.front_door_stack import FrontDoorStack
 from aerodrome_stacks.identity_stack import IdentityStack
+from aerodrome_stacks.images_stack import ImagesStack
 from aerodrome_stacks.ingest_stack import IngestStack
 from aerodrome_stacks.job_monitoring_stack import JobMonitoringStack
 from aerodrome_stacks.jobs_stack import JobsPorts, JobsStack
@@ -138,6 +139,9 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         EmergencyStack(scope, "Emergency", environment=environment, cluster=cluster, alerts=alerts)
     # Kubernetes: what is installed in the cluster, the controllers that the others need first.
     addons = AddonsStack(scope, "Addons", environment=environment, cluster=cluster, identity=identity, network=network)
+    if environment.images != "upstream":
+        # Its repositories have chosen names: nothing else says that releases pull from them.
+        addons.add_stack_dependency(ImagesStack(scope, "Images", environment=environment))
     observability = ObservabilityStack(
         scope,
         "Observability",

@@ -15,16 +15,14 @@ CHARTS = Path(__file__).parents[3] / "charts"
 """The folder that holds one folder for each release."""
 
 
-def release(folder: str, environment: Environment | None = None) -> ReleaseSpec:
+def release(folder: str, environment: Environment) -> ReleaseSpec:
     """Read the release in ``charts/<folder>``.
 
     Args:
         folder: Its folder.
-        environment: Where it is installed, which says where its images and its chart come from. None: from where they
-            are published.
+        environment: Where it is installed, which says where its images and its chart come from.
     """
-    spec = _release(folder)
-    return taken_from(environment, folder, spec) if environment else spec
+    return taken_from(environment, folder, _release(folder))
 
 
 @cache
