@@ -19,6 +19,7 @@ EXTENSIONS = (
     "resources.lambda_functions",
     "resources.sts",
     "resources.sns",
+    "resources.ses",
     "resources.cloudwatch",
     "resources.acm",
     "resources.route53",

@@ -16,7 +16,7 @@ from ministack import app
 from ministack.core import lambda_runtime, router
 from ministack.core.persistence import save_state
 from ministack.core.responses import get_account_id, get_region, request_scope
-from ministack.services import eventbridge, lambda_svc, secretsmanager
+from ministack.services import eventbridge, lambda_svc, route53, secretsmanager
 from ministack.services.backup import _vaults as backup_vaults
 from ministack.services.cloudformation import _stacks as all_stacks
 from ministack.services.cloudformation import custom_resource, stacks
@@ -39,6 +39,8 @@ from ministack.services.s3 import _buckets as s3_buckets
 from ministack.services.secretsmanager import _find_stage_version as find_stage_version
 from ministack.services.secretsmanager import _remove_stage_everywhere as remove_stage_everywhere
 from ministack.services.secretsmanager import _resolve as resolve_secret
+from ministack.services.ses import _dkim_tokens as dkim_tokens
+from ministack.services.ses_v2 import _identities as ses_identities
 
 __all__ = [
     "EC2_ACTIONS",
@@ -48,11 +50,13 @@ __all__ = [
     "S3_DIRECTORY",
     "SERVICE_HANDLERS",
     "STACK_TAG_PROPERTY",
+    "add_hosted_zone",
     "add_service",
     "all_stacks",
     "asgi_app",
     "backup_vaults",
     "check_version",
+    "dkim_tokens",
     "ec2_addresses",
     "ec2_flow_logs",
     "ec2_nat_gateways",
@@ -77,6 +81,7 @@ __all__ = [
     "run_types_on_worker_thread",
     "s3_buckets",
     "save_state",
+    "ses_identities",
     "set_for_every_function",
     "state_getters",
 ]
@@ -112,6 +117,21 @@ def add_service(name: str, handler: Any) -> None:  # noqa: ANN401 - MiniStack's 
     built_in = router._is_aws_service_name  # noqa: SLF001 - see the module docstring
     # The built-in one would first load the models of all services of AWS, which takes 3 s, on the event loop.
     router._is_aws_service_name = lambda scope: scope == name or built_in(scope)  # noqa: SLF001 - see the module docstring
+
+
+def add_hosted_zone(zone_id: str, name: str) -> None:
+    """Add a public zone under an ID of the caller's, where the API makes one up."""
+    normal = route53._normalise_name(name)  # noqa: SLF001 - see the module docstring
+    with route53._lock:  # noqa: SLF001 - see the module docstring
+        route53._zones[zone_id] = {  # noqa: SLF001 - see the module docstring
+            "id": zone_id,
+            "name": normal,
+            "caller_reference": zone_id,
+            "comment": "",
+            "private": False,
+            "vpcs": [],
+        }
+        route53._records[zone_id] = route53._default_records(normal)  # noqa: SLF001 - see the module docstring
 
 
 def main_loop() -> asyncio.AbstractEventLoop | None:
