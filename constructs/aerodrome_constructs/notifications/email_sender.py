@@ -13,7 +13,7 @@ from aerodrome_constructs.alerts import Metric, MetricAlarm, MetricAlarmProps
 
 # Amazon SES looks at an account from 5 % on, and stops it at 10 % (Developer Guide, "Amazon SES sending review process
 # FAQs", bounces).
-_BOUNCES = 0.05
+_BOUNCES_PERCENT = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ class EmailSender(Construct):
             "Bounces",
             MetricAlarmProps(
                 name=f"{props.configuration_set}-bounces",
-                meaning=f"More than {_BOUNCES:.0%} of the emails come back. At 10 % Amazon SES stops the account.",
+                meaning=f"More than {_BOUNCES_PERCENT} % of emails come back. At 10 % Amazon SES stops the account.",
                 runbook=props.runbook,
                 metric=Metric(
                     "AWS/SES",
@@ -112,7 +112,7 @@ class EmailSender(Construct):
                 period=timedelta(hours=1),
                 periods=1,
                 comparison="GreaterThanThreshold",
-                threshold=_BOUNCES,
+                threshold=_BOUNCES_PERCENT / 100,
                 topic=props.topic,
             ),
         )

@@ -30,6 +30,7 @@ UNTAGGABLE: Final = frozenset(
         "AWS::Lambda::LayerVersion",
         "AWS::Lambda::Permission",
         "AWS::Logs::MetricFilter",
+        "AWS::Route53::RecordSet",
         "AWS::S3::BucketPolicy",
         "AWS::SNS::Subscription",
         "AWS::SNS::TopicPolicy",
