@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 import yaml
 
-from aerodrome_stacks.chart_values.flyte_projects import raw_output, team_namespaces
+from aerodrome_stacks.chart_values.flyte_projects import team_namespaces
 from aerodrome_stacks.environment import Environment
 from tests.charts.deployed import CHARTS, DeployedRelease
 from tests.charts.helm import KUBERNETES_VERSIONS, Helm, Manifest, problems
@@ -199,7 +199,9 @@ def test_each_team_has_its_own_quota_in_its_namespace(
 
 
 @pytest.mark.cdk_variants("dev")
-def test_no_pod_gets_into_a_domain_that_a_project_does_not_have(helm: Helm, environment: Environment) -> None:
+def test_no_pod_gets_into_a_domain_that_a_project_does_not_have(
+    releases: Mapping[str, DeployedRelease], helm: Helm, environment: Environment
+) -> None:
     fraud, forecast = environment.projects
     quota = fraud.domains["development"]
     elsewhere = forecast.model_copy(update={"domains": {"production": quota}})
@@ -209,15 +211,7 @@ def test_no_pod_gets_into_a_domain_that_a_project_does_not_have(helm: Helm, envi
         CHARTS / "aerodrome-projects",
         release="aerodrome-projects",
         namespace="flyte",
-        values={
-            **team_namespaces(changed),
-            **raw_output(
-                changed,
-                raw_data_bucket="raw-data",
-                project_role_arn="arn:aws:iam::111122223333:role/aerodrome-dev-{project}-{domain}",
-                client_secret=("flyte-secret-auth", "client_secret"),
-            ),
-        },
+        values={**releases["aerodrome-projects"].values, **team_namespaces(changed)},
     )
 
     closed = {
