@@ -92,6 +92,8 @@ def _interface_endpoints(environment: Environment) -> Mapping[str, str]:
     if environment.network.private:
         # Amazon SES, for the one environment in many whose Flyte writes emails.
         emails = {"Email": "email"} if environment.flyte.notifications else {}
-        return {**PRIVATE_ENDPOINTS, **emails}
+        # Amazon Managed Service for Prometheus, where a workspace of it keeps the metrics as well.
+        metrics = {"PrometheusWorkspaces": "aps-workspaces"} if environment.monitoring.remote_write else {}
+        return {**PRIVATE_ENDPOINTS, **emails, **metrics}
     # Where the cluster's own endpoint is private, so is the way to the services that its nodes call.
     return {} if environment.cluster.public_endpoint_cidrs else NODE_ENDPOINTS

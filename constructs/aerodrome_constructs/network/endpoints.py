@@ -66,7 +66,7 @@ what calls them does without: Karpenter takes an instance profile that stands al
 # parameters may be AWS's own, in accounts of AWS.
 _OWN_IDENTITIES = frozenset({"ecr.api", "ecr.dkr", "ssm"})
 _OWN_IDENTITIES_AND_RESOURCES = frozenset(
-    {"events", "kms", "lambda", "logs", "monitoring", "secretsmanager", "sns", "sqs"}
+    {"aps-workspaces", "events", "kms", "lambda", "logs", "monitoring", "secretsmanager", "sns", "sqs"}
 )
 
 
