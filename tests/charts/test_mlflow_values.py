@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from fnmatch import fnmatch
+from urllib.parse import urlsplit
 
 import pytest
 
 from aerodrome_constructs.database.postgres_instance import PORT
 from aerodrome_stacks.certificate_authorities import ca_bundle
+from aerodrome_stacks.chart_values.flyte_projects import MLFLOW_URI
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.connections import MLFLOW
 from tests.charts.deployed import DeployedRelease
@@ -38,54 +40,47 @@ def test_the_password_is_read_from_a_secret_that_is_made(
     assert "password" not in mlflow.value("backendStore", "postgres")
 
 
-def test_the_database_is_reached_over_tls_and_verified_by_the_server_and_by_the_migration(
+def test_the_database_is_reached_over_tls_and_verified(
     mlflow: DeployedRelease, releases: Mapping[str, DeployedRelease], environment: Environment
 ) -> None:
     # libpq's default, prefer, takes plain text; `require` takes any certificate.
     verified = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": "/etc/db/ca.pem"}
-    server = {name: mlflow.value("extraEnvVars", name) for name in verified}
-    (migration,) = mlflow.value("initContainers")
-    of_migration = {variable["name"]: variable.get("value") for variable in migration["env"]}
 
-    assert server == verified
-    assert {name: of_migration[name] for name in verified} == verified
+    assert {name: mlflow.value("extraEnvVars", name) for name in verified} == verified
+    (mount,) = [mount for mount in mlflow.value("extraVolumeMounts") if mount["mountPath"] == "/etc/db"]
     volumes = {volume["name"]: volume.get("secret") for volume in mlflow.value("extraVolumes")}
-    for mounts in (mlflow.value("extraVolumeMounts"), migration["volumeMounts"]):
-        (mount,) = [mount for mount in mounts if mount["mountPath"] == "/etc/db"]
-        assert volumes[mount["name"]] == {
-            "secretName": "mlflow-database",
-            "items": [{"key": "ca.pem", "path": "ca.pem"}],
-        }
+    assert volumes[mount["name"]] == {"secretName": "mlflow-database", "items": [{"key": "ca.pem", "path": "ca.pem"}]}
     certificates = releases["mlflow-secrets"].value("secrets", "mlflow-database", "ca.pem", "certificates")
     assert certificates == ca_bundle(environment.region).read_text(encoding="ascii")
 
 
-def test_the_migration_logs_in_as_the_server_does(mlflow: DeployedRelease) -> None:
-    (migration,) = mlflow.value("initContainers")
-    existing = mlflow.value("backendStore", "existingDatabaseSecret")
-    taken = {
-        variable["name"]: variable["valueFrom"]["secretKeyRef"]
-        for variable in migration["env"]
-        if "valueFrom" in variable
-    }
-
-    assert taken == {
-        "PGUSER": {"name": existing["name"], "key": existing["usernameKey"]},
-        "PGPASSWORD": {"name": existing["name"], "key": existing["passwordKey"]},
-    }
-    # Host, port and database: templates/configmap.yaml.
-    assert migration["envFrom"] == [{"configMapRef": {"name": f"{mlflow.name}-env-configmap"}}]
-
-
-def test_tables_are_brought_up_to_date_by_one_pod_at_a_time(mlflow: DeployedRelease) -> None:
-    (migration,) = mlflow.value("initContainers")
-
-    assert mlflow.value("backendStore", "databaseConnectionCheck") is True
-    # The chart's own takes no volume, and so could not verify the database.
+def test_no_pod_brings_tables_up_to_date(mlflow: DeployedRelease) -> None:
+    # Two at a time collide: the job of charts/aerodrome-mlflow does it.
     assert mlflow.value("backendStore", "databaseMigration") is False
-    assert "_initialize_tables" in migration["command"][-1]
-    assert migration["image"] == f"burakince/mlflow:{mlflow.value('image', 'tag')}"
-    assert mlflow.value("replicaCount") == 1
+    assert "initContainers" not in mlflow.values
+    assert mlflow.value("replicaCount") >= 2
+
+
+def test_one_pod_at_a_time_is_replaced_and_none_before_the_next_is_ready(mlflow: DeployedRelease) -> None:
+    assert mlflow.value("strategy") == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+    }
+
+
+def test_pods_spread_over_zones_and_then_over_nodes(mlflow: DeployedRelease) -> None:
+    terms = mlflow.value("affinity", "podAntiAffinity", "preferredDuringSchedulingIgnoredDuringExecution")
+    by_weight = {term["weight"]: term["podAffinityTerm"] for term in terms}
+
+    assert [by_weight[weight]["topologyKey"] for weight in sorted(by_weight, reverse=True)] == [
+        "topology.kubernetes.io/zone",
+        "kubernetes.io/hostname",
+    ]
+    for term in by_weight.values():
+        assert term["labelSelector"]["matchLabels"] == {
+            "app.kubernetes.io/name": "mlflow",
+            "app.kubernetes.io/instance": mlflow.name,
+        }
 
 
 def test_pods_and_pools_are_those_of_the_budget(mlflow: DeployedRelease) -> None:
@@ -102,12 +97,14 @@ def test_pods_and_pools_are_those_of_the_budget(mlflow: DeployedRelease) -> None
     assert mlflow.value("extraEnvVars", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION") == "false"
 
 
-def test_the_server_is_restarted_when_its_password_has_changed(
+def test_pods_are_restarted_when_a_password_has_changed(
     mlflow: DeployedRelease, releases: Mapping[str, DeployedRelease]
 ) -> None:
-    secret = mlflow.value("backendStore", "existingDatabaseSecret", "name")
+    (watched,) = mlflow.value("deploymentAnnotations").values()
 
-    assert mlflow.value("deploymentAnnotations") == {"secret.reloader.stakater.com/reload": secret}
+    assert mlflow.value("deploymentAnnotations").keys() == {"secret.reloader.stakater.com/reload"}
+    assert watched.split(",") == ["mlflow-database", "mlflow-sign-on"]
+    assert set(watched.split(",")) <= releases["mlflow-secrets"].value("secrets").keys()
     assert mlflow.namespace in releases["reloader"].value("reloader", "namespaces")
 
 
@@ -124,18 +121,20 @@ def test_the_bucket_is_reached_by_role(mlflow: DeployedRelease) -> None:
     account = mlflow.value("serviceAccount")
 
     assert account["name"] == "mlflow"
+    # Of the Kubernetes API. The one for the role is another.
+    assert account["automount"] is False
     assert account["annotations"]["eks.amazonaws.com/role-arn"].startswith("${")
 
 
 def test_the_server_answers_everyone_who_may_call_it(mlflow: DeployedRelease, environment: Environment) -> None:
-    # The server refuses host names that it does not know. The chart adds those of the Ingress.
+    # The server refuses host names that it does not know, and the proxy hands them on. The chart adds the Ingress's.
     allowed = [*mlflow.value("serverAllowedHosts"), *(rule["host"] for rule in mlflow.value("ingress", "hosts"))]
-    pod = environment.network.cidr.network_address + 70
+    prometheus_asks = environment.network.pod_cidr[70]
     callers = [
+        urlsplit(MLFLOW_URI).netloc,
         "mlflow.mlflow",
-        "mlflow.mlflow.svc.cluster.local",
         f"mlflow.{environment.access.domain_name}",
-        f"{pod}:5000",
+        f"{prometheus_asks}:{mlflow.value('service', 'containerPort')}",
     ]
 
     assert [caller for caller in callers if not any(fnmatch(caller, pattern) for pattern in allowed)] == []
@@ -147,29 +146,25 @@ def test_browsers_may_call_from_the_servers_own_page(mlflow: DeployedRelease, en
 
 
 def test_metrics_have_a_place_that_can_be_written(mlflow: DeployedRelease) -> None:
-    # The chart starts the server with --expose-prometheus=/mlflow/metrics, on a read-only root file system.
-    assert mlflow.value("serviceMonitor", "enabled") is True
-    (mount,) = [mount for mount in mlflow.value("extraVolumeMounts") if mount["mountPath"] == "/mlflow/metrics"]
+    place = mlflow.value("extraArgs", "exposePrometheus")
+    (mount,) = [mount for mount in mlflow.value("extraVolumeMounts") if mount["mountPath"] == place]
     (volume,) = [volume for volume in mlflow.value("extraVolumes") if volume["name"] == mount["name"]]
 
     assert "emptyDir" in volume
+    # The chart's ServiceMonitor has no place for a token, and metrics are behind the sign-on.
+    assert mlflow.value("serviceMonitor", "enabled") is False
 
 
-def test_the_service_monitor_names_the_services_port(mlflow: DeployedRelease) -> None:
-    # By default the chart gives the Service's port name as the container's, which has another.
-    assert mlflow.value("serviceMonitor", "useServicePort") is True
-    assert mlflow.value("serviceMonitor", "namespace") == mlflow.namespace
-    # The chart's default says that a release called "prometheus" scrapes it.
-    assert mlflow.value("serviceMonitor", "labels", "release") is None
-
-
-def test_the_front_door_is_the_one_of_flyte(mlflow: DeployedRelease, releases: Mapping[str, DeployedRelease]) -> None:
+def test_the_front_door_is_the_one_of_flyte(
+    mlflow: DeployedRelease, releases: Mapping[str, DeployedRelease], environment: Environment
+) -> None:
     annotations = mlflow.value("ingress", "annotations")
     common = releases["flyte"].value("common", "ingress", "annotations")
 
     assert mlflow.value("ingress", "enabled") is True
     assert mlflow.value("ingress", "className") == "alb"
     assert annotations == {key: value for key, value in common.items() if value is not None}
+    assert annotations["alb.ingress.kubernetes.io/group.name"] == f"aerodrome-{environment.name}"
     assert mlflow.value("service", "annotations", "alb.ingress.kubernetes.io/healthcheck-path") == "/health"
 
 
