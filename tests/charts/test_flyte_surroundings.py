@@ -8,8 +8,7 @@ import pytest
 
 from aerodrome_stacks.chart_values.flyte_components import components, surroundings
 from aerodrome_stacks.environment import Environment
-from pytest_cdk import AssemblyFactory
-from tests.charts.deployed import CHARTS, DeployedRelease, resources_of
+from tests.charts.deployed import CHARTS, DeployedRelease
 from tests.charts.helm import KUBERNETES_VERSIONS, Helm, Manifest, problems
 
 NAME = "app.kubernetes.io/name"
@@ -155,18 +154,6 @@ def test_propeller_speaks_to_every_pod_in_turn(
     assert service["selector"] == {NAME: component}
     # The port of the pods, as there is no address that could have another.
     assert port["port"] == port["targetPort"] == 8089
-
-
-def test_what_flyte_needs_at_its_start_is_there_before(cdk_variant: str, cdk_assembly: AssemblyFactory) -> None:
-    # The names that flytepropeller asks for, and the store, without which it does not start.
-    charts = {
-        resource["Properties"]["Release"]: (name, resource["DependsOn"])
-        for name, resource in resources_of(cdk_assembly(cdk_variant).template("Orchestrator")).items()
-        if resource["Type"] == "Custom::AWSCDK-EKS-HelmChart"
-    }
-
-    assert charts["aerodrome-flyte"][0] in charts["flyte"][1]
-    assert charts["flyte-secrets"][0] in charts["flyte"][1]
 
 
 @pytest.mark.cdk_variants("prod")

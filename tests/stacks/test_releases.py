@@ -26,12 +26,6 @@ def stacks_before(assembly: Assembly, stack: str) -> set[str]:
     return {artifacts[name].get("displayName", name) for name in artifacts[stack].get("dependencies", [])}
 
 
-def messages(assembly: Assembly, stack: str) -> list[str]:
-    """What the CDK tells whoever deploys a stack."""
-    metadata = json.loads((assembly.directory / manifest(assembly)[stack]["additionalMetadataFile"]).read_text())
-    return [entry["data"] for found in metadata.values() for entry in found if entry["type"] == "aws:cdk:info"]
-
-
 def releases(template: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The releases of a stack by name."""
     return {chart["Properties"]["Release"]: chart for chart in resources(template, HELM_CHART).values()}
@@ -60,7 +54,8 @@ def test_the_load_balancer_controller_is_ready_before_anything_that_has_a_servic
         ("Addons", "aerodrome-node-pools", {"karpenter"}),
         ("Observability", "kube-prometheus-stack", {"monitoring-secrets"}),
         # Quotas, too, are there before the first task.
-        ("Orchestrator", "flyte", {"flyte-secrets", "aerodrome-projects"}),
+        # And so are the names that flytepropeller asks for, and the store without which it does not start.
+        ("Orchestrator", "flyte", {"flyte-secrets", "aerodrome-projects", "aerodrome-flyte"}),
         ("Tracking", "mlflow", {"mlflow-secrets"}),
     ],
 )
@@ -114,13 +109,3 @@ def test_secrets_reach_a_namespace_by_reference_to_the_stack_that_made_them(
     assert sources.keys() - secrets.keys() == {"ca.pem"}, "certificates are public"
     assert secrets
     assert all(secret.startswith(f"${{aerodrome-{cdk_variant}-database:") for secret in secrets.values())
-
-
-@pytest.mark.cdk_variants("dev")
-def test_whoever_deploys_flyte_without_sign_on_is_told(cdk_variant: str, cdk_assembly: AssemblyFactory) -> None:
-    assert any("Flyte has no sign-on" in message for message in messages(cdk_assembly(cdk_variant), "Orchestrator"))
-
-
-@pytest.mark.cdk_variants("staging", "prod")
-def test_nobody_is_warned_where_there_is_sign_on(cdk_variant: str, cdk_assembly: AssemblyFactory) -> None:
-    assert messages(cdk_assembly(cdk_variant), "Orchestrator") == []
