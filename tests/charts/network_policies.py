@@ -34,11 +34,13 @@ class Host:
         namespace: Where it is, if it is a pod with an address of its own, or a Service with a selector; ``None`` for
             anything else.
         labels: A pod's labels, or a Service's selector.
+        namespace_labels: Those of its namespace, beside the name that every namespace has.
     """
 
     address: IPv4Address
     namespace: str | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    namespace_labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,16 +107,24 @@ def _matches(peer: Mapping[str, Any], pod: Host, other: Host) -> bool:
         return False
     if "namespaceSelector" not in peer:
         return other.namespace == pod.namespace
-    return _selects(peer["namespaceSelector"], {_NAMESPACE_NAME: other.namespace})
+    return _selects(peer["namespaceSelector"], {**other.namespace_labels, _NAMESPACE_NAME: other.namespace})
 
 
 def _selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    _only(selector, {"matchLabels"})
+    # An empty one selects everything.
+    _only(selector, {"matchLabels", "matchExpressions"}, may_be_empty=True)
     wanted: Mapping[str, str] = selector.get("matchLabels", {})
-    return wanted.items() <= labels.items()
+    return wanted.items() <= labels.items() and all(
+        _is_there(expression, labels) for expression in selector.get("matchExpressions", [])
+    )
 
 
-def _only(mapping: Mapping[str, Any], known: set[str]) -> None:
+def _is_there(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    assert expression["operator"] == "Exists", f"not worked out here: {expression['operator']}; known is Exists"
+    return expression["key"] in labels
+
+
+def _only(mapping: Mapping[str, Any], known: set[str], *, may_be_empty: bool = False) -> None:
     unknown = mapping.keys() - known
     assert not unknown, f"not worked out here: {', '.join(sorted(unknown))}; known are {', '.join(sorted(known))}"
-    assert mapping or known == {"matchLabels"}, f"empty, which lets everything through: name {', '.join(sorted(known))}"
+    assert mapping or may_be_empty, f"empty, which lets everything through: name {', '.join(sorted(known))}"

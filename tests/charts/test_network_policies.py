@@ -1,11 +1,12 @@
 """Which pods reach each other, the database and the rest, by the network policies that a deployment makes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from itertools import permutations
 
 import pytest
 
+from aerodrome_constructs.database.postgres_instance import PORT
 from aerodrome_stacks.environment import Environment
 from pytest_cdk import AssemblyFactory
 from tests.charts.deployed import DeployedRelease
@@ -16,10 +17,18 @@ from tests.templates import properties
 
 # By EKS: the Kubernetes API and DNS have the first and the tenth address of the Services' range.
 KUBERNETES_API, CLUSTER_DNS = IPv4Address("172.20.0.1"), IPv4Address("172.20.0.10")
-VPC_DNS = IPv4Address("169.254.169.253")
+A_SERVICE = IPv4Address("172.20.13.7")
 POD_IDENTITY_AGENT = IPv4Address("169.254.170.23")
 INSTANCE_METADATA = IPv4Address("169.254.169.254")
 S3 = IPv4Address("52.218.0.1")
+# In a network that the VPC may be peered with.
+A_NEIGHBOUR = IPv4Address("192.168.7.7")
+
+HTTPS, HTTP = Port(number=443), Port(number=80)
+DNS = (Port(number=53, protocol="UDP"), Port(number=53))
+# Of flyteadmin: HTTP and gRPC. Of MLflow: its sign-on proxy.
+FLYTEADMIN = (Port(number=8088), Port(number=8089))
+MLFLOW = Port(number=4180)
 
 # In a project that somebody registers by hand, too.
 BY_HAND = ("somebodys-project", "development")
@@ -40,7 +49,7 @@ def policies(
     ]
     made = [one for name, domain in every_project(environment) for one in project_objects(flyte, name, domain)]
     found = [manifest for manifest in [*charts, *made] if manifest["kind"] == "NetworkPolicy"]
-    assert {policy["metadata"]["name"] for policy in found} == {"no-database", "project-boundary"}
+    assert {"no-database", "project-boundary", "flyteadmin"} <= {policy["metadata"]["name"] for policy in found}
     return found
 
 
@@ -63,9 +72,31 @@ def pod(environment: Environment, namespace: str, number: int = 0, **labels: str
     return Host(address=environment.network.pod_cidr[1000 + number], namespace=namespace, labels=names)
 
 
+def task_pod(environment: Environment, project: str, domain: str, number: int = 0, **labels: str) -> Host:
+    return Host(
+        address=environment.network.pod_cidr[1000 + number],
+        namespace=f"{project}-{domain}",
+        labels={key.replace("__", "/").replace("_", "-"): value for key, value in labels.items()},
+        namespace_labels={"aerodrome.io/project": project, "aerodrome.io/domain": domain},
+    )
+
+
 def task_pods(environment: Environment) -> list[Host]:
-    names = [f"{project}-{domain}" for project, domain in every_project(environment)]
-    return [pod(environment, name, number) for number, name in enumerate(names)]
+    return [task_pod(environment, *place, number) for number, place in enumerate(every_project(environment))]
+
+
+def dns(environment: Environment) -> Iterator[Host]:
+    """CoreDNS, and its Service with the selector that it has."""
+    labels = {"k8s-app": "kube-dns"}
+    yield Host(address=environment.network.pod_cidr[1700], namespace="kube-system", labels=labels)
+    yield Host(address=CLUSTER_DNS, namespace="kube-system", labels=labels)
+
+
+def of_release(environment: Environment, release: DeployedRelease, name: str) -> Iterator[Host]:
+    """The pods of a component, and its Service."""
+    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": release.name}
+    yield Host(address=environment.network.pod_cidr[1701], namespace=release.namespace, labels=labels)
+    yield Host(address=A_SERVICE, namespace=release.namespace, labels=labels)
 
 
 def test_no_task_reaches_the_database(
@@ -73,7 +104,8 @@ def test_no_task_reaches_the_database(
 ) -> None:
     for task in task_pods(environment):
         for target in database:
-            assert not lets_through(policies, task, target), f"{task} -> {target}"
+            for port in (Port(number=PORT), HTTPS, None):
+                assert not lets_through(policies, task, target, port), f"{task} -> {target}"
 
 
 def test_of_the_platform_only_what_keeps_records_in_it_reaches_the_database(
@@ -85,7 +117,7 @@ def test_of_the_platform_only_what_keeps_records_in_it_reaches_the_database(
     reaching = {
         namespace
         for namespace in {release.namespace for release in releases.values()}
-        if any(lets_through(policies, pod(environment, namespace), target) for target in database)
+        if any(lets_through(policies, pod(environment, namespace), target, Port(number=PORT)) for target in database)
     }
 
     # kube-system has no policy: one that were wrong would take DNS from the whole cluster.
@@ -99,13 +131,13 @@ def test_no_project_opens_a_connection_to_another_ones_pods(
     assert len(pairs) > 2
 
     for source, target in pairs:
-        assert not lets_through(policies, source, target), f"{source.namespace} -> {target.namespace}"
+        for port in (HTTPS, HTTP, None):
+            assert not lets_through(policies, source, target, port), f"{source.namespace} -> {target.namespace}"
 
 
 def test_the_workers_of_a_task_talk_to_each_other(policies: Sequence[Manifest], environment: Environment) -> None:
-    for task in task_pods(environment):
-        assert task.namespace is not None
-        assert lets_through(policies, task, pod(environment, task.namespace, 500))
+    for place in every_project(environment):
+        assert lets_through(policies, task_pod(environment, *place), task_pod(environment, *place, 500))
 
 
 def test_prometheus_and_nothing_else_of_the_platform_reaches_tasks(
@@ -120,24 +152,69 @@ def test_prometheus_and_nothing_else_of_the_platform_reaches_tasks(
     ]
     for task in task_pods(environment):
         assert lets_through(policies, prometheus, task)
-        assert [other for other in others if lets_through(policies, other, task)] == []
+        assert [other for other in others if lets_through(policies, other, task, HTTPS)] == []
 
 
-def test_tasks_reach_what_they_need(policies: Sequence[Manifest], environment: Environment) -> None:
-    vpc, pods = environment.network.cidr, environment.network.pod_cidr
-    elsewhere = [KUBERNETES_API, CLUSTER_DNS, VPC_DNS, POD_IDENTITY_AGENT, S3, vpc[1000], pods[1]]
+def test_tasks_reach_what_they_need(
+    policies: Sequence[Manifest], releases: Mapping[str, DeployedRelease], environment: Environment
+) -> None:
     needed = [
-        *(Host(address=address) for address in elsewhere),
-        # CoreDNS, flyteadmin for `FlyteRemote`, and MLflow.
-        *(pod(environment, namespace, 700) for namespace in ("kube-system", "flyte", "mlflow")),
+        *((host, port) for host in dns(environment) for port in DNS),
+        # For `FlyteRemote`; and where models and runs are recorded.
+        *((host, port) for host in of_release(environment, releases["flyte"], "flyteadmin") for port in FLYTEADMIN),
+        *((host, MLFLOW) for host in of_release(environment, releases["mlflow"], "mlflow")),
+        (Host(address=S3), HTTPS),
     ]
     for task in task_pods(environment):
-        assert [target for target in needed if not lets_through(policies, task, target)] == []
+        assert [to for to in needed if not lets_through(policies, task, *to)] == []
 
 
-def test_no_task_asks_for_the_role_of_its_node(policies: Sequence[Manifest], environment: Environment) -> None:
+def test_tasks_reach_nothing_else(
+    policies: Sequence[Manifest],
+    releases: Mapping[str, DeployedRelease],
+    environment: Environment,
+) -> None:
+    namespaces = {release.namespace for release in releases.values()} - {"mlflow"}
+    closed = [
+        # The role of the node; and that of pods whose role comes of EKS Pod Identity, which no project has.
+        *((Host(address=address), HTTP) for address in (INSTANCE_METADATA, POD_IDENTITY_AGENT)),
+        (Host(address=INSTANCE_METADATA), HTTPS),
+        (Host(address=KUBERNETES_API), HTTPS),
+        (Host(address=A_NEIGHBOUR), HTTPS),
+        (Host(address=S3), HTTP),
+        # A kubelet.
+        (Host(address=environment.network.cidr[1000]), Port(number=10250)),
+        *((pod(environment, namespace, 800), port) for namespace in namespaces for port in (HTTPS, HTTP, None)),
+        *((pod(environment, namespace, 801, name="prometheus"), HTTP) for namespace in namespaces),
+        *((host, Port(number=8089)) for host in of_release(environment, releases["flyte"], "datacatalog")),
+        *((host, Port(number=9153)) for host in dns(environment)),
+        # Its profiles; and MLflow past its sign-on.
+        *((host, Port(number=10254)) for host in [next(of_release(environment, releases["flyte"], "flyteadmin"))]),
+        *((host, Port(number=5000)) for host in [next(of_release(environment, releases["mlflow"], "mlflow"))]),
+    ]
     for task in task_pods(environment):
-        assert not lets_through(policies, task, Host(address=INSTANCE_METADATA))
+        assert [to for to in closed if lets_through(policies, task, *to)] == []
+
+
+def test_tasks_reach_addresses_of_the_vpc_only_where_it_has_endpoints_of_aws(
+    policies: Sequence[Manifest], environment: Environment, cdk_variant: str, cdk_assembly: AssemblyFactory
+) -> None:
+    endpoints = properties(cdk_assembly(cdk_variant).template("Network"), "AWS::EC2::VPCEndpoint").values()
+    there = any(endpoint["VpcEndpointType"] == "Interface" for endpoint in endpoints)
+    for task in task_pods(environment):
+        assert lets_through(policies, task, Host(address=environment.network.cidr[1000]), HTTPS) is there
+
+
+def test_sparks_drivers_and_rays_heads_ask_kubernetes_and_no_other_task_does(
+    policies: Sequence[Manifest], environment: Environment
+) -> None:
+    asking = {"spark": {"spark_role": "driver"}, "ray": {"ray.io__node_type": "head"}}
+    api = Host(address=KUBERNETES_API)
+    for place in every_project(environment):
+        assert not lets_through(policies, task_pod(environment, *place), api, HTTPS)
+        for plugin, labels in asking.items():
+            driver = task_pod(environment, *place, **labels)
+            assert lets_through(policies, driver, api, HTTPS) is (plugin in environment.flyte.plugins)
 
 
 @pytest.mark.parametrize("kubernetes_version", KUBERNETES_VERSIONS)
@@ -147,27 +224,6 @@ def test_the_api_server_would_take_what_flyteadmin_makes(
     for project, domain in every_project(environment):
         for manifest in project_objects(flyte, project, domain):
             assert problems(manifest, kubernetes_version) == []
-
-
-def test_flyteadmin_may_make_network_policies(
-    releases: Mapping[str, DeployedRelease], flyte: DeployedRelease, helm: Helm
-) -> None:
-    release = releases["aerodrome-projects"]
-    manifests = {
-        manifest["kind"]: manifest
-        for manifest in helm.template(
-            release.folder, release=release.name, namespace=release.namespace, values=release.values
-        )
-    }
-    (rule,) = manifests["ClusterRole"]["rules"]
-    binding = manifests["ClusterRoleBinding"]
-
-    assert (rule["apiGroups"], rule["resources"]) == (["networking.k8s.io"], ["networkpolicies"])
-    # What flyteadmin/pkg/clusterresource/controller.go calls: Create, and where the object is there, Get and Patch.
-    assert set(rule["verbs"]) == {"create", "get", "patch"}
-    assert binding["roleRef"]["name"] == manifests["ClusterRole"]["metadata"]["name"]
-    account = flyte.value("cluster_resource_manager", "service_account_name")
-    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": flyte.namespace}]
 
 
 @pytest.mark.cdk_variants("dev")
@@ -217,7 +273,7 @@ def test_a_rule_with_ports_opens_those_and_no_other() -> None:
         ({"to": [{"podSelector": {}}], "ports": [{"port": "dns"}]}, "not worked out here: .*; a port is a number"),
         ({"to": [{"podSelector": {}}], "ports": [{"port": 1, "endPort": 9}]}, "not worked out here: endPort"),
         ({"ports": [{"port": 53}]}, "names no to, which lets everybody through"),
-        ({"to": [{"podSelector": {"matchExpressions": []}}]}, "not worked out here: matchExpressions"),
+        ({"to": [{"podSelector": {"matchExpressions": [{"operator": "In"}]}}]}, "not worked out here: In"),
         ({}, "empty, which lets everything through"),
     ],
 )
