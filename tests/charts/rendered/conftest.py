@@ -54,7 +54,7 @@ def render(helm: Helm, release: DeployedRelease, folder: Path) -> list[Manifest]
     """The objects of a release, each with its namespace."""
     manifests = helm.template(folder, release=release.name, namespace=release.namespace, values=release.values)
     # A list is taken apart, by Helm too.
-    objects = [one for manifest in manifests for one in (manifest["items"] if "items" in manifest else [manifest])]
+    objects = [one for manifest in manifests for one in manifest.get("items", [manifest])]
     return [_placed(one, release.namespace) for one in objects]
 
 
