@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from itertools import permutations
+from types import MappingProxyType
 
 import pytest
 
@@ -72,11 +73,17 @@ def pod(environment: Environment, namespace: str, number: int = 0, **labels: str
     return Host(address=environment.network.pod_cidr[1000 + number], namespace=namespace, labels=names)
 
 
-def task_pod(environment: Environment, project: str, domain: str, number: int = 0, **labels: str) -> Host:
+def task_pod(
+    environment: Environment,
+    project: str,
+    domain: str,
+    number: int = 0,
+    labels: Mapping[str, str] = MappingProxyType({}),
+) -> Host:
     return Host(
         address=environment.network.pod_cidr[1000 + number],
         namespace=f"{project}-{domain}",
-        labels={key.replace("__", "/").replace("_", "-"): value for key, value in labels.items()},
+        labels=labels,
         namespace_labels={"aerodrome.io/project": project, "aerodrome.io/domain": domain},
     )
 
@@ -208,12 +215,12 @@ def test_tasks_reach_addresses_of_the_vpc_only_where_it_has_endpoints_of_aws(
 def test_sparks_drivers_and_rays_heads_ask_kubernetes_and_no_other_task_does(
     policies: Sequence[Manifest], environment: Environment
 ) -> None:
-    asking = {"spark": {"spark_role": "driver"}, "ray": {"ray.io__node_type": "head"}}
+    asking = {"spark": {"spark-role": "driver"}, "ray": {"ray.io/node-type": "head"}}
     api = Host(address=KUBERNETES_API)
     for place in every_project(environment):
         assert not lets_through(policies, task_pod(environment, *place), api, HTTPS)
         for plugin, labels in asking.items():
-            driver = task_pod(environment, *place, **labels)
+            driver = task_pod(environment, *place, labels=labels)
             assert lets_through(policies, driver, api, HTTPS) is (plugin in environment.flyte.plugins)
 
 

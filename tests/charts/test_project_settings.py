@@ -64,13 +64,13 @@ def test_its_jobs_take_the_role_that_its_pods_have_and_sparks_pods_its_service_a
 def test_a_projects_own_quota_takes_the_place_of_its_domains(
     wanted: Mapping[Place, Mapping[str, Any]], flyte: DeployedRelease, environment: Environment
 ) -> None:
-    quotas = {(one.name, domain): quota for one in environment.projects for domain, quota in one.domains.items()}
-    for (project, domain), of in wanted.items():
-        values = of["cluster_resource_attributes"]["attributes"]
-        # A name that no template has would be set, and do nothing.
-        assert values.keys() == domain_values(flyte, domain).keys()
-        assert values["projectQuotaCpu"] == str(quotas[project, domain].cpu)
-        assert values["projectQuotaMemory"] == f"{quotas[project, domain].memory_gib}Gi"
+    for one in environment.projects:
+        for domain, quota in one.domains.items():
+            values = wanted[one.name, domain]["cluster_resource_attributes"]["attributes"]
+            # A name that no template has would be set, and do nothing.
+            assert values.keys() == domain_values(flyte, domain).keys()
+            assert values["projectQuotaCpu"] == str(quota.cpu)
+            assert values["projectQuotaMemory"] == f"{quota.memory_gib}Gi"
 
 
 def test_a_task_may_ask_for_what_its_own_project_may_have(
