@@ -37,7 +37,7 @@ def kept_zone(environment: Environment) -> str | None:
     return None if environment.network.private else environment.access.hosted_zone_id
 
 
-def load_balancer_annotations(environment: Environment, front_door: FrontDoorPorts | None = None) -> dict[str, str]:
+def load_balancer_annotations(environment: Environment, front_door: FrontDoorPorts) -> dict[str, str]:
     """The annotations of every Ingress of the platform.
 
     Args:
@@ -45,7 +45,6 @@ def load_balancer_annotations(environment: Environment, front_door: FrontDoorPor
         front_door: The certificate, the web ACL and the bucket for access logs. Without a certificate the controller
             looks in AWS Certificate Manager for one whose names cover the host.
     """
-    front_door = front_door or FrontDoorPorts(certificate_arn=None, web_acl_arn=None, access_log_bucket="")
     annotations = {
         # One load balancer for all. Without a group the controller makes one for each Ingress.
         "group.name": f"aerodrome-{environment.name}",
