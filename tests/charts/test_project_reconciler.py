@@ -19,12 +19,6 @@ Json = dict[str, Any]
 Run = Callable[..., int]
 
 FRAUD, FORECAST = ("fraud-detection", "production"), ("demand-forecast", "production")
-KINDS = (
-    "cluster_resource_attributes",
-    "execution_queue_attributes",
-    "task_resource_attributes",
-    "workflow_execution_config",
-)
 NOTHING = {"attributes": {"quotaCpu": "0"}}
 
 
@@ -54,6 +48,7 @@ def project(name: str, *domains: str) -> Json:
     }
 
 
+KINDS = tuple(attributes(*FRAUD))
 PROJECTS = [project("fraud-detection", "development", "production"), project("demand-forecast", "production")]
 WANTED = {
     (kind, one["id"], domain, ""): value
