@@ -8,6 +8,7 @@ import typer
 from aerodrome import local
 from aerodrome.check import check
 from aerodrome.check_workflows.command import check_workflows
+from aerodrome.mirror.command import mirror
 from aerodrome.plan.command import plan
 from aerodrome.try_out.command import try_out
 
@@ -22,6 +23,7 @@ app.command("try")(try_out)
 app.command("check")(check)
 app.command("check-workflows")(check_workflows)
 app.command("plan")(plan)
+app.command("mirror")(mirror)
 app.add_typer(local.app)
 
 

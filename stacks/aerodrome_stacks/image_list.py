@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from ruamel.yaml import YAML
 
-from aerodrome_constructs.helm import ReleaseSpec
 from aerodrome_stacks.environment import Environment
 
 PULL_THROUGH: Final[Mapping[str, str]] = MappingProxyType(
@@ -52,6 +51,23 @@ class Image:
         return f"{self.name}:{self.tag}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamChart:
+    """A chart that others publish, as its ``release.yaml`` says. Read here, as the command does without the CDK.
+
+    Attributes:
+        name: Its name.
+        version: Its version.
+        repository: Where it is published, as of :class:`aerodrome_constructs.helm.ReleaseSpec`.
+        digest: The SHA-256 of its archive, where it is known.
+    """
+
+    name: str
+    version: str
+    repository: str
+    digest: str | None
+
+
 @cache
 def release_images() -> Mapping[str, tuple[Image, ...]]:
     """The images of each release, by its folder in ``charts/``."""
@@ -72,10 +88,19 @@ def all_images() -> tuple[Image, ...]:
 
 
 @cache
-def upstream_charts() -> tuple[ReleaseSpec, ...]:
-    """The releases whose charts others publish, in the order of their folders."""
-    folders = sorted(file.parent for file in _CHARTS.glob("*/release.yaml"))
-    return tuple(spec for spec in map(ReleaseSpec.from_folder, folders) if not spec.is_local)
+def upstream_charts() -> tuple[UpstreamChart, ...]:
+    """The charts that others publish, in the order of their folders."""
+    releases = (_yaml(file) for file in sorted(_CHARTS.glob("*/release.yaml")))
+    return tuple(
+        UpstreamChart(
+            name=release["chart"],
+            version=release["version"],
+            repository=release["repository"],
+            digest=release.get("digest"),
+        )
+        for release in releases
+        if "repository" in release
+    )
 
 
 def registry(environment: Environment) -> str:
@@ -101,7 +126,7 @@ def chart_repository(environment: Environment, chart: str) -> str:
 def mirror_repositories(environment: Environment) -> list[str]:
     """Every repository of a mirror, for images and for charts."""
     images = {mirror_repository(environment, image.name) for image in all_images()}
-    charts = {chart_repository(environment, spec.chart) for spec in upstream_charts() if spec.chart}
+    charts = {chart_repository(environment, chart.name) for chart in upstream_charts()}
     return sorted(images | charts)
 
 
@@ -127,4 +152,8 @@ def _image(entry: Mapping[str, Any]) -> Image:
 
 @cache
 def _document() -> Mapping[str, Any]:
-    return dict(YAML(typ="safe").load(_CHARTS / "images.yaml"))
+    return _yaml(_CHARTS / "images.yaml")
+
+
+def _yaml(file: Path) -> Mapping[str, Any]:
+    return dict(YAML(typ="safe").load(file))

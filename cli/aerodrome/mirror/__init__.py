@@ -1,0 +1,1 @@
+"""``aerodrome mirror``: copies every image and chart of the platform to the account's own registry."""
