@@ -14,7 +14,7 @@ CDK := CDK_DISABLE_CLI_TELEMETRY=true node_modules/.bin/cdk
 # The project's own python, node and npm come first, whatever the machine has.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup try check check-workflows synth diff test lint types unit unit-platform unit-parts policies workflows embedded smoke charts rendered record-release snapshots schema guardrails format bench diagram locks clean
+.PHONY: help setup try check check-workflows synth diff test lint types unit unit-platform unit-parts policies rules workflows embedded smoke charts rendered record-release snapshots schema guardrails format dashboards bench diagram locks clean
 
 help: ## Explain every verb
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,8 +38,8 @@ diff: setup ## Show what a deploy of one environment would change (ENV=dev)
 
 # The tests of the embedded AWS and the smoke test mostly wait, for servers, jobs and the CDK CLI, which looks at a stack
 # every 5 seconds: side by side with the others they cost little time.
-test: setup ## Run everything that must pass: lint, types, policies, unit, workflow, embedded and smoke tests
-	@$(MAKE) --no-print-directory --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) smoke embedded unit workflows policies types lint
+test: setup ## Run everything that must pass: lint, types, policies, rules, unit, workflow, embedded and smoke tests
+	@$(MAKE) --no-print-directory --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) smoke embedded unit workflows policies rules types lint
 
 lint: setup ## Check style, import directions and locks
 	@$(BIN)/ruff check .
@@ -60,6 +60,9 @@ unit-parts: setup ## Of these, the others
 
 policies: setup .venv-checkov/.installed ## Check the templates of every environment with checkov, without the network
 	@$(BIN)/python tools/checkov_templates.py
+
+rules: setup ## Check Prometheus' rules and the queries of dashboards with promtool, and run the rules' own tests
+	@$(BIN)/python tools/rules.py
 
 workflows: setup ## Run the tests of the Flyte workflows, where flytekit is
 	@[ -x .venv-workflows/bin/python ] || { echo 'aerodrome: the Flyte workflows cannot be tested without .venv-workflows' >&2; exit 1; }
@@ -94,6 +97,9 @@ format: setup ## Format the code and sort its imports
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+dashboards: setup ## Write Grafana's dashboards anew, from tools/dashboards
+	@$(BIN)/python tools/dashboards.py
+
 bench: setup ## Measure synth, deploy and test times, and write docs/performance.md
 	@$(BIN)/python tools/bench.py
 
@@ -109,7 +115,7 @@ locks: .venv/.installed ## Resolve the Python locks and package-lock.json anew
 
 clean: ## Stop the embedded AWS and remove everything that setup, synth and try made
 	@if [ -x $(BIN)/aerodrome ] && [ -d .venv-local ]; then $(BIN)/aerodrome local down; fi
-	rm -rf .venv .venv-local .venv-checkov .venv-workflows node_modules cdk.out build .aerodrome
+	rm -rf .venv .venv-local .venv-checkov .venv-workflows node_modules cdk.out build .aerodrome .promtool
 
 # What is installed follows from the locks; the stamps make a second `make` cost nothing.
 .venv/.installed: requirements.lock pyproject.toml

@@ -23,6 +23,17 @@ _SPOT: Final = 0.35
 _GPU_SPOT: Final = 0.5
 _FARGATE_SPOT: Final = 0.3
 
+USD_PER_GPU_HOUR: Final[Mapping[Kind, float]] = MappingProxyType(
+    {
+        Kind.ON_DEMAND: round(4 * (_G5 - _M7I), 4),
+        Kind.SPOT: round(4 * (_G5 * _GPU_SPOT - _M7I * _SPOT), 4),
+    }
+)
+"""What a GPU costs in an hour: what an instance with one costs more than its four vCPUs would without."""
+
+MEMORY_SHARE: Final = 4 * 0.004445 / _FARGATE
+"""What 4 GiB are of the price of a vCPU with them. EC2 sells both together; Fargate has a price for each."""
+
 USD_PER_VCPU_HOUR: Final[Mapping[Kind, float]] = MappingProxyType(
     {
         Kind.SPOT: round(_M7I * _SPOT, 4),

@@ -20,6 +20,7 @@ from aerodrome_stacks.chart_values import release
 from aerodrome_stacks.chart_values.cloudwatch_exporter import cloudwatch_exporter
 from aerodrome_stacks.chart_values.fluent_bit import fluent_bit
 from aerodrome_stacks.chart_values.kube_prometheus_stack import MonitoringInputs, kube_prometheus_stack
+from aerodrome_stacks.chart_values.monitoring import monitoring
 from aerodrome_stacks.chart_values.secrets import SecretKeys, SecretSource
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.environment import Environment
@@ -117,6 +118,7 @@ class ObservabilityStack(AerodromeStack):
                 "aws-for-fluent-bit",
                 fluent_bit(environment, role_arn=roles[service_accounts.FLUENT_BIT]),
             ),
+            self._release("Monitoring", "aerodrome-monitoring", monitoring(environment)),
             self._silence_alarm(alerts),
         )
         for follower in followers:
