@@ -25,7 +25,7 @@ from aerodrome_stacks.batch_stack import HOST_METRICS
 from aerodrome_stacks.environment import Environment
 
 PERIOD = 300
-"""Seconds between two rounds, and in what CloudWatch sums up: ``scrapingInterval`` of the chart."""
+"""Seconds between two rounds, and what CloudWatch sums up in them."""
 
 # CloudWatch has a value after two minutes at most; what our functions count comes a minute later. A period later, it is
 # there.
@@ -111,6 +111,7 @@ def cloudwatch_exporter(
         "environment": environment.name,
         "region": region,
         "serviceAccount": {"roleArn": role_arn},
+        "scrapingInterval": PERIOD,
         "static": [
             _static(
                 region,

@@ -44,8 +44,8 @@ def _link(environment: Environment) -> str:
 
 def _for_flyte(variable: str) -> str:
     # flyteplugins fills it in (go/tasks/logs/logging_utils.go). Helm would take it for its own, as the chart's template
-    # passes the value through `tpl`: it is to write the braces and no more.
-    return f"{{{{`{{{{ .{variable} }}}}`}}}}"
+    # passes the value through `tpl`: it is to write the braces and no more. Without spaces, at which YAML would fold it.
+    return f"{{{{`{{{{.{variable}}}}}`}}}}"
 
 
 def _encoded(name: str) -> str:
