@@ -69,7 +69,7 @@ def sign_on_proxy(
         "readinessProbe": {"httpGet": {"path": "/ready", "port": _PORT}, "periodSeconds": 10},
         "resources": {
             "requests": {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
-            "limits": {"memory": "256Mi", "ephemeral-storage": "64Mi"},
+            "limits": {"memory": "256Mi", "ephemeral-storage": "256Mi"},
         },
         "securityContext": {
             "allowPrivilegeEscalation": False,
