@@ -66,7 +66,16 @@ def test_nothing_that_other_objects_live_in_goes_with_the_release(
     }
 
     assert homes == dict.fromkeys(
-        ("external-secrets", "flyte", "mlflow", "monitoring", "reloader", "flyteworkflows.flyte.lyft.com"), KEEP
+        (
+            "external-secrets",
+            "flyte",
+            "mlflow",
+            "monitoring",
+            "operators",
+            "reloader",
+            "flyteworkflows.flyte.lyft.com",
+        ),
+        KEEP,
     )
 
 
@@ -90,6 +99,7 @@ def test_every_namespace_enforces_pod_security(releases: Mapping[str, DeployedRe
         "flyte": "baseline",
         "mlflow": "restricted",
         "monitoring": "privileged",
+        "operators": "restricted",
         "reloader": "restricted",
     }
 

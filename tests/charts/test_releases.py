@@ -9,6 +9,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from aerodrome_constructs.cluster.scheduling import SYSTEM_LABEL
+from aerodrome_stacks.chart_values.operators import OPERATORS, operators
+from aerodrome_stacks.environment import Environment
 from tests.charts.deployed import CHARTS, DeployedRelease, specs
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -16,6 +18,8 @@ LAMBDA_SECONDS = 900
 SPECS = specs()
 # Installed where there are nodes with GPUs, of which our environments have none: test_nvidia_device_plugin.py.
 WITH_GPUS = {"nvidia-device-plugin"}
+# Installed where the environment has the plugin: test_flyte_plugins.py.
+OPERATORS_OF_PLUGINS = {operator.folder for operator in OPERATORS.values()}
 # Keys that hold a secret's value, as opposed to its name, its path or its key.
 SECRET_KEY = re.compile(
     r"(?i)(password|passwd|secretkey|client_?secret|accesskey|token|apikey|connectionstring|cookiesecret)$"
@@ -55,13 +59,22 @@ def test_the_version_is_pinned_exactly(name: str) -> None:
     assert re.fullmatch(r"v?\d+\.\d+\.\d+", SPECS[name].version)
 
 
-def test_every_folder_is_installed_and_every_release_has_a_folder(releases: Mapping[str, DeployedRelease]) -> None:
-    assert {release.folder.name for release in releases.values()} == set(SPECS) - WITH_GPUS
+def not_installed(environment: Environment) -> set[str]:
+    return WITH_GPUS | (OPERATORS_OF_PLUGINS - {operator.folder for operator in operators(environment)})
 
 
-def test_the_templates_name_the_pinned_charts(releases: Mapping[str, DeployedRelease]) -> None:
+def test_every_folder_is_installed_and_every_release_has_a_folder(
+    releases: Mapping[str, DeployedRelease], environment: Environment
+) -> None:
+    assert {release.folder.name for release in releases.values()} == set(SPECS) - not_installed(environment)
+
+
+def test_the_templates_name_the_pinned_charts(
+    releases: Mapping[str, DeployedRelease], environment: Environment
+) -> None:
     upstream = {release.chart: release for release in releases.values() if release.chart is not None}
-    pinned = {name: spec for name, spec in SPECS.items() if not spec.is_local and name not in WITH_GPUS}
+    absent = not_installed(environment)
+    pinned = {name: spec for name, spec in SPECS.items() if not spec.is_local and name not in absent}
 
     assert upstream.keys() == pinned.keys()
     for name, spec in pinned.items():

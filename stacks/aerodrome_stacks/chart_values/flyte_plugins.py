@@ -210,11 +210,9 @@ def project_templates(environment: Environment) -> list[Value]:
     placeholders they keep. Spark's driver makes its executors itself, as the project's service account: every task of
     the project could then make pods, within the project's quota and the namespace's Pod Security level.
     """
-    return [
-        {"key": key, "value": template}
-        for name in environment.flyte.plugins
-        for key, template in _TEMPLATES[name].items()
-    ]
+    templates = {key: text for name in environment.flyte.plugins for key, text in _TEMPLATES[name].items()}
+    # In the order in which flyteadmin takes them.
+    return [{"key": key, "value": templates[key]} for key in sorted(templates)]
 
 
 def _spark() -> dict[str, Value]:
