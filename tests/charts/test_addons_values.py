@@ -27,6 +27,25 @@ def test_the_load_balancer_controller_is_told_what_it_cannot_ask_for(
     assert controller.value("clusterName") == f"aerodrome-{environment.name}"
 
 
+def test_the_load_balancer_controller_asks_for_nothing_that_its_role_has_no_right_to(releases: Releases) -> None:
+    controller = releases["aws-load-balancer-controller"]
+
+    assert (controller.value("enableShield"), controller.value("enableWaf")) == (False, False)
+
+
+@pytest.mark.cdk_variants("dev")
+@pytest.mark.parametrize("private", [True, False])
+def test_the_load_balancer_controller_leaves_the_firewall_alone_where_it_cannot_reach_it(
+    environment: Environment, *, private: bool
+) -> None:
+    network = environment.network.model_copy(update={"private": private})
+    values = addons.load_balancer_controller(
+        environment.model_copy(update={"network": network}), cluster_name="c", vpc_id="v", role_arn="r"
+    )
+
+    assert (values.get("enableWafv2") is False) is private
+
+
 def test_load_balancers_are_internal_unless_said_otherwise(releases: Releases) -> None:
     assert releases["aws-load-balancer-controller"].value("defaultLoadBalancerScheme") == "internal"
 

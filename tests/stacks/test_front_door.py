@@ -1,0 +1,119 @@
+from collections.abc import Mapping
+
+import aws_cdk as cdk
+import pytest
+
+from aerodrome_stacks.environment import Environment, load_environment
+from aerodrome_stacks.front_door_stack import FrontDoorStack
+from aerodrome_stacks.keys_stack import KeysStack
+from aerodrome_stacks.storage_stack import StorageStack
+from tests.iam.account import Account
+from tests.stacks.conftest import StackArtifact
+from tests.templates import ROOT, TemplateJson, new_app, only, statements, synthesized, text
+
+# What AWS WAF must not refuse of what people and programs send, whatever else is counted.
+BREAKS_THE_PLATFORM = {"SizeRestrictions_BODY", "SizeRestrictions_QUERYSTRING", "RestrictedExtensions_QUERYARGUMENTS"}
+
+
+def front_door_of(environment: Environment) -> FrontDoorStack:
+    app = new_app()
+    keys = KeysStack(app, "Keys", environment=environment).ports
+    storage = StorageStack(app, "Storage", environment=environment, data_key=keys.data).ports
+    return FrontDoorStack(app, "FrontDoor", environment=environment, access_logs=storage.access_logs, log_key=keys.logs)
+
+
+@pytest.fixture(scope="module")
+def dev() -> Environment:
+    return load_environment("dev", ROOT / "environments")
+
+
+def test_the_certificate_is_for_the_three_names_and_no_wildcard(
+    stacks: Mapping[str, TemplateJson], environment: Environment
+) -> None:
+    certificate = only(stacks["FrontDoor"], "AWS::CertificateManager::Certificate")
+    domain = environment.access.domain_name
+
+    assert [certificate["DomainName"], *certificate["SubjectAlternativeNames"]] == [
+        f"{service}.{domain}" for service in ("flyte", "mlflow", "grafana")
+    ]
+
+
+def test_the_firewall_lets_large_requests_and_gets_of_logs_pass(stacks: Mapping[str, TemplateJson]) -> None:
+    rules = {rule["Name"]: rule for rule in only(stacks["FrontDoor"], "AWS::WAFv2::WebACL")["Rules"]}
+    common = rules["AWSManagedRulesCommonRuleSet"]["Statement"]["ManagedRuleGroupStatement"]
+
+    assert {one["Name"] for one in common["RuleActionOverrides"]} >= BREAKS_THE_PLATFORM
+    assert all(one["ActionToUse"] == {"Count": {}} for one in common["RuleActionOverrides"])
+
+
+def test_the_firewall_has_the_groups_that_every_web_interface_wants(stacks: Mapping[str, TemplateJson]) -> None:
+    names = [rule["Name"] for rule in only(stacks["FrontDoor"], "AWS::WAFv2::WebACL")["Rules"]]
+
+    assert names == [
+        "RequestsPerAddress",
+        "AWSManagedRulesAmazonIpReputationList",
+        "AWSManagedRulesKnownBadInputsRuleSet",
+        "AWSManagedRulesCommonRuleSet",
+    ]
+
+
+def test_the_stack_is_protected_as_what_holds_a_log_is(artifacts: Mapping[str, StackArtifact]) -> None:
+    assert artifacts["FrontDoor"].protected
+
+
+def test_the_load_balancers_of_this_account_alone_write_access_logs(
+    stacks: Mapping[str, TemplateJson], environment: Environment
+) -> None:
+    service = "logdelivery.elasticloadbalancing.amazonaws.com"
+    found = [one for one in statements(stacks["Storage"], "AccessLogs") if service in one.principals]
+
+    (statement,) = found
+    assert statement.actions == ["s3:PutObject"]
+    (resource,) = statement.resources
+    assert text(resource).endswith(f"/front-door/AWSLogs/{environment.account}/*")
+
+
+def test_without_a_zone_there_is_no_certificate(dev: Environment) -> None:
+    access = dev.access.model_copy(update={"hosted_zone_id": None})
+    stack = front_door_of(dev.model_copy(update={"access": access}))
+
+    assert stack.ports.certificate_arn is None
+    types = {one["Type"] for one in synthesized(cdk.Stack.of(stack))["Resources"].values()}
+    assert "AWS::CertificateManager::Certificate" not in types
+    assert "AWS::WAFv2::WebACL" in types
+
+
+def test_a_private_network_has_a_certificate_and_no_firewall(dev: Environment) -> None:
+    network = dev.network.model_copy(update={"private": True})
+    stack = front_door_of(dev.model_copy(update={"network": network}))
+
+    assert stack.ports.web_acl_arn is None
+    assert {one["Type"] for one in synthesized(cdk.Stack.of(stack))["Resources"].values()} == {
+        "AWS::CertificateManager::Certificate"
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "allowed"),
+    [
+        ("flyte.{domain}", "A", True),
+        ("grafana.{domain}", "AAAA", True),
+        ("cname-mlflow.{domain}", "TXT", True),
+        ("flyte.{domain}", "CNAME", False),
+        ("{domain}", "A", False),
+        ("www.{domain}", "A", False),
+        ("token._domainkey.{domain}", "TXT", False),
+    ],
+)
+def test_who_keeps_records_changes_those_of_the_three_names_and_no_others(
+    account: Account, environment: Environment, name: str, kind: str, *, allowed: bool
+) -> None:
+    role = account.role("Identity", "ExternalDns")
+    zone = f"arn:aws:route53:::hostedzone/{environment.access.hosted_zone_id}"
+    context = {
+        "route53:ChangeResourceRecordSetsNormalizedRecordNames": name.format(domain=environment.access.domain_name),
+        "route53:ChangeResourceRecordSetsRecordTypes": kind,
+    }
+
+    assert account.can(role, "route53:ChangeResourceRecordSets", zone, context) is allowed
+    assert not account.can(role, "route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/ZOTHER", context)
