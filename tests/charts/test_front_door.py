@@ -94,8 +94,8 @@ def test_grpc_has_a_target_group_of_its_own_kind_and_nobody_else_has(ingresses: 
 
 
 def test_http_meets_no_grpc_target_group(ingresses: Mapping[str, Annotations]) -> None:
-    # ALB says "Listener protocol 'HTTP' is not supported with a target group with the protocol-version GRPC": the redirect
-    # leaves the listener without rules.
+    # "Listener protocol 'HTTP' is not supported with a target group with the protocol-version GRPC", says AWS. The
+    # redirect leaves that listener without rules.
     for annotations in ingresses.values():
         assert annotations[f"{ALB}/listen-ports"] == '[{"HTTP":80},{"HTTPS":443}]'
         assert annotations[f"{ALB}/ssl-redirect"] == "443"
