@@ -56,7 +56,9 @@ def test_the_load_balancer_controller_is_ready_before_anything_that_has_a_servic
         # Quotas, too, are there before the first task.
         # And so are the names that flytepropeller asks for, and the store without which it does not start.
         ("Orchestrator", "flyte", {"flyte-secrets", "aerodrome-projects", "aerodrome-flyte"}),
-        ("Tracking", "mlflow", {"mlflow-secrets"}),
+        # The migration of the database is done, and it needs the password.
+        ("Tracking", "mlflow", {"aerodrome-mlflow"}),
+        ("Tracking", "aerodrome-mlflow", {"mlflow-secrets"}),
     ],
 )
 def test_what_a_release_builds_on_is_there_before(
