@@ -17,8 +17,8 @@ from aerodrome.check_workflows import load
 from aerodrome.check_workflows.ceilings import beyond
 from aerodrome.check_workflows.facts import Ask, Package, Task, quantity
 from aerodrome.main import app
-from aerodrome_stacks.chart_values.flyte_projects import task_limits
-from aerodrome_stacks.environment import load_environment
+from aerodrome_stacks.chart_values.flyte_projects import task_limits, template_values
+from aerodrome_stacks.environment import Environment, load_environment
 
 ENVIRONMENTS = Path(__file__).parents[2] / "environments"
 
@@ -37,7 +37,7 @@ def limits(**values: str) -> dict[str, Any]:
 
 
 def reported(*templates: Mapping[str, Any]) -> dict[str, Any]:
-    beside: dict[str, object] = {"place": "jobs.py:7", "maps": None, "dynamic": False, "calls": []}
+    beside: dict[str, object] = {"place": "jobs.py:7", "maps": None, "dynamic": False, "calls": [], "references": []}
     tasks = [{"template": one, **beside} for one in templates]
     return {"tasks": tasks, "workflows": [], "launch_plans": []}
 
@@ -135,31 +135,57 @@ def test_a_program_gets_json(check: Check) -> None:
 
 
 def test_a_task_that_the_environment_cannot_give_is_refused(check: Check) -> None:
-    # dev lets a task have 32 vCPUs and 128 GiB, and no GPU.
-    pod = template("team.jobs.train", "python-task", container=limits(CPU="33", MEMORY="129Gi", GPU="1"))
-    result = check("--env", "dev", report=reported(pod))
+    # dev lets a project have 32 vCPUs and 128 GiB, and no GPU; its nodes have 8 and 32.
+    asked = limits(CPU="33", MEMORY="129Gi", GPU="1")
+    job = template("team.jobs.train", container=asked, metadata=HOUR)
+    pod = template("team.jobs.clean", "python-task", container=asked)
+    result = check("--env", "dev", report=reported(job, pod))
     assert result.exit_code == 2
-    assert result.stderr.splitlines() == [
-        f"jobs.py:7: task team.jobs.train: {asked}: a task may have {most} at most in dev: the largest quota of a "
-        "project; ask for less, or raise the quota in projects[].domains of the environment's file"
-        for asked, most in [("vCPUs: 33", "32"), ("memory: 129Gi", "128Gi"), ("GPUs: 1", "0")]
-    ] + ["3 refused"]
+    own = [line for line in result.stderr.splitlines() if " at most in dev" in line]
+    of_quota = "project; ask for less, or raise the quota in projects[].domains of the environment's file"
+    of_node = "ask for less, or name larger instance types in cluster.spot_nodes of the environment's file"
+    expected = [
+        *(
+            f"jobs.py:7: task team.jobs.train: {value}: a task may have {most} at most in dev: the largest quota of a "
+            f"{of_quota}"
+            for value, most in [("vCPUs: 33", "32"), ("memory: 129Gi", "128Gi"), ("GPUs: 1", "0")]
+        ),
+        *(
+            f"jobs.py:7: task team.jobs.clean: {value}: a pod may have {most} at most in dev: what the largest node "
+            f"has for it; {of_node}"
+            for value, most in [("vCPUs: 33", "7"), ("memory: 129Gi", "27Gi")]
+        ),
+        f"jobs.py:7: task team.jobs.clean: GPUs: 1: a task may have 0 at most in dev: the largest quota of a {of_quota}",
+    ]
+    assert own == expected
     assert check(report=reported(pod)).exit_code == 0, "no environment is named"
 
 
+def found_beyond(environment: Environment, kind: str, **asked: str) -> int:
+    task = Task(template=template(kind=kind, container=limits(**asked)))
+    return len(list(beyond(Package(tasks=[task], workflows=[], launch_plans=[], nodes=[]), environment)))
+
+
 @pytest.mark.parametrize("name", ["dev", "staging", "prod"])
-def test_the_most_of_an_environment_is_what_flyteadmin_is_told(name: str) -> None:
+def test_a_job_may_ask_for_what_flyteadmin_is_told_and_a_pod_for_what_its_namespace_is(name: str) -> None:
     environment = load_environment(name, ENVIRONMENTS)
-    most = {key: str(value) for key, value in task_limits(environment).items()}
+    registered = {key: str(value) for key, value in task_limits(environment).items()}
+    container = template_values(environment, environment.largest_quota())
+    pod = {"cpu": container["containerMaxCpu"], "memory": container["containerMaxMemory"]}
+    for kind, most in (("aws-batch", registered), ("python-task", pod)):
+        assert found_beyond(environment, kind, CPU=most["cpu"], MEMORY=most["memory"]) == 0
+        assert found_beyond(environment, kind, MEMORY=f"{int(most['memory'].removesuffix('Gi')) + 1}Gi") > 0
+        assert found_beyond(environment, kind, CPU=str(int(most["cpu"]) + 1)) > 0
+    assert found_beyond(environment, "python-task", GPU=str(int(registered["gpu"]) + 1)) == 1
 
-    def found(**asked: str) -> int:
-        task = Task(template=template(kind="python-task", container=limits(**asked)))
-        return len(list(beyond(Package(tasks=[task], workflows=[], launch_plans=[], nodes=[]), environment)))
 
-    assert found(CPU=most["cpu"], MEMORY=most["memory"], GPU=most["gpu"]) == 0
-    assert found(CPU=str(int(most["cpu"]) + 1)) == 1
-    assert found(MEMORY=f"{int(most['memory'].removesuffix('Gi')) + 1}Gi") == 1
-    assert found(GPU=str(int(most["gpu"]) + 1)) == 1
+def test_a_project_is_held_against_its_own_quota(check: Check) -> None:
+    # demand-forecast has 16 vCPUs in dev.
+    job = template(container=limits(CPU="17", MEMORY="1Gi"), metadata=HOUR)
+    assert check("-e", "dev", report=reported(job)).exit_code == 0
+    result = check("-e", "dev", "-p", "demand-forecast", report=reported(job))
+    assert result.exit_code == 2
+    assert "vCPUs: 17: a task may have 16 at most in dev" in result.stderr
 
 
 def test_a_job_larger_than_all_of_batch_would_wait_for_ever() -> None:

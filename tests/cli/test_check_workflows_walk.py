@@ -96,6 +96,7 @@ REPORT: Mapping[str, Any] = {
             "maps": None,
             "dynamic": False,
             "calls": [],
+            "references": [],
         }
     ],
     "workflows": [],

@@ -2,40 +2,57 @@
 
 from collections.abc import Iterator
 
-from aerodrome.check_workflows.facts import Package, quantity
+from aerodrome.check_workflows.facts import Package, Task, quantity
 from aerodrome.check_workflows.rules import Finding
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.task_limits import TaskLimits, job_limits, pod_limits, quota_limits
+
+_NOUNS = {"CPU": "vCPUs", "MEMORY": "memory", "GPU": "GPUs"}
 
 
 def beyond(package: Package, environment: Environment) -> Iterator[Finding]:
-    """Find the tasks that ask for more than the environment can give: refused when registered, or waiting for ever."""
-    # As flyteadmin is told.
-    largest = environment.largest_quota()
-    limits = {
-        "CPU": ("vCPUs", str(largest.cpu)),
-        "MEMORY": ("memory", f"{largest.memory_gib}Gi"),
-        "GPU": ("GPUs", str(largest.gpu)),
-    }
-    # A spot queue falls back on the on-demand compute environment, so the larger of the two is what a job can have.
-    most_vcpus = max(environment.batch.spot_vcpus, environment.batch.on_demand_vcpus)
+    """Find the tasks that ask for more than the environment can give: refused when registered, or waiting for ever.
+
+    Args:
+        package: What would be registered.
+        environment: The environment. Of its projects, those that count: the largest quota of one of them is the limit.
+    """
+    quota = quota_limits(environment.largest_quota())
+    pod, job = pod_limits(environment), job_limits(environment)
     for task in package.tasks:
-        for name, (noun, most) in limits.items():
+        most = _written(quota if task.on_batch else pod)
+        for name, noun in _NOUNS.items():
             asked = task.resources.get(name)
-            if asked is not None and quantity(asked) > quantity(most):
-                yield Finding(
-                    refused=True,
-                    place=task.place,
-                    subject=f"task {task.name}",
-                    value=f"{noun}: {asked}",
-                    reason=f"a task may have {most} at most in {environment.name}: the largest quota of a project",
-                    way_out="ask for less, or raise the quota in projects[].domains of the environment's file",
-                )
-        if task.on_batch and task.ask.vcpus is not None and task.ask.vcpus > most_vcpus:
-            yield Finding(
-                refused=True,
-                place=task.place,
-                subject=f"task {task.name}",
-                value=f"vCPUs: {task.ask.vcpus}",
-                reason=f"AWS Batch has {most_vcpus} in {environment.name} at most, so the job would wait in RUNNABLE",
-                way_out="ask for less, or raise spot_vcpus or on_demand_vcpus under batch of the environment's file",
+            if asked is not None and quantity(asked) > quantity(most[name]):
+                of_quota = most[name] == _written(quota)[name]
+                yield _finding(task, f"{noun}: {asked}", *_told(environment, most[name], of_quota=of_quota))
+        if task.on_batch and task.ask.vcpus is not None and task.ask.vcpus > job.cpu:
+            yield _finding(
+                task,
+                f"vCPUs: {task.ask.vcpus}",
+                f"AWS Batch has {job.cpu} in {environment.name} at most, so the job would wait in RUNNABLE",
+                "ask for less, or raise spot_vcpus or on_demand_vcpus under batch of the environment's file",
             )
+
+
+def _written(limits: TaskLimits) -> dict[str, str]:
+    return {"CPU": str(limits.cpu), "MEMORY": f"{limits.memory_gib}Gi", "GPU": str(limits.gpu)}
+
+
+def _told(environment: Environment, most: str, *, of_quota: bool) -> tuple[str, str]:
+    """Why a task may have no more, and the way out."""
+    if of_quota:
+        return (
+            f"a task may have {most} at most in {environment.name}: the largest quota of a project",
+            "ask for less, or raise the quota in projects[].domains of the environment's file",
+        )
+    return (
+        f"a pod may have {most} at most in {environment.name}: what the largest node has for it",
+        "ask for less, or name larger instance types in cluster.spot_nodes of the environment's file",
+    )
+
+
+def _finding(task: Task, value: str, reason: str, way_out: str) -> Finding:
+    return Finding(
+        refused=True, place=task.place, subject=f"task {task.name}", value=value, reason=reason, way_out=way_out
+    )

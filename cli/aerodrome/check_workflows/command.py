@@ -12,10 +12,12 @@ import typer
 from aerodrome.check_workflows.ceilings import beyond
 from aerodrome.check_workflows.facts import Ask, Package, Task
 from aerodrome.check_workflows.load import LoadError, default_python, here, load, source
+from aerodrome.check_workflows.references import foreign
 from aerodrome.check_workflows.rules import Finding, findings
 from aerodrome.project import PROJECT
 from aerodrome.waiting import waiting
 from aerodrome_stacks.environment import Environment, InvalidEnvironmentError, load_environment
+from aerodrome_stacks.environment.wording import listing
 
 _REFUSED = 2
 _MOST_NAMED = 5
@@ -31,6 +33,12 @@ def check_workflows(
     env: Annotated[
         str | None, typer.Option("--env", "-e", help="Hold tasks against what this environment has, too.")
     ] = None,
+    project: Annotated[
+        str | None,
+        typer.Option(
+            "--project", "-p", help="The project that it is for: hold it against this one's quotas and what it may use."
+        ),
+    ] = None,
     python: Annotated[
         Path | None,
         typer.Option(help="The interpreter that has flytekit. Left out, .venv-workflows/bin/python, or this one."),
@@ -43,6 +51,7 @@ def check_workflows(
     """
     try:
         environment = None if env is None else load_environment(env, PROJECT.environments)
+        _require(project, environment)
         where = source(package)
         with waiting(f"loading {package}"):
             loaded = load(where, python or default_python(), _tell)
@@ -54,7 +63,8 @@ def check_workflows(
         raise typer.Exit(_REFUSED) from None
     left_out = [here(str(file), where) for file in where.left_out]
     found = [
-        replace(finding, place=finding.place and here(finding.place, where)) for finding in _found(loaded, environment)
+        replace(finding, place=finding.place and here(finding.place, where))
+        for finding in _found(loaded, environment, project)
     ]
     if as_json:
         typer.echo(json.dumps(_document(loaded, left_out, found), indent=2))
@@ -80,8 +90,25 @@ def _left_out(name: str, left_out: Sequence[str], files: int) -> str:
     )
 
 
-def _found(package: Package, environment: Environment | None) -> Sequence[Finding]:
-    return [*findings(package), *(beyond(package, environment) if environment is not None else ())]
+def _require(project: str | None, environment: Environment | None) -> None:
+    if project is None:
+        return
+    if environment is None:
+        raise LoadError(f"--project {project}: what a project may use is the environment's to say; add --env")
+    names = [one.name for one in environment.projects]
+    if project not in names:
+        raise LoadError(f"--project {project}: no project of {environment.name}; there are {listing(names)}")
+
+
+def _found(package: Package, environment: Environment | None, project: str | None) -> Sequence[Finding]:
+    if environment is None:
+        return findings(package)
+    own = tuple(one for one in environment.projects if project in {None, one.name})
+    return [
+        *findings(package),
+        *beyond(package, environment.model_copy(update={"projects": own})),
+        *foreign(package, environment, project),
+    ]
 
 
 def _print(name: str, package: Package, found: Sequence[Finding]) -> None:
@@ -107,6 +134,11 @@ def _print(name: str, package: Package, found: Sequence[Finding]) -> None:
     on_batch = [task for task in package.tasks if task.on_batch]
     _section("on AWS Batch", [(task.name, _on_batch(task.ask)) for task in on_batch])
     _section("as pods", [(task.name, _as_pod(task)) for task in package.tasks if not task.on_batch])
+    _section(
+        "registered before",
+        # Once, however many nodes run it.
+        list(dict.fromkeys((one.name, f"{one.kind} of {one.project} in {one.domain}") for one in package.references)),
+    )
 
 
 def _section(title: str, rows: Sequence[tuple[str, str]]) -> None:
@@ -147,6 +179,7 @@ def _document(package: Package, left_out: Sequence[str], found: Sequence[Finding
         ],
         "workflows": list(package.workflows),
         "launch_plans": list(package.launch_plans),
+        "references": [asdict(reference) for reference in package.references],
         "left_out": list(left_out),
         "findings": [asdict(finding) for finding in found],
     }

@@ -147,6 +147,27 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """Something that was registered before, and that a workflow or a dynamic one runs.
+
+    Attributes:
+        kind: ``task`` or ``launch plan``. flytekit refuses workflows by themselves.
+        project: Where it is registered.
+        domain: In which domain of the project.
+        name: Its name.
+        subject: What refers to it.
+        place: ``file:line`` of that, where it is known.
+    """
+
+    kind: str
+    project: str
+    domain: str
+    name: str
+    subject: str
+    place: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
     """All that a package would register.
 
@@ -155,12 +176,14 @@ class Package:
         workflows: The names of its workflows.
         launch_plans: The names of its launch plans; each workflow has one of its own name.
         nodes: The nodes of its workflows that run a task.
+        references: What it refers to by project, domain and name.
     """
 
     tasks: Sequence[Task]
     workflows: Sequence[str]
     launch_plans: Sequence[str]
     nodes: Sequence[Node]
+    references: Sequence[Reference] = ()
 
 
 def read(report: Mapping[str, Any]) -> Package:
@@ -181,11 +204,19 @@ def read(report: Mapping[str, Any]) -> Package:
         workflows=list(workflows),
         launch_plans=list(report["launch_plans"]),
         nodes=[node for name, nodes in workflows.items() for found in nodes for node in _nodes(name, found)],
+        references=[
+            *(one for name, nodes in workflows.items() for found in nodes for one in _references(name, found)),
+            *(
+                Reference(**one, subject=f"task {task['template']['id']['name']}", place=task["place"])
+                for task in report["tasks"]
+                for one in task["references"]
+            ),
+        ],
     )
 
 
 def _nodes(workflow: str, node: Mapping[str, Any]) -> Iterator[Node]:
-    """A node, and those within it: the branches of a condition, what an array maps over."""
+    """A node, and those within it."""
     if "task_node" in node:
         yield Node(
             workflow=workflow,
@@ -194,12 +225,35 @@ def _nodes(workflow: str, node: Mapping[str, Any]) -> Iterator[Node]:
             overrides=node["task_node"].get("overrides", {}),
             interruptible=bool(node.get("metadata", {}).get("interruptible", False)),
         )
+    for inner in _within(node):
+        yield from _nodes(workflow, inner)
+
+
+def _references(workflow: str, node: Mapping[str, Any]) -> Iterator[Reference]:
+    """What a node, and those within it, refer to: what is of the package itself has no project yet."""
+    named = {
+        "task": node.get("task_node", {}).get("reference_id", {}),
+        "launch plan": node.get("workflow_node", {}).get("launchplan_ref", {}),
+    }
+    for kind, identifier in named.items():
+        if identifier.get("project"):
+            yield Reference(
+                kind=kind,
+                project=identifier["project"],
+                domain=identifier["domain"],
+                name=identifier["name"],
+                subject=f"node {node['id']} of workflow {workflow}",
+            )
+    for inner in _within(node):
+        yield from _references(workflow, inner)
+
+
+def _within(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The nodes within a node: the branches of a condition, what an array maps over."""
     branches = node.get("branch_node", {}).get("if_else", {})
     within = [
         *(case["then_node"] for case in (branches.get("case"), *branches.get("other", ())) if case),
         branches.get("else_node"),
         node.get("array_node", {}).get("node"),
     ]
-    for inner in within:
-        if inner is not None:
-            yield from _nodes(workflow, inner)
+    yield from (inner for inner in within if inner is not None)

@@ -103,11 +103,13 @@ def facts_of(entity: Any, root: str) -> dict[str, Any]:  # noqa: ANN401 - whatev
         mapped = entity.run_task
     function = getattr(entity if mapped is None else mapped, "task_function", None)
     dynamic = getattr(getattr(entity, "execution_mode", None), "name", "") == "DYNAMIC"
+    called = list(entities_called(function)) if dynamic and function is not None else []
     return {
         "place": None if function is None else place_of(function, root),
         "maps": None if mapped is None else {"name": mapped.name, "type": mapped.task_type},
         "dynamic": dynamic,
-        "calls": sorted(set(batch_tasks_called(function))) if dynamic and function is not None else [],
+        "calls": sorted({name for called_entity in called for name in batch_tasks_in(called_entity)}),
+        "references": [reference for called_entity in called for reference in references_in(called_entity)],
     }
 
 
@@ -117,16 +119,14 @@ def place_of(function: Any, root: str) -> str | None:  # noqa: ANN401 - anything
     return None if code is None else f"{os.path.relpath(code.co_filename, root)}:{code.co_firstlineno}"
 
 
-def batch_tasks_called(function: Any) -> Iterator[str]:  # noqa: ANN401 - as above
-    """The Batch tasks that a function names, itself or through a workflow. What it computes at run time is not seen."""
+def entities_called(function: Any) -> Iterator[Any]:  # noqa: ANN401 - as above
+    """Everything that a function names. What it computes at run time is not seen."""
     function = inspect.unwrap(function)
     names = set(names_in(function.__code__))
     known = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
     for name in names & known.keys():
         value = known[name]
-        reached = [getattr(value, other, None) for other in names] if isinstance(value, ModuleType) else [value]
-        for entity in reached:
-            yield from batch_tasks_in(entity)
+        yield from [getattr(value, other, None) for other in names] if isinstance(value, ModuleType) else [value]
 
 
 def names_in(code: CodeType) -> Iterator[str]:
@@ -140,13 +140,30 @@ def names_in(code: CodeType) -> Iterator[str]:
 def batch_tasks_in(entity: Any) -> Iterator[str]:  # noqa: ANN401 - as above
     """The Batch tasks that an entity is or holds. A launch plan is an execution of its own, which gets its queue."""
     from flytekit.core.base_task import PythonTask  # noqa: PLC0415 - as above
+    from flytekit.core.reference_entity import ReferenceEntity  # noqa: PLC0415 - as above
     from flytekit.core.workflow import WorkflowBase  # noqa: PLC0415 - as above
 
+    if isinstance(entity, ReferenceEntity):  # a task by its class, with nothing of one but its name
+        return
     if isinstance(entity, PythonTask) and entity.task_type == BATCH:
         yield entity.name
     elif isinstance(entity, WorkflowBase):
         for node in entity.nodes:
             yield from batch_tasks_in(node.flyte_entity)
+
+
+def references_in(entity: Any) -> Iterator[dict[str, str]]:  # noqa: ANN401 - as above
+    """What an entity is, or holds, that was registered before: where, and by which name."""
+    from flytekit.core.reference_entity import ReferenceEntity  # noqa: PLC0415 - as above
+    from flytekit.core.workflow import WorkflowBase  # noqa: PLC0415 - as above
+
+    if isinstance(entity, ReferenceEntity):
+        of = entity.reference
+        kind = of.id.resource_type_name().lower().replace("_", " ")
+        yield {"kind": kind, "project": of.project, "domain": of.domain, "name": of.name}
+    elif isinstance(entity, WorkflowBase):
+        for node in entity.nodes:
+            yield from references_in(node.flyte_entity)
 
 
 def told(error: BaseException, root: str) -> dict[str, Any]:
