@@ -1,13 +1,14 @@
-"""What the page about Flyte's control plane says of the load classes is what they are."""
+"""What the pages say of the load classes is what they are."""
 
 from collections.abc import Callable, Mapping
 
 import pytest
 
+from aerodrome_stacks.environment.connections import clients_of
 from aerodrome_stacks.environment.flyte import LOADS, FlyteLoad
 from tests.templates import ROOT
 
-PAGE = ROOT / "docs" / "explanation" / "flyte-control-plane.md"
+PAGES = ROOT / "docs" / "explanation"
 
 TOLD: Mapping[str, Callable[[FlyteLoad], str]] = {
     "tasks held at once": lambda load: f"{load.tasks_held}",
@@ -23,12 +24,26 @@ TOLD: Mapping[str, Callable[[FlyteLoad], str]] = {
 }
 
 
+CLASSES = ("small", "medium", "large")
+
+
+def row(page: str, name: str) -> list[str]:
+    """What a page's table says of each class."""
+    rows = [line.strip().strip("|").split("|") for line in (PAGES / page).read_text(encoding="utf-8").splitlines()]
+    (found,) = [[cell.strip() for cell in cells[1:]] for cells in rows if cells[0].strip() == name]
+    return found
+
+
 @pytest.mark.parametrize("name", TOLD)
 def test_the_page_has_the_numbers_of_every_class(name: str) -> None:
-    rows = [line.strip().strip("|").split("|") for line in PAGE.read_text(encoding="utf-8").splitlines()]
-    (row,) = [[cell.strip() for cell in cells[1:]] for cells in rows if cells[0].strip() == name]
+    assert row("flyte-control-plane.md", name) == [TOLD[name](LOADS[load]) for load in CLASSES]
 
-    assert row == [TOLD[name](LOADS[load]) for load in ("small", "medium", "large")]
+
+@pytest.mark.parametrize("name", ["flyteadmin", "flytescheduler", "syncresources", "datacatalog"])
+def test_the_page_of_the_database_has_the_connections_of_every_class(name: str) -> None:
+    of = [{clients.name: clients for clients in clients_of(LOADS[load])}[name] for load in CLASSES]
+
+    assert row("database.md", name) == [f"{one.pods} x {one.connections} = {one.most}" for one in of]
 
 
 @pytest.mark.parametrize("load", LOADS.values(), ids=LOADS.keys())
