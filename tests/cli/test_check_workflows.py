@@ -142,12 +142,11 @@ def test_a_task_that_the_environment_cannot_give_is_refused(check: Check) -> Non
     result = check("--env", "dev", report=reported(job, pod))
     assert result.exit_code == 2
     own = [line for line in result.stderr.splitlines() if " at most in dev" in line]
-    of_quota = "project; ask for less, or raise the quota in projects[].domains of the environment's file"
+    of_quota = "quota of a project; ask for less, or raise the quota in projects[].domains of the environment's file"
     of_node = "ask for less, or name larger instance types in cluster.spot_nodes of the environment's file"
     expected = [
         *(
-            f"jobs.py:7: task team.jobs.train: {value}: a task may have {most} at most in dev: the largest quota of a "
-            f"{of_quota}"
+            f"jobs.py:7: task team.jobs.train: {value}: a task may have {most} at most in dev: the largest {of_quota}"
             for value, most in [("vCPUs: 33", "32"), ("memory: 129Gi", "128Gi"), ("GPUs: 1", "0")]
         ),
         *(
@@ -155,7 +154,7 @@ def test_a_task_that_the_environment_cannot_give_is_refused(check: Check) -> Non
             f"has for it; {of_node}"
             for value, most in [("vCPUs: 33", "7"), ("memory: 129Gi", "27Gi")]
         ),
-        f"jobs.py:7: task team.jobs.clean: GPUs: 1: a task may have 0 at most in dev: the largest quota of a {of_quota}",
+        f"jobs.py:7: task team.jobs.clean: GPUs: 1: a task may have 0 at most in dev: the largest {of_quota}",
     ]
     assert own == expected
     assert check(report=reported(pod)).exit_code == 0, "no environment is named"

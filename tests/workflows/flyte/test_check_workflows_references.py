@@ -1,4 +1,4 @@
-"""What another project has registered, as flytekit tells of it: in the nodes of workflows, and where it tells nothing."""
+"""What another project has registered, as flytekit tells of it, and where it tells nothing."""
 
 import json
 from collections.abc import Callable
