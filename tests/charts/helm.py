@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +67,11 @@ class Helm:
 
 def problems(manifest: Manifest, kubernetes_version: str) -> list[str]:
     """What the API server would refuse in a manifest, unknown keys included."""
-    group, _, _ = manifest["apiVersion"].rpartition("/")
-    kind = manifest["kind"].lower()
-    custom = _CUSTOM_RESOURCES / f"{kind}{'es' if kind.endswith('s') else 's'}.{group}.json"
-    if custom.is_file():
-        validator = jsonschema.Draft7Validator(json.loads(custom.read_text(encoding="utf-8")))
+    custom = _custom_resources().get((manifest["apiVersion"], manifest["kind"]))
+    if custom is not None:
         return [
             f"{error.json_path}: {error.message}"
-            for error in validator.iter_errors(manifest)
+            for error in custom.iter_errors(manifest)
             # What is known on deployment only stands there as ${Name}, and has no form yet.
             if not (error.validator == "pattern" and "${" in str(error.instance))
         ]
@@ -82,3 +80,14 @@ def problems(manifest: Manifest, kubernetes_version: str) -> list[str]:
     except kubernetes_validate.ValidationError as error:
         return [f"{list(error.path)}: {error.message}"]
     return []
+
+
+@cache
+def _custom_resources() -> Mapping[tuple[str, str], jsonschema.Draft7Validator]:
+    """The validators of custom resources, by API version and kind."""
+    schemas = [json.loads(path.read_text(encoding="utf-8")) for path in _CUSTOM_RESOURCES.glob("*.json")]
+    return {
+        (of["apiVersion"]["const"], of["kind"]["const"]): jsonschema.Draft7Validator(schema)
+        for schema in schemas
+        for of in [schema["properties"]]
+    }
