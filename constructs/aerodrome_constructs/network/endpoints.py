@@ -28,6 +28,10 @@ PRIVATE_ENDPOINTS: Mapping[str, str] = MappingProxyType(
         "Ec2": "ec2",
         "Eks": "eks",
         "EksAuth": "eks-auth",
+        # The keys of the cluster's service account tokens, which MLflow's sign-on asks for. Without it their name is
+        # not known in the VPC, as the endpoint of EKS answers for all below eks.<region>.amazonaws.com (EKS User Guide,
+        # "Access the cluster OIDC endpoint using AWS PrivateLink"; since July 2026, in every region with EKS).
+        "OidcEks": "oidc-eks",
         # The load balancer controller makes load balancers and finds their certificates.
         "LoadBalancing": "elasticloadbalancing",
         "CertificateManager": "acm",
