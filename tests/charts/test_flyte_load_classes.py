@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from aerodrome_stacks.environment.connections import clients_of
-from aerodrome_stacks.environment.flyte import LOADS, FlyteLoad
+from aerodrome_stacks.environment.flyte import LOADS, FlyteLoad, LoadClass
 from tests.templates import ROOT
 
 PAGES = ROOT / "docs" / "explanation"
@@ -24,7 +24,7 @@ TOLD: Mapping[str, Callable[[FlyteLoad], str]] = {
 }
 
 
-CLASSES = ("small", "medium", "large")
+CLASSES: tuple[LoadClass, ...] = ("small", "medium", "large")
 
 
 def row(page: str, name: str) -> list[str]:
