@@ -7,8 +7,9 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from aerodrome_constructs.alerts import AlertTopic, AlertTopicProps
-from aerodrome_stacks.base import AerodromeStack, resource_prefix
+from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.names import resource_prefix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

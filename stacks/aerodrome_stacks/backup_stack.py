@@ -22,9 +22,10 @@ from aerodrome_constructs.backup import (
 )
 from aerodrome_constructs.encryption import CustomerKey, CustomerKeyProps
 from aerodrome_stacks.alerts_stack import AlertsPorts
-from aerodrome_stacks.base import AerodromeStack, resource_prefix
+from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.keys_stack import KeysPorts
+from aerodrome_stacks.names import resource_prefix
 
 BACKUP_HOUR = 5
 """The hour, UTC, in which the daily backups start. It is neither the hour before the database's own windows for backups

@@ -6,6 +6,7 @@ import aws_cdk as cdk
 from constructs import Construct, IConstruct
 
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.names import resource_prefix
 
 ENVIRONMENT_TAG = "aerodrome:environment"
 """The tag of everything, and of a secret that somebody makes, that says which environment it belongs to."""
@@ -79,8 +80,3 @@ class AerodromeStack(cdk.Stack):
             as_map = resource.cfn_resource_type == "AWS::SSM::Parameter"
             pairs = [{"Key": key, "Value": value} for key, value in self._mandatory_tags.items()]
             resource.add_property_override("Tags", self._mandatory_tags if as_map else pairs)
-
-
-def resource_prefix(environment: Environment) -> str:
-    """The first part of every name that the platform chooses itself, such as ``aerodrome-dev``."""
-    return f"aerodrome-{environment.name}"

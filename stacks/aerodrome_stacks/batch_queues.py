@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 
-from aerodrome_stacks.base import resource_prefix
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.domain_types import Domain
+from aerodrome_stacks.names import resource_prefix
 
 
 class Kind(StrEnum):

@@ -36,8 +36,8 @@ from aerodrome_stacks.environment.capacity import InstanceCapacity
 from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.file_systems_stack import FileSystemsPorts
 from aerodrome_stacks.function_place import function_place
+from aerodrome_stacks.names import project_role_name
 from aerodrome_stacks.network_stack import NetworkPorts
-from aerodrome_stacks.project_roles import project_role_name
 
 HOST_METRICS = "Aerodrome/BatchHosts"
 """The namespace of the metrics of hosts, with the dimensions Environment, ComputeEnvironment (such as ``ArmSpot``) and

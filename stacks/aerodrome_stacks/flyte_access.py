@@ -12,8 +12,8 @@ from constructs import Construct
 
 from aerodrome_constructs.identity import EVERYTHING, BucketAccess, allow, deny
 from aerodrome_stacks.batch_queues import flyte_queue_names
-from aerodrome_stacks.chart_values.flyte_projects import own_prefix
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.names import own_prefix
 from aerodrome_stacks.storage_stack import StoragePorts
 
 

@@ -25,8 +25,9 @@ from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.file_systems_stack import EfsPorts
 from aerodrome_stacks.flyte_access import FlyteBuckets, pass_role_policies
+from aerodrome_stacks.names import project_role_name
 from aerodrome_stacks.notifications_stack import NotificationsPorts
-from aerodrome_stacks.project_roles import project_role_name, project_tags
+from aerodrome_stacks.project_roles import project_tags
 from aerodrome_stacks.roles import OBJECTS, AccountRegion, DataBuckets, RoleRights
 from aerodrome_stacks.roles.addons import addon_roles
 from aerodrome_stacks.roles.flyte import flyte_roles

@@ -21,14 +21,14 @@ from aerodrome_constructs.ingest import (
     ManifestIngest,
     ManifestIngestProps,
 )
-from aerodrome_stacks.base import AerodromeStack, resource_prefix
+from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.batch_queues import domains, ingest_queue_name
-from aerodrome_stacks.chart_values.flyte_projects import own_prefix
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.function_place import function_place
 from aerodrome_stacks.job_catalogue import INGEST_OBJECT
 from aerodrome_stacks.jobs_stack import JobsPorts, definition_name
+from aerodrome_stacks.names import own_prefix, resource_prefix
 from aerodrome_stacks.network_stack import NetworkPorts
 from aerodrome_stacks.project_roles import project_tags
 from aerodrome_stacks.retention import log_retention

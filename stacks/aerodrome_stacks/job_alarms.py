@@ -16,9 +16,9 @@ from aerodrome_constructs.alerts import (
     messages_in,
 )
 from aerodrome_constructs.job_monitoring.metrics_handler import names
-from aerodrome_stacks.base import resource_prefix
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.ingest_stack import dead_letters_name
+from aerodrome_stacks.names import resource_prefix
 
 STUCK: Final = timedelta(hours=1)
 """How long nothing may move in a queue. A host is there within ten minutes, and a job that fits none is cancelled after

@@ -27,15 +27,15 @@ from aerodrome_constructs.batch import (
 )
 from aerodrome_constructs.file_systems import LUSTRE_PATH
 from aerodrome_constructs.identity import PROJECT_TAG, Conditions
-from aerodrome_stacks.base import ENVIRONMENT_TAG, AerodromeStack, resource_prefix
+from aerodrome_stacks.base import ENVIRONMENT_TAG, AerodromeStack
 from aerodrome_stacks.batch_queues import Kind, kinds, queue_name
-from aerodrome_stacks.chart_values.flyte_projects import own_prefix
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.environment.model import Project
 from aerodrome_stacks.file_systems_stack import FileSystemsPorts
 from aerodrome_stacks.identity_stack import IdentityPorts
 from aerodrome_stacks.job_catalogue import CATALOGUE, TRAIN_CLASSIFIER, JobKind
+from aerodrome_stacks.names import jobs_log_group, own_prefix, resource_prefix
 from aerodrome_stacks.project_roles import DOMAIN_TAG, project_tags
 from aerodrome_stacks.retention import log_retention
 from aerodrome_stacks.storage_stack import StoragePorts
@@ -75,11 +75,6 @@ def definition_prefix(environment: Environment, project: str, domain: str) -> st
     That no other's do is a rule of environments: ``projects_that_no_other_ones_role_reaches``.
     """
     return f"{resource_prefix(environment)}-{project}-{domain}-"
-
-
-def log_group_name(environment: Environment, project: str, domain: str) -> str:
-    """The name of a project's log group in a domain, such as ``/aerodrome/dev/jobs/fraud-detection-development``."""
-    return f"/aerodrome/{environment.name}/jobs/{project}-{domain}"
 
 
 def submit_policy_name(environment: Environment, project: str, domain: str) -> str:
@@ -162,7 +157,7 @@ class JobsStack(AerodromeStack):
             )
         return JobsPorts(
             definition_names=dict(zip(definitions, names, strict=True)),
-            log_groups={space: log_group_name(self._environment, *space) for space in spaces},
+            log_groups={space: jobs_log_group(self._environment, *space) for space in spaces},
         )
 
     def _project(self, project: Project, domain: Domain) -> None:

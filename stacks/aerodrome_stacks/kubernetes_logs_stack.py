@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.chart_values import CHARTS
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.names import kubernetes_log_group
 from aerodrome_stacks.project_roles import project_tags
 from aerodrome_stacks.retention import log_retention
 
@@ -41,7 +42,6 @@ class KubernetesLogsStack(AerodromeStack):
             construct_id,
             environment=environment,
             description="Log groups of Kubernetes: one for each namespace of the platform and of its projects",
-            holds_data=True,
         )
         projects = project_namespaces(environment)
         for namespace in (*platform_namespaces(), *projects, OTHER):
@@ -61,7 +61,7 @@ class KubernetesLogsStack(AerodromeStack):
 
 def log_group_name(environment: Environment, namespace: str) -> str:
     """The name of a namespace's log group, such as ``/aerodrome/dev/kubernetes/flyte``."""
-    return f"/aerodrome/{environment.name}/kubernetes/{namespace}"
+    return kubernetes_log_group(environment, namespace)
 
 
 def log_namespaces(environment: Environment) -> Sequence[str]:

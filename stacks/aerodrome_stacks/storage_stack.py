@@ -11,8 +11,8 @@ from constructs import Construct
 
 from aerodrome_constructs.storage import AccessLogBucket, AccessLogBucketProps, PrivateBucket, PrivateBucketProps
 from aerodrome_stacks.base import AerodromeStack
-from aerodrome_stacks.chart_values.flyte_projects import own_prefix
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.names import own_prefix
 
 # What a text of JSON has to escape. EventBridge puts keys into JSON as they are: one with a quotation mark could say
 # more of its job than which object it is (aerodrome_constructs/ingest/arrivals.py).

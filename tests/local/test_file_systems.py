@@ -7,7 +7,8 @@ import pytest
 
 from aerodrome_local.batch_service import mounts
 from aerodrome_stacks.batch_queues import Kind, queue_name
-from aerodrome_stacks.jobs_stack import definition_name, log_group_name
+from aerodrome_stacks.jobs_stack import definition_name
+from aerodrome_stacks.names import jobs_log_group
 from ingest_load import until
 from tests.local.account import Account
 
@@ -75,7 +76,7 @@ def run(prod: Account, project: str, command: Sequence[str]) -> tuple[str, list[
     job = until(look, lambda found: found["status"] in {"SUCCEEDED", "FAILED"}, PATIENCE)
     stream = job["container"]["logStreamName"]
     events = prod.client("logs").get_log_events(
-        logGroupName=log_group_name(environment, project, DOMAIN), logStreamName=stream
+        logGroupName=jobs_log_group(environment, project, DOMAIN), logStreamName=stream
     )["events"]
     return job["status"], [event["message"] for event in events]
 

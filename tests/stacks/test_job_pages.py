@@ -16,7 +16,8 @@ from aerodrome_stacks import job_catalogue
 from aerodrome_stacks.batch_queues import Kind, queue_name
 from aerodrome_stacks.environment import Environment, load_environment
 from aerodrome_stacks.job_catalogue import CATALOGUE, JobKind, SecretField
-from aerodrome_stacks.jobs_stack import definition_name, log_group_name, submit_policy_name
+from aerodrome_stacks.jobs_stack import definition_name, submit_policy_name
+from aerodrome_stacks.names import jobs_log_group
 from aerodrome_stacks.project_roles import project_tags
 from aerodrome_workflows.train_classifier import train
 from tests.stacks.test_jobs import definitions, stack_of
@@ -83,7 +84,7 @@ def test_the_names_of_the_page_are_those_of_the_project(scene: Environment) -> N
     for name in (
         definition_name(scene, PROJECT, DOMAIN, "train-classifier"),
         queue_name(scene, DOMAIN, Kind.SPOT),
-        log_group_name(scene, PROJECT, DOMAIN),
+        jobs_log_group(scene, PROJECT, DOMAIN),
         submit_policy_name(scene, PROJECT, DOMAIN),
         f"--share-identifier {share} ",
         "--tags " + ",".join(f"{key}={value}" for key, value in project_tags(PROJECT, DOMAIN).items()),

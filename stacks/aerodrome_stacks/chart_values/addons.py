@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from aerodrome_constructs.cluster.scheduling import GPU_TAINT, INTERRUPTIBLE_TAINT
 from aerodrome_constructs.helm import Value
-from aerodrome_stacks.base import ENVIRONMENT_TAG, resource_prefix
+from aerodrome_stacks.base import ENVIRONMENT_TAG
 from aerodrome_stacks.chart_values.service_account import role_annotation
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.names import resource_prefix
 
 
 def foundation(*, database_ranges: Sequence[str]) -> dict[str, Value]:

@@ -138,11 +138,6 @@ def team_namespaces(environment: Environment) -> dict[str, Value]:
     }
 
 
-def own_prefix(project: str, domain: str) -> str:
-    """Where a project's own objects lie in a bucket that projects share, without a slash at the end."""
-    return f"{project}/{domain}"
-
-
 def task_limits(environment: Environment) -> dict[str, Value]:
     """The most that one task may ask for, where its project has no limits of its own yet.
 

@@ -12,10 +12,11 @@ from aerodrome_constructs.helm import Value
 from aerodrome_stacks.batch_queues import Kind
 from aerodrome_stacks.chart_values import flyte_plugins
 from aerodrome_stacks.chart_values.flyte_batch import queue_tag
-from aerodrome_stacks.chart_values.flyte_projects import TASK_DEFAULTS, amounts, own_prefix, role_of, template_values
+from aerodrome_stacks.chart_values.flyte_projects import TASK_DEFAULTS, amounts, role_of, template_values
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.environment.model import Project
+from aerodrome_stacks.names import own_prefix
 from aerodrome_stacks.sign_on import SignOnPorts
 from aerodrome_stacks.task_limits import registered_limits
 
