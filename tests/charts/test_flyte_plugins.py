@@ -129,7 +129,11 @@ class TestSpark:
     def test_it_signs_on_as_the_project(self, settings: Mapping[str, str]) -> None:
         # Hadoop's default list ends at instance metadata, which pods do not reach.
         provider = settings["spark.hadoop.fs.s3a.aws.credentials.provider"]
-        assert provider == "software.amazon.awssdk.auth.credentials.WebIdentityTokenFileCredentialsProvider"
+        assert provider == "com.amazonaws.auth.WebIdentityTokenCredentialsProvider"
+        # Spark 4 has no such class, and looks here.
+        name, _, other = settings["spark.hadoop.fs.s3a.aws.credentials.provider.mapping"].partition("=")
+        assert name == provider
+        assert other == "software.amazon.awssdk.auth.credentials.WebIdentityTokenFileCredentialsProvider"
 
     def test_it_reads_the_addresses_that_flyte_writes(self, settings: Mapping[str, str]) -> None:
         assert settings["spark.hadoop.fs.s3.impl"] == "org.apache.hadoop.fs.s3a.S3AFileSystem"
@@ -159,20 +163,6 @@ class TestSpark:
         (rule,) = policy["egress"]
         assert rule["ports"] == [{"port": 443}]
         assert {one["ipBlock"]["cidr"] for one in rule["to"]} == {"172.20.0.1/32", "10.100.0.1/32"}
-
-    def test_with_hadoop_3_3_a_task_asks_for_the_older_provider(self, environment: Environment) -> None:
-        values: Any = plugins(having(environment, ("spark",)))
-        (feature,) = values["sparkoperator"]["plugin_config"]["plugins"]["spark"]["features"]
-        assert feature == {
-            "name": "hadoop33",
-            "spark-config": [
-                {
-                    "spark.hadoop.fs.s3a.aws.credentials.provider": (
-                        "com.amazonaws.auth.WebIdentityTokenCredentialsProvider"
-                    )
-                }
-            ],
-        }
 
 
 @pytest.mark.cdk_variants("dev")

@@ -122,6 +122,11 @@ _TEMPLATES: Mapping[Plugin, Mapping[str, str]] = {
 }
 
 _S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
+# Who takes a role by a service account's token, by the version of the AWS SDK for Java.
+_WEB_IDENTITY: Mapping[int, str] = {
+    1: "com.amazonaws.auth.WebIdentityTokenCredentialsProvider",
+    2: "software.amazon.awssdk.auth.credentials.WebIdentityTokenFileCredentialsProvider",
+}
 # Lists of maps with one key each: of a map's keys, Flyte's configuration would lose the capitals.
 _SPARK_DEFAULTS: tuple[Mapping[str, str], ...] = (
     # Quotas refuse a pod without limits, and the plugin takes a pod's limits from these.
@@ -134,12 +139,10 @@ _SPARK_DEFAULTS: tuple[Mapping[str, str], ...] = (
     {"spark.hadoop.fs.s3.impl": _S3A},
     {"spark.hadoop.fs.AbstractFileSystem.s3.impl": "org.apache.hadoop.fs.s3a.S3A"},
     # The project's role, by the token of its service account. Hadoop's own list of providers does not know it, and ends
-    # at the instance metadata service, which pods do not reach. The name is that of Hadoop 3.4 (Spark 4).
-    {
-        "spark.hadoop.fs.s3a.aws.credentials.provider": (
-            "software.amazon.awssdk.auth.credentials.WebIdentityTokenFileCredentialsProvider"
-        )
-    },
+    # at the instance metadata service, which pods do not reach. The name is that of Hadoop 3.3 (Spark 3); that of
+    # Spark 4 takes it for the other (HADOOP-18980), which 3.3 does not read.
+    {"spark.hadoop.fs.s3a.aws.credentials.provider": _WEB_IDENTITY[1]},
+    {"spark.hadoop.fs.s3a.aws.credentials.provider.mapping": f"{_WEB_IDENTITY[1]}={_WEB_IDENTITY[2]}"},
     # The driver has no rights to claims of volumes.
     {"spark.kubernetes.driver.ownPersistentVolumeClaim": "false"},
     {"spark.kubernetes.driver.reusePersistentVolumeClaim": "false"},
@@ -152,15 +155,6 @@ _SPARK_DEFAULTS: tuple[Mapping[str, str], ...] = (
     {"spark.network.timeout": "600s"},
     {"spark.executor.heartbeatInterval": "60s"},
 )
-# Spark 3.5 comes with Hadoop 3.3, whose AWS SDK is version 1. A task asks for this with the setting
-# spark.flyte.hadoop33.enabled: "true".
-_HADOOP_33: Mapping[str, Value] = {
-    "name": "hadoop33",
-    "spark-config": [
-        {"spark.hadoop.fs.s3a.aws.credentials.provider": "com.amazonaws.auth.WebIdentityTokenCredentialsProvider"}
-    ],
-}
-
 # By the names of the sections in which the plugins look for them. Spark's has a place of its own in the chart.
 _SECTIONS: Mapping[Plugin, Mapping[str, Value]] = {
     "ray": {
@@ -218,7 +212,6 @@ def project_templates(environment: Environment) -> list[Value]:
 def _spark() -> dict[str, Value]:
     return {
         "spark-config-default": [dict(setting) for setting in _SPARK_DEFAULTS],
-        "features": [dict(_HADOOP_33)],
         # Its default is a link to a page on the reader's own machine.
         "logs": {"mixed": {"kubernetes-enabled": False}},
     }

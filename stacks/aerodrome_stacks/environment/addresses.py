@@ -45,7 +45,7 @@ _TASKS_A_VCPU = 4
 # type allocation strategies for AWS Batch").
 _BATCH_BEYOND = 1
 
-ENDPOINTS = 27
+ENDPOINTS = 28
 """The most interface endpoints, each with an address in each zone."""
 
 # In each zone: EKS's own (16, as its guide advises), a load balancer at its largest (100; 8 must be free at all times),

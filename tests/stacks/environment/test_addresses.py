@@ -23,8 +23,8 @@ SMALL = "9 for 110 pods (7 + 1 to spare + 1 that its own address breaks up)"
 LARGE = "18 for 250 pods (16 + 1 to spare + 1 that its own address breaks up)"
 FEWER = "lower max_size of a node group or cluster.on_demand_vcpus"
 NODES = (
-    "network.cidr: 10.16.0.0/20: when a zone is lost, the node subnets of the two others have 1,736 addresses (2 x "
-    "(1,024 - 151 for endpoints, load balancers, EKS and Lambdas - 5 that AWS keeps)), and "
+    "network.cidr: 10.16.0.0/20: when a zone is lost, the node subnets of the two others have 1,734 addresses (2 x "
+    "(1,024 - 152 for endpoints, load balancers, EKS and Lambdas - 5 that AWS keeps)), and "
 )
 LESS = "lower max_size of a node group, cluster.on_demand_vcpus or a ceiling in batch"
 
@@ -140,10 +140,10 @@ def test_on_demand_nodes_are_counted_as_what_takes_the_most(problems: Problems) 
         (
             few(batch=capacity(20_000)),
             (
-                "network.cidr: 10.16.0.0/16: when a zone is lost, the node subnets of the two others have 32,456 "
-                "addresses (2 x (16,384 - 151 for endpoints, load balancers, EKS and Lambdas - 5 that AWS keeps)), and "
+                "network.cidr: 10.16.0.0/16: when a zone is lost, the node subnets of the two others have 32,454 "
+                "addresses (2 x (16,384 - 152 for endpoints, load balancers, EKS and Lambdas - 5 that AWS keeps)), and "
                 "80,030 may be taken (24 nodes + 6 instances of AWS Batch + 80,000 tasks of Fargate); a VPC's widest "
-                f"range, /16, has 32,456: {LESS}"
+                f"range, /16, has 32,454: {LESS}"
             ),
         ),
     ],
@@ -168,5 +168,5 @@ def test_a_zone_has_a_quarter_of_a_range() -> None:
 
 
 def test_every_endpoint_is_counted() -> None:
-    # And one for metrics that are written to Amazon Managed Service for Prometheus.
-    assert len(PRIVATE_ENDPOINTS) + 1 == ENDPOINTS
+    # And one for metrics that are written to Amazon Managed Service for Prometheus, and one for Flyte's emails.
+    assert len(PRIVATE_ENDPOINTS) + 2 == ENDPOINTS
