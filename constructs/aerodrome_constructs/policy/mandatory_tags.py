@@ -22,6 +22,7 @@ UNTAGGABLE: Final = frozenset(
         "AWS::EC2::SubnetRouteTableAssociation",
         "AWS::EC2::VPCCidrBlock",
         "AWS::EC2::VPCGatewayAttachment",
+        "AWS::ECR::PullThroughCacheRule",
         "AWS::EFS::MountTarget",
         "AWS::IAM::InstanceProfile",
         "AWS::IAM::ManagedPolicy",
