@@ -67,10 +67,12 @@ def test_nothing_that_other_objects_live_in_goes_with_the_release(
 
     assert homes == dict.fromkeys(
         (
+            "external-dns",
             "external-secrets",
             "flyte",
             "mlflow",
             "monitoring",
+            "node-agents",
             "operators",
             "reloader",
             "flyteworkflows.flyte.lyft.com",
@@ -95,10 +97,12 @@ def test_every_namespace_enforces_pod_security(releases: Mapping[str, DeployedRe
     }
 
     assert enforced == {
+        "external-dns": "restricted",
         "external-secrets": "restricted",
         "flyte": "baseline",
         "mlflow": "restricted",
-        "monitoring": "privileged",
+        "monitoring": "restricted",
+        "node-agents": "privileged",
         "operators": "restricted",
         "reloader": "restricted",
     }

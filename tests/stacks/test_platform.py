@@ -60,6 +60,7 @@ DISPENSABLE = {
     "EventsQueue": "what AWS Batch says of jobs that nobody counts any more",
     "EventsUncounted": "evidence of events that were not counted, which goes after two weeks by itself",
     "GrafanaAdmin": "the password of Grafana's first user, which can be made anew: nothing is encrypted with it",
+    "GrafanaSecretKey": "the key of what Grafana keeps, which goes with its pod",
     "Interruptions": "what EC2 says of instances, which is of no use after five minutes",
     "InterruptionsUnhandled": "evidence of interruptions that nobody handled, which goes after two weeks by itself",
 }

@@ -103,10 +103,14 @@ ON_EVERYTHING: Final = (
     OnEverything(reason="Grafana offers the regions to choose from", actions=("ec2:DescribeRegions",)),
     OnEverything(reason="Grafana and AWS Backup find resources by their tags", actions=("tag:GetResources",)),
     OnEverything(
-        reason="Grafana draws metrics and shows alarms; AWS Backup tells how far a backup of S3 is",
+        reason="Grafana draws metrics and shows alarms; an exporter gives metrics to Prometheus; AWS Backup tells how "
+        "far a backup of S3 is",
         although="metrics have no ARN: the resource that AWS knows is a data set of theirs, which we do not have; and "
         "alarms are those that somebody looks at in the account",
         actions=("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:ListMetrics"),
+    ),
+    OnEverything(
+        reason="an exporter gives metrics of CloudWatch to Prometheus", actions=("cloudwatch:GetMetricStatistics",)
     ),
     OnEverything(
         reason="hosts of AWS Batch tell of memory, disk and GPUs, what measures jobs tells of jobs; a condition names "

@@ -22,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from aerodrome_constructs.helm import Value
 from aerodrome_constructs.job_monitoring.metrics_handler import names
 from aerodrome_stacks.batch_stack import HOST_METRICS
+from aerodrome_stacks.chart_values.service_account import role_annotation
 from aerodrome_stacks.environment import Environment
 
 PERIOD = 300
@@ -110,7 +111,7 @@ def cloudwatch_exporter(
     return {
         "environment": environment.name,
         "region": region,
-        "serviceAccount": {"roleArn": role_arn},
+        "serviceAccount": {"annotations": role_annotation(role_arn)},
         "scrapingInterval": PERIOD,
         "static": [
             _static(
