@@ -93,8 +93,10 @@ def dashboard(source: Path) -> Json:
 
 
 def written(content: Mapping[str, Any]) -> str:
-    """The text of a dashboard's file."""
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    """The text of a dashboard's file: a line for each panel, so that a difference shows which one changed."""
+    head = json.dumps({key: value for key, value in content.items() if key != "panels"}, ensure_ascii=False)
+    panels = ",\n".join(json.dumps(panel, ensure_ascii=False) for panel in content["panels"])
+    return f'{head.removesuffix("}")}, "panels": [\n{panels}\n]}}\n'
 
 
 def queries(content: Mapping[str, Any]) -> Iterator[Query]:
