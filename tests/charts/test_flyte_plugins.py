@@ -113,6 +113,8 @@ def test_each_environment_has_the_operators_of_its_plugins(
     assert every & releases.keys() == {WATCHED[name][1] for name in environment.flyte.plugins}
     enabled = releases["flyte"].value("configmap", "enabled_plugins", "tasks", "task-plugins", "enabled-plugins")
     assert set(enabled) & set(WATCHED) == set(environment.flyte.plugins)
+    monitors = releases["kube-prometheus-stack"].value("prometheus", "additionalPodMonitors")
+    assert [one["name"] for one in monitors] == [WATCHED[name][1] for name in environment.flyte.plugins]
 
 
 @pytest.mark.cdk_variants("dev")

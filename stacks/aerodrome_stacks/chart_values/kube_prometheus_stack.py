@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from aerodrome_constructs.helm import Value
 from aerodrome_stacks.chart_values.front_door import host, load_balancer_annotations
+from aerodrome_stacks.chart_values.operators import pod_monitors
 from aerodrome_stacks.chart_values.service_account import role_annotation
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.front_door_stack import FrontDoorPorts
@@ -51,6 +52,7 @@ def kube_prometheus_stack(environment: Environment, inputs: MonitoringInputs) ->
     return {
         "prometheus": {
             "prometheusSpec": _prometheus(environment),
+            "additionalPodMonitors": pod_monitors(environment),
             **_account(inputs.prometheus_role_arn),
         },
         "alertmanager": {
