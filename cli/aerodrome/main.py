@@ -10,6 +10,7 @@ from aerodrome.check import check
 from aerodrome.check_workflows.command import check_workflows
 from aerodrome.mirror.command import mirror
 from aerodrome.plan.command import plan
+from aerodrome.tenants import tenants
 from aerodrome.try_out.command import try_out
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app.command("try")(try_out)
 app.command("check")(check)
 app.command("check-workflows")(check_workflows)
 app.command("plan")(plan)
+app.command("tenants")(tenants)
 app.command("mirror")(mirror)
 app.add_typer(local.app)
 
