@@ -4,10 +4,11 @@ Both know MLflow by the service account of their pods and have no credentials: n
 signs on to by itself (clients/README.md), nor for the bucket of models, which MLflow alone can reach
 (docs/how-to/use-the-model-registry.md). On this machine, with a folder for a registry:
 
-    MLFLOW_TRACKING_URI=file:///tmp/registry MLFLOW_ALLOW_FILE_STORE=true \\
-        pyflyte run workflows/aerodrome_workflows/model_registry.py register_and_score
+    export MLFLOW_TRACKING_URI=file://$PWD/.aerodrome/registry MLFLOW_ALLOW_FILE_STORE=true
+    pyflyte run workflows/aerodrome_workflows/model_registry.py register_and_score
 """
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -54,7 +55,7 @@ def register(seed: int) -> Registered:
     joblib.dump(model, path)
 
     mlflow.set_experiment(MODEL)
-    with mlflow.start_run(tags={"flyte.execution": current_context().execution_id.name}) as run:
+    with mlflow.start_run(tags={"flyte.execution": os.environ.get("FLYTE_INTERNAL_EXECUTION_ID", "none")}) as run:
         mlflow.log_params({"seed": seed, "C": 0.5})
         mlflow.log_metric("accuracy", accuracy)
         mlflow.log_artifact(str(path), "model")
