@@ -34,6 +34,7 @@ from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.environment.model import Project
 from aerodrome_stacks.file_systems_stack import FileSystemsPorts
 from aerodrome_stacks.identity_stack import IdentityPorts
+from aerodrome_stacks.image_list import mirror_repository, other_images
 from aerodrome_stacks.job_catalogue import CATALOGUE, TRAIN_CLASSIFIER, JobKind
 from aerodrome_stacks.names import jobs_log_group, own_prefix, resource_prefix
 from aerodrome_stacks.project_roles import DOMAIN_TAG, project_tags
@@ -119,7 +120,7 @@ class JobsStack(AerodromeStack):
             self, "WorkloadBoundary", f"{self.prefix}-workload-boundary"
         )
         offered = set(kinds(environment))
-        self._jobs = [job for job in catalogue if job.kinds & offered]
+        self._jobs = [_mirrored(environment, job) for job in catalogue if job.kinds & offered]
         self._scripts = self._references_to_scripts()
         projects = [project for project in environment.projects if domain in project.domains]
         self.ports = self._ports([(project.name, domain) for project in projects])
@@ -277,6 +278,14 @@ class JobsStack(AerodromeStack):
         }
         for name, value in outputs.items():
             cdk.CfnOutput(self, name, value=value)
+
+
+def _mirrored(environment: Environment, job: JobKind) -> JobKind:
+    """A kind of job, with the copy of its image where the environment has one."""
+    if environment.images != "mirror" or job.container.image not in {image.reference for image in other_images()}:
+        return job
+    copied = f"{_REGISTRY}{mirror_repository(environment, job.container.image)}"
+    return replace(job, container=replace(job.container, image=copied))
 
 
 def _repository(image: str) -> str:

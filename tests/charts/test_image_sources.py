@@ -16,7 +16,7 @@ from tests.charts.deployed import DeployedRelease, deployed_releases, specs
 from tests.charts.helm import Helm
 from tests.charts.image_references import images_in
 from tests.charts.image_variants import ECR, synthesized_with, with_images
-from tests.templates import properties, resources, statements
+from tests.templates import properties, resources, statements, text
 
 # Where no image of a task is known, flytepropeller's template has one that no registry has.
 NO_IMAGE = "replaced.invalid/by-that-of-the-task:0"
@@ -172,3 +172,20 @@ def test_nodes_may_fill_the_caches_and_no_other_repository(variant: Variant) -> 
 def test_nodes_make_no_repository_of_a_mirror(variant: Variant, images: str) -> None:
     for statement in statements(variant(images).stacks["Cluster"]):
         assert "ecr:CreateRepository" not in statement.actions
+
+
+def test_jobs_of_the_platform_come_from_the_mirror_with_the_right_to_pull_them(variant: Variant) -> None:
+    template = variant("mirror").stacks["JobsProduction"]
+    repository = "aerodrome/prod/public.ecr.aws/sagemaker/sagemaker-distribution"
+    images = {
+        text(one["ContainerProperties"]["Image"]) for one in properties(template, "AWS::Batch::JobDefinition").values()
+    }
+    pulled = {
+        resource.rpartition(":repository/")[2]
+        for statement in statements(template)
+        if "ecr:BatchGetImage" in statement.actions
+        for resource in statement.resources
+    }
+
+    assert {image.rpartition(":")[0].partition("/")[2] for image in images} == {repository}
+    assert pulled == {repository}
