@@ -90,8 +90,6 @@ class FrontDoorStack(AerodromeStack):
             construct_id,
             environment=environment,
             description="Certificate and web ACL of the load balancer before Flyte, MLflow and Grafana",
-            # The firewall's log.
-            holds_data=not environment.network.private,
         )
         self._admit_access_logs(access_logs)
         self.ports = FrontDoorPorts(

@@ -8,7 +8,6 @@ from aerodrome_stacks.front_door_stack import FrontDoorStack
 from aerodrome_stacks.keys_stack import KeysStack
 from aerodrome_stacks.storage_stack import StorageStack
 from tests.iam.account import Account
-from tests.stacks.conftest import StackArtifact
 from tests.templates import ROOT, TemplateJson, new_app, only, statements, synthesized, text
 
 # What AWS WAF must not refuse of what people and programs send, whatever else is counted.
@@ -55,10 +54,6 @@ def test_the_firewall_has_the_groups_that_every_web_interface_wants(stacks: Mapp
         "AWSManagedRulesKnownBadInputsRuleSet",
         "AWSManagedRulesCommonRuleSet",
     ]
-
-
-def test_the_stack_is_protected_as_what_holds_a_log_is(artifacts: Mapping[str, StackArtifact]) -> None:
-    assert artifacts["FrontDoor"].protected
 
 
 def test_the_load_balancers_of_this_account_alone_write_access_logs(
