@@ -137,6 +137,14 @@ class TestSpark:
         assert name == provider
         assert other == "software.amazon.awssdk.auth.credentials.WebIdentityTokenFileCredentialsProvider"
 
+    def test_a_link_leads_to_what_the_driver_wrote(self, environment: Environment) -> None:
+        values: Any = plugins(having(environment, ("spark",)))
+        logs = values["sparkoperator"]["plugin_config"]["plugins"]["spark"]["logs"]["mixed"]
+        assert (logs["kubernetes-enabled"], logs["cloudwatch-enabled"]) == (False, True)
+        # The plugin knows the pod, and no container.
+        assert logs["cloudwatch-template-uri"].endswith("{{`{{.podName}}`}}$252Fspark-kubernetes-driver")
+        assert "containerName" not in logs["cloudwatch-template-uri"]
+
     def test_it_reads_the_addresses_that_flyte_writes(self, settings: Mapping[str, str]) -> None:
         assert settings["spark.hadoop.fs.s3.impl"] == "org.apache.hadoop.fs.s3a.S3AFileSystem"
 

@@ -23,19 +23,25 @@ def task_logs(environment: Environment) -> dict[str, Value]:
                 "kubernetes-enabled": False,
                 "cloudwatch-enabled": True,
                 "cloudwatch-region": environment.region,
-                "cloudwatch-template-uri": _link(environment),
+                "cloudwatch-template-uri": link(environment),
             }
         }
     }
 
 
-def _link(environment: Environment) -> str:
+def link(environment: Environment, *, container: str | None = None) -> str:
+    """The form of a link, which Flyte fills in and the chart passes through ``tpl`` before.
+
+    Args:
+        environment: The environment.
+        container: The container that wrote the output. None: Flyte knows its name.
+    """
     region = environment.region
     console = next(
         (host for start, host in _CONSOLES.items() if region.startswith(f"{start}-")), "console.aws.amazon.com"
     )
     group = log_group_name(environment, _for_flyte("namespace"))
-    stream = f"{_for_flyte('podName')}/{_for_flyte('containerName')}"
+    stream = f"{_for_flyte('podName')}/{container or _for_flyte('containerName')}"
     return (
         f"https://{console}/cloudwatch/home?region={region}"
         f"#logsV2:log-groups/log-group/{_encoded(group)}/log-events/{_encoded(stream)}"
@@ -44,7 +50,7 @@ def _link(environment: Environment) -> str:
 
 def _for_flyte(variable: str) -> str:
     # flyteplugins fills it in (go/tasks/logs/logging_utils.go). Helm would take it for its own, as the chart's template
-    # passes the value through `tpl`: it is to write the braces and no more. Without spaces, at which YAML would fold it.
+    # passes the value through `tpl`: it is to write the braces and no more. Without spaces, where YAML would fold it.
     return f"{{{{`{{{{.{variable}}}}}`}}}}"
 
 

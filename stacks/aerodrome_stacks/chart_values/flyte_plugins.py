@@ -8,6 +8,7 @@ that means for a task is told in ``docs/how-to/run-spark-ray-pytorch.md``.
 from collections.abc import Mapping
 
 from aerodrome_constructs.helm import Value
+from aerodrome_stacks.chart_values.flyte_logs import link
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.flyte import Plugin
 
@@ -121,6 +122,8 @@ _TEMPLATES: Mapping[Plugin, Mapping[str, str]] = {
     "pytorch": {},
 }
 
+# What Spark calls it (Constants.scala, DEFAULT_DRIVER_CONTAINER_NAME).
+_DRIVER_CONTAINER = "spark-kubernetes-driver"
 _S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 # Who takes a role by a service account's token, by the version of the AWS SDK for Java.
 _WEB_IDENTITY: Mapping[int, str] = {
@@ -193,7 +196,7 @@ def plugins(environment: Environment) -> dict[str, Value]:
         }
     }
     if "spark" in names:
-        values["sparkoperator"] = {"enabled": True, "plugin_config": {"plugins": {"spark": _spark()}}}
+        values["sparkoperator"] = {"enabled": True, "plugin_config": {"plugins": {"spark": _spark(environment)}}}
     return values
 
 
@@ -209,9 +212,17 @@ def project_templates(environment: Environment) -> list[Value]:
     return [{"key": key, "value": templates[key]} for key in sorted(templates)]
 
 
-def _spark() -> dict[str, Value]:
+def _spark(environment: Environment) -> dict[str, Value]:
     return {
         "spark-config-default": [dict(setting) for setting in _SPARK_DEFAULTS],
-        # Its default is a link to a page on the reader's own machine.
-        "logs": {"mixed": {"kubernetes-enabled": False}},
+        "logs": {
+            "mixed": {
+                # The default is a link to a page on the reader's own machine.
+                "kubernetes-enabled": False,
+                "cloudwatch-enabled": True,
+                "cloudwatch-region": environment.region,
+                # Of the driver, of whose pod the plugin knows the name alone.
+                "cloudwatch-template-uri": link(environment, container=_DRIVER_CONTAINER),
+            }
+        },
     }
