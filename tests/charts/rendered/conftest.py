@@ -66,7 +66,7 @@ def _placed(manifest: Manifest, namespace: str) -> Manifest:
 
 
 @pytest.fixture(scope="session")
-def _clusters(cdk_assembly: AssemblyFactory, helm: Helm) -> Callable[[str], Cluster]:
+def clusters(cdk_assembly: AssemblyFactory, helm: Helm) -> Callable[[str], Cluster]:
     def of(environment: str) -> Cluster:
         releases: Mapping[str, DeployedRelease] = deployed_releases(cdk_assembly(environment))
         folders = {name: chart_folder(release) for name, release in releases.items()}
@@ -78,6 +78,6 @@ def _clusters(cdk_assembly: AssemblyFactory, helm: Helm) -> Callable[[str], Clus
 
 
 @pytest.fixture
-def rendered(cdk_variant: str, _clusters: Callable[[str], Cluster]) -> Cluster:
+def rendered(cdk_variant: str, clusters: Callable[[str], Cluster]) -> Cluster:
     """Everything that the releases put into the cluster of one environment, as far as their charts are here."""
-    return _clusters(cdk_variant)
+    return clusters(cdk_variant)

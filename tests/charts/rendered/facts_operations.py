@@ -114,7 +114,7 @@ METRICS = [
             series in _rules(platform)
             for series in (
                 "wf_too_large",
-                "round:raw",
+                "round:round_time",
                 "free_workers_count",
                 "panic",
                 "metastore:",

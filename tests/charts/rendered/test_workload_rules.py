@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pytest_cdk.settings import Settings
 from tests.charts.rendered.exceptions import Breach, exceptions
 from tests.charts.rendered.workloads import RULES, Cluster
 
@@ -69,6 +70,14 @@ def test_every_workload_keeps_the_rules(rendered: Cluster) -> None:
     unknown = {breach: found for breach, found in breaches(rendered).items() if breach not in exceptions()}
 
     assert unknown == {}
+
+
+def test_no_exception_is_idle(clusters: Callable[[str], Cluster], cdk_settings: Settings) -> None:
+    each = [clusters(name) for name in cdk_settings.variants]
+    rendered = {release for cluster in each for release in cluster.manifests}
+    found = {breach for cluster in each for breach in breaches(cluster)}
+
+    assert {breach for breach in exceptions() if breach.release in rendered} <= found
 
 
 def test_every_exception_has_a_reason_and_a_rule() -> None:
@@ -148,6 +157,20 @@ def test_a_fault_breaks_its_rule(rule: str, number: int) -> None:
     (workload,) = cluster.workloads()
 
     assert list(RULES[rule](workload, cluster))
+
+
+def test_a_limit_range_gives_containers_what_they_do_not_ask_for() -> None:
+    bare = deepcopy(GOOD)
+    del container(bare)["resources"]["requests"]
+    limits: dict[str, Any] = {
+        "kind": "LimitRange",
+        "metadata": {"name": "defaults", "namespace": "boxes"},
+        "spec": {"limits": [{"type": "Container", "defaultRequest": {"cpu": "1", "memory": "1Mi"}}]},
+    }
+    cluster = Cluster({"boxes": [bare, limits]})
+    (workload,) = cluster.workloads()
+
+    assert list(RULES["resources"](workload, cluster)) == []
 
 
 def test_an_autoscaler_says_how_many_pods_there_are() -> None:

@@ -90,6 +90,19 @@ class Cluster:
             if manifest["kind"] in _KINDS
         ]
 
+    def defaults(self, namespace: str) -> set[str]:
+        """What a LimitRange gives to the containers of a namespace that do not ask for it themselves."""
+        kinds = {"defaultRequest": "requests", "default": "limits"}
+        return {
+            f"{kinds[key]}.{resource}"
+            for one in self.of_kinds("LimitRange")
+            if one["metadata"]["namespace"] == namespace
+            for limit in one["spec"]["limits"]
+            if limit["type"] == "Container"
+            for key in kinds.keys() & limit.keys()
+            for resource in limit[key]
+        }
+
     def uses_the_api(self, workload: Workload) -> bool:
         """Whether the workload's service account has rights in the Kubernetes API."""
         return (workload.namespace, workload.spec.get("serviceAccountName", "default")) in self._bound
@@ -133,10 +146,11 @@ def _image(workload: Workload, _: Cluster) -> Iterator[str]:
             yield f"{container['name']}: {container['image']}"
 
 
-def _resources(workload: Workload, _: Cluster) -> Iterator[str]:
+def _resources(workload: Workload, cluster: Cluster) -> Iterator[str]:
+    defaults = cluster.defaults(workload.namespace)
     for container in workload.containers:
         given = container.get("resources") or {}
-        has = {f"{kind}.{key}" for kind in ("requests", "limits") for key in given.get(kind) or {}}
+        has = defaults | {f"{kind}.{key}" for kind in ("requests", "limits") for key in given.get(kind) or {}}
         if missing := {"requests.cpu", "requests.memory", "limits.memory"} - has:
             yield f"{container['name']}: no {', '.join(sorted(missing))}"
 
