@@ -10,6 +10,7 @@ from aerodrome_stacks.chart_values.flyte_components import components, surroundi
 from aerodrome_stacks.environment import Environment
 from tests.charts.deployed import CHARTS, DeployedRelease
 from tests.charts.helm import KUBERNETES_VERSIONS, Helm, Manifest, problems
+from tests.charts.network_policies import Host, Port, lets_through
 
 NAME = "app.kubernetes.io/name"
 
@@ -99,11 +100,45 @@ def test_nothing_comes_in_that_no_policy_lets_in(rendered: Sequence[Manifest]) -
     }  # fmt: skip
 
 
-def test_what_asks_nobody_who_they_are_is_reached_by_propeller_alone(rendered: Sequence[Manifest]) -> None:
-    # datacatalog has no authentication, and the cached results of every project.
-    (rule,) = of_kind(rendered, "NetworkPolicy")["datacatalog"]["ingress"]
+@pytest.mark.parametrize(
+    ("component", "port", "let_in"),
+    [
+        ({NAME: "flyteadmin"}, 8089, {"flytepropeller", "flytescheduler", "task", "load balancer"}),
+        # It asks nobody who they are, and has the cached results of every project.
+        ({NAME: "datacatalog"}, 8089, {"flytepropeller"}),
+        ({NAME: "flyteconsole"}, 8080, {"load balancer"}),
+        ({"app": "flyte-pod-webhook"}, 9443, {"load balancer"}),
+        ({NAME: "flyteadmin"}, 10254, {"prometheus"}),
+        ({NAME: "datacatalog"}, 10254, {"prometheus"}),
+        ({NAME: "flytepropeller"}, 10254, {"prometheus"}),
+        ({"app": "flyte-pod-webhook"}, 10254, {"prometheus"}),
+        ({NAME: "flyteadmin"}, 22, set()),
+    ],
+)
+def test_each_component_is_reached_by_who_needs_it_and_by_nobody_else(
+    rendered: Sequence[Manifest],
+    environment: Environment,
+    component: Mapping[str, str],
+    port: int,
+    let_in: set[str],
+) -> None:
+    policies = [one for one in rendered if one["kind"] == "NetworkPolicy"]
+    address = environment.network.pod_cidr[1000]
+    project = {"aerodrome.io/project": "somebodys", "aerodrome.io/domain": "development"}
+    hosts = {
+        "flytepropeller": Host(address=address, namespace="flyte", labels={NAME: "flytepropeller"}),
+        "flytescheduler": Host(address=address, namespace="flyte", labels={NAME: "flytescheduler"}),
+        "task": Host(address=address, namespace="somebodys-development", namespace_labels=project),
+        "prometheus": Host(address=address, namespace="monitoring", labels={NAME: "prometheus"}),
+        "grafana": Host(address=address, namespace="monitoring", labels={NAME: "grafana"}),
+        "mlflow": Host(address=address, namespace="mlflow", labels={NAME: "mlflow"}),
+        # The Kubernetes API's interfaces have their addresses there, too.
+        "load balancer": Host(address=environment.network.cidr[1000]),
+    }
+    target = Host(address=environment.network.pod_cidr[2000], namespace="flyte", labels=component)
 
-    assert rule["from"] == [{"podSelector": {"matchLabels": {NAME: "flytepropeller"}}}]
+    found = {name for name, host in hosts.items() if lets_through(policies, host, target, Port(number=port))}
+    assert found == let_in
 
 
 def test_the_load_balancer_comes_from_where_no_pod_is(rendered: Sequence[Manifest], environment: Environment) -> None:
@@ -117,19 +152,6 @@ def test_the_load_balancer_comes_from_where_no_pod_is(rendered: Sequence[Manifes
 
     assert ranges == {str(environment.network.cidr)}
     assert not environment.network.cidr.overlaps(environment.network.pod_cidr)
-
-
-def test_projects_reach_flyteadmin_and_nothing_else(rendered: Sequence[Manifest]) -> None:
-    opened = {
-        name
-        for name, spec in of_kind(rendered, "NetworkPolicy").items()
-        for rule in spec.get("ingress", [])
-        for peer in rule["from"]
-        if {"key": "aerodrome.io/project", "operator": "Exists"}
-        in peer.get("namespaceSelector", {}).get("matchExpressions", [])
-    }
-
-    assert opened == {"flyteadmin"}
 
 
 @pytest.mark.parametrize(
