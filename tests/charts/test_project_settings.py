@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aerodrome_stacks.chart_values.project_reconciler import program
+from aerodrome_stacks.chart_values.reconciler_handler import program
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.task_limits import registered_limits
 from tests.charts.deployed import DeployedRelease

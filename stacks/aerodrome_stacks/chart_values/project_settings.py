@@ -2,7 +2,7 @@
 
 What flyteadmin keeps of a project in a domain lies in its database, out of Helm's reach, as messages of flyteidl
 (``admin/matchable_resource.proto``, v1.16.8). They are written here as flyteadmin takes them; the program
-(``project_reconciler/program.py``) compares and puts.
+(``reconciler_handler/program.py``) compares and puts.
 """
 
 import re
@@ -20,7 +20,7 @@ from aerodrome_stacks.names import own_prefix
 from aerodrome_stacks.sign_on import SignOnPorts
 from aerodrome_stacks.task_limits import registered_limits
 
-_PROGRAM = Path(__file__).parent / "project_reconciler" / "program.py"
+_PROGRAM = Path(__file__).parent / "reconciler_handler" / "program.py"
 
 OWNER_LABEL = "aerodrome.io/owner"
 """The label of a project in Flyte, and so of the pods of its executions, that says who answers for it."""
