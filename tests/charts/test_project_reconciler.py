@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from aerodrome_stacks.chart_values.reconciler_handler.program import main
 from aerodrome_stacks.chart_values.project_settings import owner_label
+from aerodrome_stacks.chart_values.reconciler_handler.program import main
 from tests.charts.flyteadmin_server import Flyteadmin, FlyteadminHandler
 
 Json = dict[str, Any]
