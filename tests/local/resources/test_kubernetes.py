@@ -137,12 +137,17 @@ def test_release_of_a_repository_is_recorded(embedded_aws: EmbeddedAws, stack: S
     assert "AERODROME_CHARTS" in found["rendered"]["reason"]
 
 
-def test_chart_from_a_folder_of_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("unpacked", [True, False], ids=["unpacked", "archive"])
+def test_chart_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, unpacked: bool) -> None:
     with tarfile.open(tmp_path / "probe-0.1.0.tgz", "w:gz") as archive:
         for name, text in CHART.items():
             entry = tarfile.TarInfo(f"probe/{name}")
             entry.size = len(text)
             archive.addfile(entry, io.BytesIO(text.encode()))
+    if unpacked:
+        with tarfile.open(tmp_path / "probe-0.1.0.tgz") as archive:
+            archive.extractall(tmp_path, filter="data")
+        (tmp_path / "probe-0.1.0.tgz").unlink()
     monkeypatch.setenv("AERODROME_CHARTS", str(tmp_path))
     aws = EmbeddedAws.start(tmp_path / "state")
     try:
