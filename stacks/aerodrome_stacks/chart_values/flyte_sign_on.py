@@ -12,6 +12,7 @@ from typing import Final
 from aerodrome_constructs.helm import Value
 from aerodrome_stacks.chart_values.secrets import SecretKeys
 from aerodrome_stacks.sign_on import USER_SCOPES, SignOnPorts
+from aerodrome_stacks.sign_on_stack import CLI_CALLBACK_URL
 
 AUTH_SECRET = "flyte-secret-auth"  # noqa: S105 - the name of a Secret, which the chart's templates fix
 """The Secret with the client secret of Flyte's own components, under the key :data:`CLIENT_SECRET`."""
@@ -24,9 +25,6 @@ CLIENT_SECRET: Final = "client_secret"  # noqa: S105 - the name of a key, which 
 """The key of both, and so the name of the file."""
 
 _OIDC_DIRECTORY = "/etc/oidc"
-
-# Where flytectl and pyflyte listen while a person signs in. The issuer knows it as the redirect URI of their client.
-_CLI_REDIRECT = "http://localhost:53593/callback"
 
 
 def sign_on(url: str, ports: SignOnPorts) -> dict[str, Value]:
@@ -81,7 +79,7 @@ def _auth(url: str, ports: SignOnPorts) -> dict[str, Value]:
             "thirdPartyConfig": {
                 "flyteClient": {
                     "clientId": ports.cli_client_id,
-                    "redirectUri": _CLI_REDIRECT,
+                    "redirectUri": CLI_CALLBACK_URL,
                     "scopes": list(ports.cli_scopes),
                 }
             },
