@@ -1,12 +1,14 @@
 """The FrontDoor stack: the certificate and the firewall of the load balancer, and who may write its access log."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from aerodrome_constructs.alerts import Metric, MetricAlarm, MetricAlarmProps
 from aerodrome_constructs.front_door import (
     HostCertificate,
     HostCertificateProps,
@@ -14,6 +16,7 @@ from aerodrome_constructs.front_door import (
     WebAcl,
     WebAclProps,
 )
+from aerodrome_stacks.alerts_stack import AlertsPorts
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.hosts import hosts
@@ -21,6 +24,10 @@ from aerodrome_stacks.retention import log_retention
 
 ACCESS_LOG_PREFIX = "front-door"
 """What the names of the load balancer's access logs begin with in their bucket."""
+
+# Certificate Manager renews a certificate 60 days before its end (User Guide, "Managed certificate renewal"): for two
+# weeks it has not come about.
+_DAYS_TO_EXPIRY = 45
 
 # An address is often an office's: 50 people, each with a console open that asks once a second, are 15,000 requests in
 # five minutes, and a pipeline that registers and logs sends as many again.
@@ -74,6 +81,7 @@ class FrontDoorStack(AerodromeStack):
         environment: What the team decided.
         access_logs: The bucket for access logs.
         log_key: The key that encrypts the firewall's log.
+        alerts: Who is told when the certificate is not renewed.
     """
 
     def __init__(
@@ -84,6 +92,7 @@ class FrontDoorStack(AerodromeStack):
         environment: Environment,
         access_logs: s3.IBucket,
         log_key: kms.IKey,
+        alerts: AlertsPorts,
     ) -> None:
         super().__init__(
             scope,
@@ -93,17 +102,34 @@ class FrontDoorStack(AerodromeStack):
         )
         self._admit_access_logs(access_logs)
         self.ports = FrontDoorPorts(
-            certificate_arn=self._certificate(environment),
+            certificate_arn=self._certificate(environment, alerts),
             web_acl_arn=self._web_acl(environment, log_key),
             access_log_bucket=access_logs.bucket_name,
         )
 
-    def _certificate(self, environment: Environment) -> str | None:
+    def _certificate(self, environment: Environment, alerts: AlertsPorts) -> str | None:
         zone = environment.access.hosted_zone_id
         if zone is None:
             return None
         props = HostCertificateProps(hosts=hosts(environment), hosted_zone_id=zone)
-        return HostCertificate(self, "Certificate", props).arn
+        arn = HostCertificate(self, "Certificate", props).arn
+        MetricAlarm(
+            self,
+            "CertificateExpiring",
+            MetricAlarmProps(
+                name=f"{self.prefix}-certificate-expiring",
+                meaning="The certificate of Flyte, MLflow and Grafana is not renewed, and ends in a few weeks.",
+                runbook="runbooks/certificate-expiring.md",
+                # Told once a day.
+                metric=Metric("AWS/CertificateManager", "DaysToExpiry", {"CertificateArn": arn}, "Minimum"),
+                period=timedelta(days=1),
+                periods=1,
+                comparison="LessThanThreshold",
+                threshold=_DAYS_TO_EXPIRY,
+                topic=alerts.topic,
+            ),
+        )
+        return arn
 
     def _web_acl(self, environment: Environment, log_key: kms.IKey) -> str | None:
         if environment.network.private:

@@ -48,7 +48,7 @@ def build_platform(scope: Construct, environment: Environment) -> None:
     storage = StorageStack(scope, "Storage", environment=environment, data_key=keys.data).ports
     database = DatabaseStack(scope, "Database", environment=environment, network=network, keys=keys).ports
     front_door = FrontDoorStack(
-        scope, "FrontDoor", environment=environment, access_logs=storage.access_logs, log_key=keys.logs
+        scope, "FrontDoor", environment=environment, access_logs=storage.access_logs, log_key=keys.logs, alerts=alerts
     ).ports
     oidc = environment.access.oidc
     sign_on = (

@@ -16,6 +16,7 @@ import aws_cdk as cdk
 import pytest
 
 from aerodrome_local.testing import EmbeddedAws
+from aerodrome_stacks.alerts_stack import AlertsStack
 from aerodrome_stacks.environment import Environment, load_environment
 from aerodrome_stacks.front_door_stack import FrontDoorStack
 from aerodrome_stacks.keys_stack import KeysStack
@@ -33,7 +34,10 @@ def build(app: cdk.App, _variant: str, *, environment: Environment) -> None:
     keys = KeysStack(app, "Keys", environment=environment).ports
     network = NetworkStack(app, "Network", environment=environment, log_key=keys.logs).ports
     storage = StorageStack(app, "Storage", environment=environment, data_key=keys.data).ports
-    FrontDoorStack(app, "FrontDoor", environment=environment, access_logs=storage.access_logs, log_key=keys.logs)
+    alerts = AlertsStack(app, "Alerts", environment=environment, alerts_key=keys.alerts).ports
+    FrontDoorStack(
+        app, "FrontDoor", environment=environment, access_logs=storage.access_logs, log_key=keys.logs, alerts=alerts
+    )
     SignOnStack(app, "SignOn", environment=environment, network=network, keys=keys)
 
 

@@ -3,6 +3,7 @@ from collections.abc import Mapping
 import aws_cdk as cdk
 import pytest
 
+from aerodrome_stacks.alerts_stack import AlertsStack
 from aerodrome_stacks.environment import Environment, load_environment
 from aerodrome_stacks.front_door_stack import FrontDoorStack
 from aerodrome_stacks.keys_stack import KeysStack
@@ -18,7 +19,10 @@ def front_door_of(environment: Environment) -> FrontDoorStack:
     app = new_app()
     keys = KeysStack(app, "Keys", environment=environment).ports
     storage = StorageStack(app, "Storage", environment=environment, data_key=keys.data).ports
-    return FrontDoorStack(app, "FrontDoor", environment=environment, access_logs=storage.access_logs, log_key=keys.logs)
+    alerts = AlertsStack(app, "Alerts", environment=environment, alerts_key=keys.alerts).ports
+    return FrontDoorStack(
+        app, "FrontDoor", environment=environment, access_logs=storage.access_logs, log_key=keys.logs, alerts=alerts
+    )
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +72,27 @@ def test_the_load_balancers_of_this_account_alone_write_access_logs(
     assert text(resource).endswith(f"/front-door/AWSLogs/{environment.account}/*")
 
 
+def test_people_are_told_weeks_before_the_certificate_ends_and_not_while_it_may_be_renewed(
+    stacks: Mapping[str, TemplateJson],
+) -> None:
+    alarm = only(stacks["FrontDoor"], "AWS::CloudWatch::Alarm")
+
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/CertificateManager", "DaysToExpiry")
+    (dimension,) = alarm["Dimensions"]
+    assert text(dimension["Value"]).startswith("${Certificate")
+    # Certificate Manager begins 60 days before.
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 45)
+    assert "runbooks/certificate-expiring.md" in alarm["AlarmDescription"]
+    assert (ROOT / "runbooks" / "certificate-expiring.md").is_file()
+
+
 def test_without_a_zone_there_is_no_certificate(dev: Environment) -> None:
     access = dev.access.model_copy(update={"hosted_zone_id": None})
     stack = front_door_of(dev.model_copy(update={"access": access}))
 
     assert stack.ports.certificate_arn is None
     types = {one["Type"] for one in synthesized(cdk.Stack.of(stack))["Resources"].values()}
-    assert "AWS::CertificateManager::Certificate" not in types
+    assert not types & {"AWS::CertificateManager::Certificate", "AWS::CloudWatch::Alarm"}
     assert "AWS::WAFv2::WebACL" in types
 
 
@@ -84,7 +102,8 @@ def test_a_private_network_has_a_certificate_and_no_firewall(dev: Environment) -
 
     assert stack.ports.web_acl_arn is None
     assert {one["Type"] for one in synthesized(cdk.Stack.of(stack))["Resources"].values()} == {
-        "AWS::CertificateManager::Certificate"
+        "AWS::CertificateManager::Certificate",
+        "AWS::CloudWatch::Alarm",
     }
 
 
