@@ -42,13 +42,16 @@ def test_the_project_role_is_one_that_exists(
             assert arn.rpartition("/")[2] in roles
 
 
-def test_every_plugin_of_the_chart_is_restated_beside_that_of_batch(flyte: DeployedRelease) -> None:
+def test_every_plugin_of_the_chart_is_restated_beside_that_of_batch_and_the_environments(
+    flyte: DeployedRelease, environment: Environment
+) -> None:
     plugins = flyte.value("configmap", "enabled_plugins", "tasks", "task-plugins", "enabled-plugins")
 
-    assert set(plugins) == {"container", "sidecar", "k8s-array", "connector-service", "echo", "aws_array"}
+    ours = {"aws_array", *environment.flyte.plugins}
+    assert set(plugins) == {"container", "sidecar", "k8s-array", "connector-service", "echo", *ours}
 
 
-def test_only_batch_tasks_run_on_batch(flyte: DeployedRelease) -> None:
+def test_only_batch_tasks_run_on_batch(flyte: DeployedRelease, environment: Environment) -> None:
     types = flyte.value("configmap", "enabled_plugins", "tasks", "task-plugins", "default-for-task-types")
 
     assert types == {
@@ -56,6 +59,7 @@ def test_only_batch_tasks_run_on_batch(flyte: DeployedRelease) -> None:
         "sidecar": "sidecar",
         "container_array": "k8s-array",
         "aws-batch": "aws_array",
+        **{plugin: plugin for plugin in environment.flyte.plugins},
     }
 
 
