@@ -2,7 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from email.message import Message
+from io import BytesIO
 from typing import Any
+from unittest.mock import patch
+from urllib.error import HTTPError, URLError
 
 import pytest
 
@@ -122,6 +126,34 @@ def test_tasks_sign_on_with_the_token_of_their_service_account(
     assert audience == "mlflow"
     assert f"audience: {audience}\n" in pod_template
     assert f"mountPath: {MLFLOW_TOKEN_FOLDER}\n" in pod_template
+
+
+def test_the_proxy_starts_when_it_can_ask_where_the_clusters_keys_are(
+    mlflow: DeployedRelease, options: Options
+) -> None:
+    # Without an answer it would look for them at <issuer>/.well-known/jwks.json, where EKS has none.
+    (waiting,) = mlflow.value("initContainers")
+    issuer = options["extra-jwt-issuers"][0].rpartition("=")[0]
+    image = mlflow.value("image")
+
+    assert waiting["command"][-1] == f"{issuer}/.well-known/openid-configuration"
+    assert waiting["image"] == f"{image['repository']}:{image['tag']}"
+
+
+def test_waiting_ends_with_the_first_good_answer(mlflow: DeployedRelease) -> None:
+    (waiting,) = mlflow.value("initContainers")
+    python, option, program, url = waiting["command"]
+    unavailable = HTTPError(url, 503, "Service Unavailable", Message(), None)
+    answers = [URLError("no such host"), TimeoutError(), unavailable, BytesIO()]
+    with (
+        patch("urllib.request.urlopen", side_effect=answers) as opened,
+        patch("time.sleep"),
+        patch("sys.argv", ["-c", url]),
+    ):
+        exec(compile(program, "await-issuer", "exec"), {})  # noqa: S102 - the program of the container
+
+    assert (python, option) == ("python", "-c")
+    assert [call.args for call in opened.call_args_list] == [(url,)] * len(answers)
 
 
 def test_any_name_will_do_as_only_signatures_and_audiences_decide(options: Options) -> None:

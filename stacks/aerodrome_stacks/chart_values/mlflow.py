@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aerodrome_constructs.helm import ReleaseSpec, Value
 from aerodrome_stacks.chart_values.front_door import host, load_balancer_annotations
-from aerodrome_stacks.chart_values.mlflow_sign_on import sign_on_proxy
+from aerodrome_stacks.chart_values.mlflow_sign_on import await_issuer, sign_on_proxy
 from aerodrome_stacks.chart_values.service_account import role_annotation
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.connections import MLFLOW, MLFLOW_MAX_OVERFLOW, MLFLOW_POOL_SIZE, MLFLOW_WORKERS
@@ -76,6 +76,7 @@ def mlflow(
         "serviceAccount": {"annotations": role_annotation(role_arn)},
         "backendStore": {"postgres": {"host": database.host, "port": database.port, "database": database.name}},
         "artifactRoot": {"s3": {"bucket": artifact_bucket}},
+        "initContainers": [await_issuer(image=_image(spec, "image"), cluster_issuer=cluster_issuer)],
         "extraContainers": [
             sign_on_proxy(
                 environment,

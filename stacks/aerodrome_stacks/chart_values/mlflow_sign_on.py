@@ -13,6 +13,7 @@ account token has no e-mail address, and OAuth2 Proxy then takes the subject for
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from aerodrome_constructs.helm import Value
 from aerodrome_stacks.chart_values.front_door import host
@@ -45,6 +46,32 @@ _CAPABILITIES = "/api/3.0/mlflow/server-info"
 # A folder that the image does not have: each path below it is a 404.
 _NOWHERE = "file:///nowhere/"
 
+_AWAIT_ISSUER = """\
+import sys
+import time
+import urllib.request
+
+while True:
+    try:
+        urllib.request.urlopen(sys.argv[1], timeout=5).close()
+        break
+    except OSError as error:
+        print(f"no answer yet: {error}", flush=True)
+        time.sleep(5)
+"""
+
+# Of a user that no image has, and nothing to be written to.
+_RESTRICTED: Mapping[str, Value] = MappingProxyType(
+    {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+    }
+)
+
 
 def sign_on_proxy(
     environment: Environment, *, image: str, server_port: int, sign_on: SignOnPorts, cluster_issuer: str
@@ -71,14 +98,30 @@ def sign_on_proxy(
             "requests": {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
             "limits": {"memory": "256Mi", "ephemeral-storage": "256Mi"},
         },
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-            "runAsUser": 65532,
-            "runAsGroup": 65532,
+        "securityContext": dict(_RESTRICTED),
+    }
+
+
+def await_issuer(*, image: str, cluster_issuer: str) -> dict[str, Value]:
+    """A container that ends when the cluster's issuer answers, and before which the pod does not begin.
+
+    The proxy asks that issuer once, as it starts, where its keys are. Left without an answer it takes a place for
+    granted at which EKS has none (``pkg/validation/options.go``, ``newVerifierFromJwtIssuer``), and refuses every task
+    until somebody starts it anew.
+
+    Args:
+        image: One with Python: MLflow's.
+        cluster_issuer: The issuer of the cluster's service account tokens, without ``https://``.
+    """
+    return {
+        "name": "await-issuer",
+        "image": image,
+        "command": ["python", "-c", _AWAIT_ISSUER, f"https://{cluster_issuer}/.well-known/openid-configuration"],
+        "resources": {
+            "requests": {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
+            "limits": {"memory": "128Mi", "ephemeral-storage": "64Mi"},
         },
+        "securityContext": dict(_RESTRICTED),
     }
 
 
