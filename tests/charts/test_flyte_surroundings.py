@@ -89,15 +89,18 @@ def test_nothing_comes_in_that_no_policy_lets_in(rendered: Sequence[Manifest]) -
     policies = of_kind(rendered, "NetworkPolicy")
 
     assert policies["default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
-    assert {name: [entry["port"] for rule in spec.get("ingress", []) for entry in rule["ports"]]
-            for name, spec in policies.items()} == {
+    ports = {
+        name: [entry["port"] for rule in spec.get("ingress", []) for entry in rule["ports"]]
+        for name, spec in policies.items()
+    }
+    assert ports == {
         "default-deny": [],
         "flyteadmin": [8088, 8089],
         "datacatalog": [8089],
         "flyteconsole": [8080],
         "webhook": [9443],
         "metrics": [10254],
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
