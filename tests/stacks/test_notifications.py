@@ -7,11 +7,12 @@ import pytest
 from aerodrome_stacks.alerts_stack import AlertsStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.keys_stack import KeysStack
+from aerodrome_stacks.network_stack import NetworkStack
 from aerodrome_stacks.notifications_stack import NotificationsPorts, NotificationsStack, has_notifications
 from aerodrome_stacks.roles.flyte_notifications import notification_statements
 from tests.iam.account import Account
 from tests.iam.evaluator import Principal
-from tests.templates import TemplateJson, new_app, properties, resources, synthesized
+from tests.templates import TemplateJson, new_app, properties, resources, synthesized, text
 
 
 def notifications_of(environment: Environment) -> tuple[NotificationsPorts, TemplateJson]:
@@ -141,3 +142,17 @@ def test_flyte_comes_after_what_it_asks_for_when_it_starts(stacks: Mapping[str, 
     }
     assert exported
     assert all(name in str(stacks["Orchestrator"]) for name in exported)
+
+
+@pytest.mark.cdk_variants("dev")
+@pytest.mark.parametrize("emails", [True, False])
+def test_in_a_private_network_emails_have_a_way_to_amazon_ses(environment: Environment, *, emails: bool) -> None:
+    private = environment.network.model_copy(update={"private": True, "nat_gateways": 0})
+    flyte = environment.flyte.model_copy(update={"notifications": emails})
+    app = new_app()
+    changed = environment.model_copy(update={"network": private, "flyte": flyte})
+    keys = KeysStack(app, "Keys", environment=changed).ports
+    network = synthesized(NetworkStack(app, "Network", environment=changed, log_key=keys.logs))
+    services = {text(one["ServiceName"]) for one in properties(network, "AWS::EC2::VPCEndpoint").values()}
+    assert (f"com.amazonaws.{environment.region}.email" in services) is emails
+    assert {f"com.amazonaws.{environment.region}.{service}" for service in ("sns", "sqs")} <= services
