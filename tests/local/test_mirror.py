@@ -108,6 +108,7 @@ def test_what_is_published_is_afterwards_in_the_account(
     assert done.exit_code == 1
     assert done.stdout.splitlines()[0].startswith(f"copied   {source.address}/tools/box:v1  {known_by}  ")
     assert done.stdout.splitlines()[-1].endswith("1 copied (0.0 MB), 0 there already, 2 failed")
+    assert len(done.stderr.splitlines()) == 2, done.stderr
     nowhere, missing = done.stderr.splitlines()
     assert "has no repository aerodrome/prod/nowhere: deploy the stack Images first" in nowhere
     assert f"{source.address}/tools/none:v1: there is no such image" in missing

@@ -41,7 +41,8 @@ def answer(host: str, challenge: str, scope: str, credentials: tuple[str, str] |
     realm = parameters.get("realm", "")
     if kind.lower() != "bearer" or not _is_safe(realm):
         raise MirrorError(f"{host} wants a password, and {'refuses ours' if basic else 'there is none for it'}")
-    query = {"scope": scope} | ({"service": parameters["service"]} if "service" in parameters else {})
+    # What it asks for itself comes first: it may have led to a repository of another name.
+    query = {"scope": scope} | {name: parameters[name] for name in ("service", "scope") if name in parameters}
     response = send(f"{realm}?{urlencode(query)}", {"Authorization": basic} if basic else {})
     given = json.loads(response.data) if response.status == 200 else {}  # noqa: PLR2004 - HTTP's own number
     token = given.get("token") or given.get("access_token")

@@ -1,5 +1,6 @@
 """Gets a file over HTTP, and the connections that registries are asked over."""
 
+import logging
 import urllib.request
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,10 +24,13 @@ RETRIES: Final = urllib3.Retry(
     status=4,
     backoff_factor=1,
     status_forcelist=(500, 502, 503, 504),
-    allowed_methods={"GET", "HEAD"},
+    allowed_methods={"GET", "HEAD", "POST", "PUT"},
     raise_on_status=False,
 )
-"""What reads is asked again when a server has a bad moment. What writes is not: a second run of the command goes on."""
+"""What is asked again when a server has a bad moment: all but the pieces of a blob, which are gone then."""
+
+# It would tell the user of each request that it sends again.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 _pools: Final[dict[str, urllib3.PoolManager]] = {}
 

@@ -28,6 +28,7 @@ class Held:
         blobs: By repository and digest.
         manifests: By repository and tag or digest: the kind, and what is said.
         files: Other things that it serves, by path.
+        elsewhere: Where a request is sent on to, by the beginning of its path.
         password: What it wants, ``name:password``; None: a token that everybody gets.
         repositories: Where something may be put; None: everywhere.
         writes: Every request that changed something.
@@ -37,6 +38,7 @@ class Held:
     blobs: dict[tuple[str, str], bytes] = field(default_factory=dict)
     manifests: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    elsewhere: dict[str, str] = field(default_factory=dict)
     password: str | None = None
     repositories: set[str] | None = None
     writes: list[str] = field(default_factory=list)
@@ -103,6 +105,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.held.reads.append(f"{self.command} {parts.path}")
         if parts.path == "/token":
             self._answer(200, json.dumps({"token": f"for {parse_qs(parts.query)['scope'][0]}"}).encode())
+        elif away := [path for path in self.held.elsewhere if parts.path.startswith(path)]:
+            place = self.held.elsewhere[away[0]] + parts.path.removeprefix(away[0])
+            self._answer(307, b"", {"Location": place})
         elif parts.path in self.held.files:
             self._answer(200, self.held.files[parts.path])
         elif not parts.path.startswith("/v2/"):
@@ -191,7 +196,9 @@ class _Handler(BaseHTTPRequestHandler):
             challenge = 'Basic realm="registry"'
         else:
             wanted = f"Bearer for repository:{repository}:{actions}"
-            challenge = f'Bearer realm="http://{self.held.address}/token",service="{self.held.address}"'
+            scope = f"repository:{repository}:{actions}"
+            service = self.held.address
+            challenge = f'Bearer realm="http://{service}/token",service="{service}",scope="{scope}"'
         if given != wanted:
             self._answer(401, b"{}", {"WWW-Authenticate": challenge})
         return given == wanted

@@ -90,8 +90,8 @@ def test_nothing_is_copied_for_an_environment_without_a_mirror(mirror: Mirror) -
 
     assert done.exit_code == 2
     assert done.stderr == (
-        "aerodrome mirror: environments/dev.yaml says images: upstream, so nothing would be taken from a mirror, and there "
-        "are no repositories for one; write images: mirror, and deploy the stack Images\n"
+        "aerodrome mirror: environments/dev.yaml says images: upstream, so nothing would be taken from a mirror, and "
+        "there are no repositories for one; write images: mirror, and deploy the stack Images\n"
     )
 
 

@@ -9,7 +9,7 @@ from aerodrome.mirror.items import Item
 from aerodrome.mirror.manifests import MirrorError
 from aerodrome.mirror.push import Outcome
 from tests.cli.mirror.conftest import Mirror
-from tests.cli.mirror.registry_server import INDEX, MANIFEST, Held, digest
+from tests.cli.mirror.registry_server import INDEX, MANIFEST, Held, digest, registry_server
 
 BOX = "tools/box"
 COPY = f"mirror/{BOX}"
@@ -84,6 +84,19 @@ def test_a_run_that_was_broken_off_is_taken_up_where_it_ended(source: Held, targ
     assert sent == 4
     assert copied.uploaded == len(whole)
     assert len([write for write in target.writes if write.startswith("POST")]) == 1
+
+
+def test_a_registry_may_be_a_name_for_another_one(source: Held, target: Held, mirror: Mirror) -> None:
+    # As registry.k8s.io and cr.flyte.org are: with a repository of another name, for which another token is wanted.
+    known_by = source.add_image("backend/tools/box", "v1")
+    with registry_server(Held()) as name:
+        name.elsewhere[f"/v2/{BOX}/"] = f"http://{source.address}/v2/backend/tools/box/"
+
+        copied = mirror.push(item(name)).copied
+
+    assert copied is not None
+    assert copied.digest == known_by
+    assert held_under(target, COPY) == held_under(source, "backend/tools/box")
 
 
 def test_a_blob_that_is_not_what_it_says_is_refused_and_not_kept(source: Held, target: Held, mirror: Mirror) -> None:
