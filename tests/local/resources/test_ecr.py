@@ -102,3 +102,32 @@ def test_repositories_of_a_mirror(ecr: Any, stack: Stack) -> None:  # noqa: ANN4
     stack.delete()
     assert ecr.describe_repositories(repositoryNames=[name])["repositories"] == [found]
     ecr.delete_repository(repositoryName=name, force=True)
+
+
+def test_a_repository_is_changed_in_place_and_goes_with_its_stack(
+    ecr: Any,  # noqa: ANN401 - boto3 makes the class at run time
+    stack: Stack,
+) -> None:
+    def repository(mutability: str, *, scan: bool) -> Template:
+        properties = {
+            "RepositoryName": "boxes",
+            "ImageTagMutability": mutability,
+            "ImageScanningConfiguration": {"ScanOnPush": scan},
+            "LifecyclePolicy": {"LifecyclePolicyText": json.dumps({"rules": [mutability]})},
+        }
+        return {"Boxes": {"Type": "AWS::ECR::Repository", "Properties": properties}}
+
+    outputs = {"Name": {"Ref": "Boxes"}, "Uri": {"Fn::GetAtt": ["Boxes", "RepositoryUri"]}}
+    made = stack.deploy(repository("MUTABLE", scan=False), outputs)
+    changed = stack.deploy(repository("IMMUTABLE", scan=True), outputs)
+
+    assert made == changed
+    assert changed["Uri"].endswith("/boxes")
+    (found,) = ecr.describe_repositories(repositoryNames=[changed["Name"]])["repositories"]
+    assert (found["imageTagMutability"], found["imageScanningConfiguration"]) == ("IMMUTABLE", {"scanOnPush": True})
+    assert json.loads(ecr.get_lifecycle_policy(repositoryName="boxes")["lifecyclePolicyText"]) == {
+        "rules": ["IMMUTABLE"]
+    }
+    stack.delete()
+    with pytest.raises(ClientError, match="RepositoryNotFoundException"):
+        ecr.describe_repositories(repositoryNames=["boxes"])
