@@ -11,8 +11,8 @@ from aerodrome_stacks.storage_stack import StorageStack
 from tests.iam.account import Account
 from tests.templates import ROOT, TemplateJson, new_app, only, statements, synthesized, text
 
-# The rules of the common rule set (AWS WAF Developer Guide, "Core rule set (CRS) managed rule group"). A name that is not
-# among them overrides nothing, without a word.
+# The rules of the common rule set (AWS WAF Developer Guide, "Core rule set (CRS) managed rule group"). A name that is
+# not among them overrides nothing, without a word.
 COMMON = {
     "NoUserAgent_HEADER",
     "UserAgent_BadBots_HEADER",
