@@ -39,7 +39,7 @@ def limits(**values: str) -> dict[str, Any]:
 def reported(*templates: Mapping[str, Any]) -> dict[str, Any]:
     beside: dict[str, object] = {"place": "jobs.py:7", "maps": None, "dynamic": False, "calls": [], "references": []}
     tasks = [{"template": one, **beside} for one in templates]
-    return {"tasks": tasks, "workflows": [], "launch_plans": []}
+    return {"tasks": tasks, "workflows": [], "launch_plans": [], "schedules": []}
 
 
 @pytest.fixture
@@ -111,6 +111,20 @@ def test_a_warning_refuses_nothing(check: Check) -> None:
         "1 warning\n"
     )
     assert "the default vCPUs, the default memory, 2 attempts of at most 1:00:00 each" in result.stdout
+
+
+def test_a_schedule_whose_executions_may_pile_up_is_told(check: Check) -> None:
+    report = reported(template("team.jobs.clean", "python-task"))
+    report["schedules"] = [
+        {"launch_plan": "team.jobs.hourly", "concurrency": None},
+        {"launch_plan": "team.jobs.nightly", "concurrency": 1},
+    ]
+    result = check(report=report)
+    assert result.exit_code == 0
+    (line, count) = result.stderr.splitlines()
+    assert line.startswith("warning: launch plan team.jobs.hourly: a schedule without concurrency: ")
+    assert line.endswith("write concurrency=ConcurrencyPolicy(max_concurrency=1), or as many as may run at once")
+    assert count == "1 warning"
 
 
 def test_a_program_gets_json(check: Check) -> None:

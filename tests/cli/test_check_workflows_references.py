@@ -109,6 +109,7 @@ REPORT: Mapping[str, Any] = {
     ],
     "workflows": [{"name": "churn.all", "nodes": NODES}],
     "launch_plans": [],
+    "schedules": [],
 }
 
 

@@ -101,6 +101,7 @@ REPORT: Mapping[str, Any] = {
     ],
     "workflows": [],
     "launch_plans": [],
+    "schedules": [],
 }
 
 

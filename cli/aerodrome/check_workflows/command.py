@@ -14,6 +14,7 @@ from aerodrome.check_workflows.facts import Ask, Package, Task
 from aerodrome.check_workflows.load import LoadError, default_python, here, load, source
 from aerodrome.check_workflows.references import foreign
 from aerodrome.check_workflows.rules import Finding, findings
+from aerodrome.check_workflows.schedules import crowding
 from aerodrome.project import PROJECT
 from aerodrome.waiting import waiting
 from aerodrome_stacks.environment import Environment, InvalidEnvironmentError, load_environment
@@ -101,11 +102,12 @@ def _require(project: str | None, environment: Environment | None) -> None:
 
 
 def _found(package: Package, environment: Environment | None, project: str | None) -> Sequence[Finding]:
+    found = [*findings(package), *crowding(package)]
     if environment is None:
-        return findings(package)
+        return found
     own = tuple(one for one in environment.projects if project in {None, one.name})
     return [
-        *findings(package),
+        *found,
         *beyond(package, environment.model_copy(update={"projects": own})),
         *foreign(package, environment, project),
     ]

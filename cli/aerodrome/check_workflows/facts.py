@@ -177,6 +177,7 @@ class Package:
         launch_plans: The names of its launch plans; each workflow has one of its own name.
         nodes: The nodes of its workflows that run a task.
         references: What it refers to by project, domain and name.
+        crowding: The launch plans that have a schedule, and no limit of how many of their executions run at once.
     """
 
     tasks: Sequence[Task]
@@ -184,6 +185,7 @@ class Package:
     launch_plans: Sequence[str]
     nodes: Sequence[Node]
     references: Sequence[Reference] = ()
+    crowding: Sequence[str] = ()
 
 
 def read(report: Mapping[str, Any]) -> Package:
@@ -212,6 +214,7 @@ def read(report: Mapping[str, Any]) -> Package:
                 for one in task["references"]
             ),
         ],
+        crowding=[schedule["launch_plan"] for schedule in report["schedules"] if schedule["concurrency"] is None],
     )
 
 

@@ -5,8 +5,9 @@ one of the ``aerodrome`` command, so it imports nothing but flytekit. Nothing is
 
     python probe.py REPORT SOURCE_ROOT MODULE...
 
-REPORT is the file that gets the JSON: either ``error``, or ``tasks``, ``workflows`` and ``launch_plans``. What takes
-more than a minute is told in a line on stderr that begins with SLOW: JSON of what it is at.
+REPORT is the file that gets the JSON: either ``error``, or ``tasks``, ``workflows``, ``launch_plans`` and the
+``schedules`` of those. What takes more than a minute is told in a line on stderr that begins with SLOW: JSON of what it
+is at.
 """
 
 import importlib
@@ -81,6 +82,12 @@ def probe(root: str, modules: list[str]) -> dict[str, Any]:
             for template in (spec.template, *spec.sub_workflows)
         ],
         "launch_plans": [spec.id.name for spec in specs if isinstance(spec, LaunchPlan)],
+        "schedules": [
+            {"launch_plan": spec.id.name, "concurrency": limit and limit.max_concurrency}
+            for spec in specs
+            if isinstance(spec, LaunchPlan) and spec.spec.entity_metadata.schedule
+            for limit in [spec.spec.concurrency_policy]
+        ],
     }
 
 

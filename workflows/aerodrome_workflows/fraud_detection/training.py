@@ -16,7 +16,16 @@ from typing import NamedTuple
 
 import joblib
 import numpy as np
-from flytekit import CronSchedule, LaunchPlan, Resources, conditional, current_context, task, workflow
+from flytekit import (
+    ConcurrencyPolicy,
+    CronSchedule,
+    LaunchPlan,
+    Resources,
+    conditional,
+    current_context,
+    task,
+    workflow,
+)
 from flytekit.types.file import FlyteFile
 from flytekitplugins.awsbatch import AWSBatchConfig
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -160,5 +169,7 @@ nightly = LaunchPlan.get_or_create(
     name="aerodrome_workflows.fraud_detection.training.nightly",
     default_inputs={"transactions": 200_000, "rounds": 400},
     schedule=CronSchedule(schedule="0 3 * * *"),
+    # One that still runs at the next night's three has no company.
+    concurrency=ConcurrencyPolicy(max_concurrency=1),
 )
 """Every night at three, UTC, once somebody activates it."""

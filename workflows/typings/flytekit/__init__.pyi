@@ -49,6 +49,9 @@ class ElseCase(Generic[_R]):
 class CronSchedule:
     def __init__(self, schedule: str) -> None: ...
 
+class ConcurrencyPolicy:
+    def __init__(self, max_concurrency: int) -> None: ...
+
 class LaunchPlan:
     @classmethod
     def get_or_create(
@@ -57,6 +60,7 @@ class LaunchPlan:
         name: str,
         default_inputs: Mapping[str, object],
         schedule: CronSchedule,
+        concurrency: ConcurrencyPolicy,
     ) -> LaunchPlan: ...
 
 class ExecutionParameters:
