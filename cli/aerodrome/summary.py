@@ -9,6 +9,7 @@ from aerodrome_stacks.environment.data import Backup, Database, Retention
 from aerodrome_stacks.environment.domain_types import format_duration
 from aerodrome_stacks.environment.flyte import Flyte
 from aerodrome_stacks.environment.model import Cluster, Network, Project
+from aerodrome_stacks.environment.node_prices import most_usd_an_hour
 from aerodrome_stacks.environment.nodes import NodeGroup
 from aerodrome_stacks.environment.people import Access
 from aerodrome_stacks.environment.wording import listing
@@ -72,7 +73,9 @@ def _cluster(cluster: Cluster) -> Iterator[tuple[str, str]]:
     memory = [group.max_memory_gib for group in cluster.node_groups]
     known = [gib for gib in memory if gib is not None]
     gib = f", {sum(known):,} GiB" if len(known) == len(memory) else ""
-    yield "nodes in all", f"at most {vcpus:,} vCPUs{gib}; where spot fails, {cluster.on_demand_vcpus:,} on-demand vCPUs"
+    usd = most_usd_an_hour(cluster)
+    cost = f"; ${usd:,.0f} an hour" if usd else ""
+    yield "nodes in all", f"at most {vcpus:,} vCPUs{gib}; where spot fails, {cluster.on_demand_vcpus:,} on demand{cost}"
 
 
 def _nodes(group: NodeGroup) -> str:

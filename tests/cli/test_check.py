@@ -66,7 +66,7 @@ def test_a_valid_environment(check: Check) -> None:
         "  cluster: Kubernetes 1.36; API reached from the network and from 203.0.113.0/24",
         "  system nodes: on-demand, 4 to 6 x 2 vCPUs, 8 GiB (m7i.large and 2 other types, amd64)",
         "  spot nodes general: 0 to 10 x 8 vCPUs, 32 GiB (m7i.2xlarge and 9 other types, amd64)",
-        "  nodes in all: at most 92 vCPUs, 368 GiB; where spot fails, 32 on-demand vCPUs",
+        "  nodes in all: at most 92 vCPUs, 368 GiB; where spot fails, 32 on demand; $6 an hour",
         "  AWS Batch: at most 128 vCPUs: x86 64 spot + 32 on-demand and Fargate 16 spot + 16",
         "  database: PostgreSQL on db.t4g.medium in one zone, no standby; 50 GiB, growing to 200 GiB at most",
         "  Flyte: small, 375 tasks at once; containers and AWS Batch",
