@@ -2,24 +2,25 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, get_args
 
 import pytest
 
 from aerodrome_stacks.chart_values.flyte_components import surroundings
-from aerodrome_stacks.chart_values.flyte_resource_limits import resource_limits
+from aerodrome_stacks.chart_values.flyte_resource_limits import CONNECTORS, MAP_TASKS, resource_limits
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.environment.flyte import LimitedPlugin
 from tests.charts.deployed import CHARTS, DeployedRelease
 from tests.charts.helm import KUBERNETES_VERSIONS, Helm, Manifest, problems
 
-BOTH = {"connector-service": 20, "k8s-array": 500}
+BOTH: Final[Mapping[LimitedPlugin, int]] = {"connector-service": 20, "k8s-array": 500}
 
 
-def configmap(limits: Mapping[str, int]) -> Any:  # noqa: ANN401 - any JSON value
+def configmap(limits: Mapping[LimitedPlugin, int]) -> Any:  # noqa: ANN401 - any JSON value
     return json.loads(json.dumps(resource_limits(limits)["configmap"]))
 
 
-def manifests(helm: Helm, environment: Environment, limits: Mapping[str, int]) -> dict[str, Manifest]:
+def manifests(helm: Helm, environment: Environment, limits: Mapping[LimitedPlugin, int]) -> dict[str, Manifest]:
     """What the chart makes of an environment with these limits, by kind: of the store, one of each."""
     limited = environment.model_copy(update={"flyte": environment.flyte.model_copy(update={"resource_limits": limits})})
     rendered = helm.template(
@@ -66,9 +67,8 @@ def test_no_pool_has_more_than_the_manager_takes() -> None:
     assert limited["k8s"]["plugins"]["connector-service"]["webApi"]["resourceQuotas"]["default"] <= most
 
 
-def test_a_plugin_that_asks_nobody_cannot_be_limited() -> None:
-    with pytest.raises(ValueError, match=r"snowflake is no plugin that asks .* are connector-service and k8s-array"):
-        resource_limits({"snowflake": 3, "k8s-array": 1})
+def test_the_model_takes_the_plugins_that_ask() -> None:
+    assert set(get_args(LimitedPlugin)) == {CONNECTORS, MAP_TASKS}
 
 
 @pytest.mark.cdk_variants("prod")

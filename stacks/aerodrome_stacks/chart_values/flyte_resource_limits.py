@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from aerodrome_constructs.helm import Value
+from aerodrome_stacks.environment.flyte import LimitedPlugin
 
 CONNECTORS: Final = "connector-service"
 """Tasks that connectors start elsewhere, such as queries of a warehouse: of every connector together."""
@@ -27,21 +28,12 @@ _PORT = 6379
 _NO_LIMIT = 100_000
 
 
-def resource_limits(limits: Mapping[str, int]) -> dict[str, Value]:
+def resource_limits(limits: Mapping[LimitedPlugin, int]) -> dict[str, Value]:
     """What flytepropeller limits.
 
     Args:
         limits: Most tasks at once, of all projects together, by the plugin that starts them. Empty: nothing is limited.
-
-    Raises:
-        ValueError: A plugin has no pool.
     """
-    unknown = sorted(limits.keys() - {CONNECTORS, MAP_TASKS})
-    if unknown:
-        raise ValueError(
-            f"flyte.resource_limits: {', '.join(unknown)} is no plugin that asks before it starts a task; those that "
-            f"do are {CONNECTORS} and {MAP_TASKS}: name one of them, or limit the tasks where they go"
-        )
     if not limits:
         return {}
     return {
@@ -72,7 +64,7 @@ def _connectors(most: int) -> dict[str, Value]:
     }
 
 
-def _map_tasks(limits: Mapping[str, int]) -> dict[str, Value]:
+def _map_tasks(limits: Mapping[LimitedPlugin, int]) -> dict[str, Value]:
     if MAP_TASKS not in limits:
         return {}
     return {MAP_TASKS: {"resourceConfig": {"primaryLabel": "pods", "limit": limits[MAP_TASKS]}}}

@@ -98,14 +98,6 @@ PrometheusUrl = Annotated[
         longest=255,
     ),
 ]
-ResourceLimitName = Annotated[
-    String,
-    Text(
-        pattern="[a-z](?:[a-z0-9_-]*[a-z0-9])?",
-        form="the name of a resource; those are lower-case letters, digits, hyphens and underscores, such as snowflake",
-        longest=63,
-    ),
-]
 ClaimName = Annotated[
     String,
     Text(pattern="[A-Za-z][A-Za-z0-9_:.-]*", form="the name of a claim, such as groups", longest=128),

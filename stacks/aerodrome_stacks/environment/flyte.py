@@ -7,11 +7,13 @@ from typing import Annotated, Final, Literal
 from annotated_types import Ge, Le
 from pydantic import AfterValidator, Field, Strict
 
-from aerodrome_stacks.environment.domain_types import Count, ResourceLimitName, distinct
+from aerodrome_stacks.environment.domain_types import Count, distinct
 from aerodrome_stacks.environment.section import Section
 
 LoadClass = Literal["small", "medium", "large"]
 Plugin = Literal["spark", "ray", "pytorch"]
+# The plugins of v1.16.8 that ask flytepropeller's resource manager before they begin, each for all that it runs.
+LimitedPlugin = Literal["connector-service", "k8s-array"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +124,11 @@ class Flyte(Section):
         default=False,
         description="Whether Flyte tells an SNS topic of what happens to executions, nodes and tasks. Left out, no.",
     )
-    resource_limits: Mapping[ResourceLimitName, Annotated[Count, Ge(1), Le(100_000)]] = Field(
+    resource_limits: Mapping[LimitedPlugin, Annotated[Count, Ge(1), Le(100_000)]] = Field(
         default={},
-        description="Most tasks at once, over all projects, of what there is little of (a warehouse, a licence), by "
-        "the name under which a plugin asks for it. Left out, as many as quotas allow.",
+        description="Most tasks at once, over all projects, that call on what there is little of, such as a warehouse "
+        "or a licence, by plugin: `connector-service`, all connectors together, and `k8s-array`, map tasks of the old "
+        "kind. Flyte limits no other. Left out, as many as quotas allow.",
     )
 
     @property

@@ -1,6 +1,8 @@
 """Flyte's control plane: what was read in its charts and its code, at v1.16.8 (section 2 of the reference)."""
 
-from tests.charts.rendered.facts import Fact, given, kept, leaves, off, on, removes, sets
+from functools import partial
+
+from tests.charts.rendered.facts import Fact, Platform, given, kept, leaves, off, on, removes, sets
 
 _SERVICES = ("flyteadmin", "datacatalog", "flytepropeller")
 _ROLE = "[eks.amazonaws.com/role-arn]"
@@ -10,6 +12,18 @@ _SECURITY = "flyte:configmap.adminServer.server.security"
 _AUTH = "flyte:configmap.adminServer.auth"
 _PROPELLER = "flyte:configmap.core.propeller"
 _K8S = "flyte:configmap.k8s.plugins.k8s"
+
+
+def _has_its_operator(plugin: str, operator: str, platform: Platform) -> bool:
+    wanted = plugin in platform.environment.flyte.plugins
+    enabled = plugin in platform.at("flyte:configmap.enabled_plugins.tasks.task-plugins.enabled-plugins")
+    return wanted == enabled == (operator in platform.releases)
+
+
+def _loses_one_at_a_time(deployment: str, platform: Platform) -> bool:
+    budget = platform.one("aerodrome-flyte", "PodDisruptionBudget", deployment)
+    return bool(budget["spec"]["maxUnavailable"] == 1)
+
 
 DATA = [
     sets("2.1", f"flyte:db.{client}.database.{key}", None, "the fields beside `postgres` are deprecated, and win")
@@ -326,13 +340,7 @@ PROPELLER = [
         kept(
             "2.10",
             f"the chart installs no operator, and with the plugin {plugin} and without its CRD propeller may not start",
-            lambda platform, plugin=plugin, operator=operator: (  # type: ignore[misc]
-                (plugin in platform.environment.flyte.plugins) == (operator in platform.releases)
-                and (
-                    (plugin in platform.environment.flyte.plugins)
-                    == (plugin in platform.at("flyte:configmap.enabled_plugins.tasks.task-plugins.enabled-plugins"))
-                )
-            ),
+            partial(_has_its_operator, plugin, operator),
         )
         for plugin, operator in (
             ("spark", "spark-operator"),
@@ -422,9 +430,7 @@ GAPS = [
         kept(
             "2.16",
             f"the chart has no PodDisruptionBudget of {name}",
-            lambda platform, name=name: bool(  # type: ignore[misc]
-                platform.one("aerodrome-flyte", "PodDisruptionBudget", name)["spec"]["maxUnavailable"] == 1
-            ),
+            partial(_loses_one_at_a_time, name),
         )
         for name in ("flyteadmin", "datacatalog", "flyteconsole", "flyte-pod-webhook")
     ),
