@@ -95,6 +95,7 @@ def test_the_proxy_starts_while_the_companys_issuer_is_down(options: Options, en
     assert options["redeem-url"] == [endpoints.token]
     assert options["profile-url"] == [endpoints.userinfo]
     assert options["oidc-jwks-url"] == [endpoints.jwks]
+    assert options["oidc-enabled-signing-alg"] == ["RS256", "ES256"]
     # A program's token is for the platform, a person's for the client.
     assert options["oidc-extra-audience"] == [environment.access.oidc.audience]
     assert options["client-id"] == [environment.access.oidc.client_id]

@@ -160,6 +160,8 @@ def _of_people(environment: Environment, sign_on: SignOnPorts) -> Mapping[str, t
         "redeem-url": (sign_on.token_url,),
         "profile-url": (sign_on.userinfo_url,),
         "oidc-jwks-url": (sign_on.jwks_url,),
+        # What issuers sign with. Left out, it is RS256 alone where nothing is discovered.
+        "oidc-enabled-signing-alg": ("RS256", "ES256"),
         "redirect-url": (f"https://{host(environment, 'mlflow')}/oauth2/callback",),
         "scope": (" ".join(USER_SCOPES),),
         "code-challenge-method": ("S256",),
