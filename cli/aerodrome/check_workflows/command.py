@@ -12,6 +12,7 @@ import typer
 from aerodrome.check_workflows.ceilings import beyond
 from aerodrome.check_workflows.facts import Ask, Package, Task
 from aerodrome.check_workflows.load import LoadError, default_python, here, load, source
+from aerodrome.check_workflows.plugins import unsupported
 from aerodrome.check_workflows.references import foreign
 from aerodrome.check_workflows.rules import Finding, findings
 from aerodrome.check_workflows.schedules import crowding
@@ -110,6 +111,7 @@ def _found(package: Package, environment: Environment | None, project: str | Non
         *found,
         *beyond(package, environment.model_copy(update={"projects": own})),
         *foreign(package, environment, project),
+        *unsupported(package, environment),
     ]
 
 
