@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import pytest
 
 from aerodrome_stacks.environment import Environment
-from tests.charts.deployed import DeployedRelease
+from aerodrome_stacks.environment.aws import instance_shape
+from tests.charts.deployed import DeployedRelease, mebibytes
 
 
 @pytest.fixture
@@ -100,3 +101,19 @@ def test_projects_pods_and_what_they_run_on_are_known_by_their_labels(stack: Dep
 
 def test_what_reads_the_node_is_where_pods_may(stack: DeployedRelease, releases: Mapping[str, DeployedRelease]) -> None:
     assert stack.value("prometheus-node-exporter", "namespaceOverride") == releases["aws-for-fluent-bit"].namespace
+
+
+def test_prometheus_has_memory_for_the_nodes_that_there_may_be(
+    stack: DeployedRelease, environment: Environment
+) -> None:
+    resources = stack.value("prometheus", "prometheusSpec", "resources")
+    asked, limit = (mebibytes(resources[kind]["memory"]) for kind in ("requests", "limits"))
+    cluster = environment.cluster
+    fewest = cluster.system_nodes.max_size + sum(group.max_size for group in cluster.spot_nodes)
+
+    assert asked > 35 * fewest
+    assert limit == 2 * asked
+    # A system node has room for it, beside others.
+    node = instance_shape(cluster.system_nodes.instance_types[0]).memory_gib
+    assert node
+    assert asked <= node * 1024 / 2
