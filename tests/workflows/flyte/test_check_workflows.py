@@ -250,7 +250,7 @@ def test_the_scripts_beside_the_workflows_are_left_out(check: Command) -> None:
     # They import boto3, which the interpreter of the workflows has not.
     done = check("workflows")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("workflows: 6 tasks, 1 workflow, 2 launch plans; ")
+    assert done.stdout.startswith("workflows: 9 tasks, 2 workflows, 3 launch plans; ")
     (line,) = done.stderr.splitlines()
     assert "workflows/aerodrome_workflows/train_classifier.py" in line
 
