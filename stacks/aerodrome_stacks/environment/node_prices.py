@@ -5,8 +5,8 @@ from typing import Final
 from aerodrome_stacks.environment.model import Cluster
 
 # US dollars an hour on demand in us-east-1, June 2026 (https://aws.amazon.com/ec2/pricing/on-demand/): m7i.large has 2
-# vCPUs and 8 GiB for 0.1008, r7i.large 16 GiB for 0.1323. By what those tell of a GiB and of a vCPU, c7i.large is 5 % too
-# cheap.
+# vCPUs and 8 GiB for 0.1008, r7i.large 16 GiB for 0.1323. By what those tell of a GiB and of a vCPU, c7i.large is 5 %
+# cheaper than it is.
 _GIB: Final = (0.1323 - 0.1008) / 8
 _VCPU: Final = (0.1008 - 8 * _GIB) / 2
 
