@@ -12,6 +12,7 @@ from aerodrome_stacks.chart_values.flyte_projects import MLFLOW_URI
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.connections import MLFLOW
 from tests.charts.deployed import DeployedRelease
+from tests.templates import ROOT
 
 
 @pytest.fixture
@@ -171,3 +172,9 @@ def test_the_front_door_is_the_one_of_flyte(
 def test_pods_meet_the_restricted_level_of_their_namespace(mlflow: DeployedRelease) -> None:
     # The rest of what it asks for is the chart's default.
     assert mlflow.value("podSecurityContext", "seccompProfile", "type") == "RuntimeDefault"
+
+
+def test_workflows_have_the_client_of_the_servers_version(mlflow: DeployedRelease) -> None:
+    requirements = (ROOT / "workflows" / "requirements.in").read_text(encoding="utf-8").splitlines()
+
+    assert f"mlflow-skinny=={mlflow.value('image', 'tag')}" in requirements
