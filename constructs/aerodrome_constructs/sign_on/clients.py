@@ -155,6 +155,6 @@ def _confidential(client: cognito.CfnUserPoolClient, *, secret_name: str, secret
     acknowledge(
         secret,
         SECRET_ROTATION,
-        reason="Cognito makes a client's secret and changes it for a person who asks, beside the old one, not on a schedule",
+        reason="Cognito makes a client's secret, and a second one for a person who asks: it knows no schedule",
     )
     return ConfidentialClient(client_id=client.ref, secret_name=secret_name)
