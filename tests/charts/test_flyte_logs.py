@@ -1,5 +1,6 @@
 """The links from a task in Flyte's console to its output lead to where Fluent Bit puts it."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -46,7 +47,8 @@ def test_a_link_leads_to_the_group_and_the_stream_of_the_pod(
 
 
 def decoded(name: str) -> str:
-    assert "/" not in name
+    """A name as the console reads it behind the hash: encoded twice, with $ for %."""
+    assert re.fullmatch(r"(\$25[0-9A-F]{2}|[\w.-])+", name)
     return unquote(unquote(name.replace("$", "%")))
 
 
