@@ -305,6 +305,21 @@ def test_the_schema_of_the_chart_refuses_an_objective_whose_alert_cannot_fire(
         helm.lint(ROOT / "charts" / "aerodrome-monitoring", values)
 
 
+@pytest.mark.cdk_variants("prod")
+def test_every_shard_of_flytepropeller_must_answer(helm: Helm, environment: Environment) -> None:
+    sharded = environment.flyte.model_copy(update={"propeller_shards": 3})
+    manifests = helm.template(
+        ROOT / "charts" / "aerodrome-monitoring",
+        release="aerodrome-monitoring",
+        namespace="monitoring",
+        values=monitoring(environment.model_copy(update={"flyte": sharded})),
+    )
+    (rule,) = rule_files(manifests)["aerodrome-flyte-propeller"]["groups"][0]["rules"]
+
+    assert rule["expr"] == '(sum(up{job="flytepropeller"}) or vector(0)) < 3'
+    assert rule["annotations"]["summary"] == "A shard of flytepropeller does not answer"
+
+
 def test_promql_and_templates_of_rules_are_texts_of_one_line() -> None:
     for rule in rules("prod"):
         assert "\n" not in rule["expr"].strip()

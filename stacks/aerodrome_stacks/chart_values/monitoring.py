@@ -45,6 +45,7 @@ def monitoring(environment: Environment) -> dict[str, Value]:
     return {
         # Whole days, at least one: Prometheus keeps no fewer.
         "budgetWindow": f"{max(window.days, 1)}d",
+        "propellersAtWork": max(environment.flyte.propeller_shards, 1),
         "serviceLevels": {name: {"objective": value} for name, value in objectives(environment).items()},
         "projects": [
             {
