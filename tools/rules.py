@@ -47,7 +47,7 @@ def rendered(environment: str) -> list[Manifest]:
     return [manifest for manifest in yaml.load_all(done.stdout, yaml.CSafeLoader) if manifest]
 
 
-def rule_files(manifests: Sequence[Manifest]) -> dict[str, Manifest]:
+def rule_files(manifests: Sequence[Mapping[str, Any]]) -> dict[str, Manifest]:
     """What Prometheus reads of each PrometheusRule, by its name."""
     return {one["metadata"]["name"]: one["spec"] for one in manifests if one["kind"] == "PrometheusRule"}
 
