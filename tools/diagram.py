@@ -35,11 +35,19 @@ _NOUNS = {
     "AWS::Batch::ComputeEnvironment": ("compute environment", "compute environments"),
     "AWS::Batch::JobQueue": ("job queue", "job queues"),
     "AWS::Batch::JobDefinition": ("job definition", "job definitions"),
+    "AWS::Cognito::UserPool": ("user pool", "user pools"),
+    "AWS::CertificateManager::Certificate": ("certificate", "certificates"),
+    "AWS::WAFv2::WebACL": ("web ACL", "web ACLs"),
+    "AWS::SES::EmailIdentity": ("email identity", "email identities"),
     "AWS::SNS::Topic": ("topic", "topics"),
     "AWS::Budgets::Budget": ("budget", "budgets"),
     "AWS::CloudWatch::Alarm": ("alarm", "alarms"),
 }
-_ROLES = ("IAM role", "IAM roles")
+# Nearly every stack has these. They are worth a word where they are what the stack is for.
+_ELSE = {
+    "AWS::IAM::Role": ("IAM role", "IAM roles"),
+    "AWS::Logs::LogGroup": ("log group", "log groups"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +72,8 @@ class DrawnStack:
         if self.releases:
             return "<br/>".join(self.releases)
         nouns = [_count(self.resources[kind], noun) for kind, noun in _NOUNS.items() if self.resources.get(kind)]
-        # Nearly every stack has roles. They are worth a word where they are what the stack is for.
-        return "<br/>".join(nouns or [_count(self.resources.get("AWS::IAM::Role", 0), _ROLES)])
+        others = [_count(self.resources[kind], noun) for kind, noun in _ELSE.items() if self.resources.get(kind)]
+        return "<br/>".join(nouns or others[:1])
 
 
 def read_stacks(assembly: Path) -> dict[str, DrawnStack]:

@@ -40,6 +40,7 @@ ON_EVERYTHING: Mapping[str, tuple[set[str], str]] = {
         "what Step Functions asks for to log and to trace: none of it knows a resource",
     ),
     "CleanerRoleDefaultPolicy": (_IN_A_VPC, "the Lambda that cleans job definitions up is in the VPC"),
+    "DirectoryTokenFunctionRoleDefaultPolicy": (_IN_A_VPC, "the Lambda that completes tokens is in the VPC"),
     "DatabasesRoleDefaultPolicy": (_IN_A_VPC, "the Lambda that makes the databases is in the VPC"),
     "EventsRoleDefaultPolicy": (_IN_A_VPC, "the Lambda that counts what happens to jobs is in the VPC"),
     "ManifestsRoleDefaultPolicy": (_IN_A_VPC, "the Lambda that cuts manifests is in the VPC"),
@@ -57,12 +58,16 @@ CDK_PROVIDER = "CustomVpcRestrictDefaultSGCustomResourceProvider"
 # Stateful resources that go with their stack, and why nothing is lost.
 DISPENSABLE = {
     "DeadLetters": "what tells of objects that were not processed, which are in their bucket",
+    "EmailsDeadLetters": "evidence of emails that were not sent, which goes after two weeks by itself",
+    "EmailsQueue": "emails that Flyte is about to send",
     "EventsQueue": "what AWS Batch says of jobs that nobody counts any more",
     "EventsUncounted": "evidence of events that were not counted, which goes after two weeks by itself",
+    "FormKey": "a key that MLflow signs nothing with",
     "GrafanaAdmin": "the password of Grafana's first user, which can be made anew: nothing is encrypted with it",
     "GrafanaSecretKey": "the key of what Grafana keeps, which goes with its pod",
     "Interruptions": "what EC2 says of instances, which is of no use after five minutes",
     "InterruptionsUnhandled": "evidence of interruptions that nobody handled, which goes after two weeks by itself",
+    "SessionKey": "the key of people's sessions with MLflow: with another one they sign in again",
 }
 
 
@@ -119,7 +124,8 @@ class TestStacks:
         }
         copies = {"BackupCopy"} if environment.backup.copy_region else set()
         files = {"FileSystems"} if has_file_systems(environment) else set()
-        assert holding == {"Backup", "Cluster", "Costs", "Database", "Keys", "Storage"} | copies | files
+        people = set() if environment.access.oidc else {"SignOn"}
+        assert holding == {"Backup", "Cluster", "Costs", "Database", "Keys", "Storage"} | copies | files | people
         assert {stack for stack, artifact in artifacts.items() if artifact.protected} == holding
 
     def test_each_says_what_it_makes(self, stacks: Mapping[str, TemplateJson]) -> None:
@@ -200,10 +206,10 @@ class TestPolicies:
             if "*" in one.resources and not one.conditions and one.owner not in keys:
                 changing = {action for action in one.actions if not _only_looks(action)}
                 found.setdefault(name(one.owner), set()).update(changing)
+        absent = set() if environment.database.password_rotation else {"RotationRoleDefaultPolicy"}
+        absent |= {"DirectoryTokenFunctionRoleDefaultPolicy"} if environment.access.oidc else set()
         assert {owner: actions for owner, actions in found.items() if actions} == {
-            owner: actions
-            for owner, (actions, _) in ON_EVERYTHING.items()
-            if environment.database.password_rotation or owner != "RotationRoleDefaultPolicy"
+            owner: actions for owner, (actions, _) in ON_EVERYTHING.items() if owner not in absent
         }
 
     def test_nothing_is_allowed_to_everybody(self, stacks: Mapping[str, TemplateJson]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_cdk import AssemblyFactory
 from pytest_cdk.assembly import Assembly
-from tests.templates import only, resources, text
+from tests.templates import resources, text
 
 HELM_CHART = "Custom::AWSCDK-EKS-HelmChart"
 
@@ -82,12 +82,18 @@ def test_stacks_wait_for_what_they_build_on(
     assert before <= stacks_before(cdk_assembly(cdk_variant), stack)
 
 
+def grafanas(template: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The properties of the secret of a name."""
+    secrets = [one["Properties"] for one in template["Resources"].values() if one["Type"].endswith("Manager::Secret")]
+    (found,) = (secret for secret in secrets if secret["Name"] == name)
+    return dict(found)
+
+
 def test_grafanas_password_is_made_in_secrets_manager_and_encrypted_with_our_key(
     cdk_variant: str, cdk_assembly: AssemblyFactory
 ) -> None:
-    secret = only(cdk_assembly(cdk_variant).template("Observability"), "AWS::SecretsManager::Secret")
+    secret = grafanas(cdk_assembly(cdk_variant).template("Observability"), f"aerodrome/{cdk_variant}/grafana/admin")
 
-    assert secret["Name"] == f"aerodrome/{cdk_variant}/grafana/admin"
     assert "aerodrome-" in text(secret["KmsKeyId"])
     assert "SecretString" not in secret
     assert secret["GenerateSecretString"]["GenerateStringKey"] == "password"
@@ -96,9 +102,11 @@ def test_grafanas_password_is_made_in_secrets_manager_and_encrypted_with_our_key
 
 def test_external_secrets_may_read_grafanas_password(cdk_variant: str, cdk_assembly: AssemblyFactory) -> None:
     # The operator's role reads secrets that carry this tag, and no others.
-    secret = only(cdk_assembly(cdk_variant).template("Observability"), "AWS::SecretsManager::Secret")
+    template = cdk_assembly(cdk_variant).template("Observability")
 
-    assert {"Key": "aerodrome:environment", "Value": cdk_variant} in secret["Tags"]
+    for name in ("admin", "secret-key"):
+        secret = grafanas(template, f"aerodrome/{cdk_variant}/grafana/{name}")
+        assert {"Key": "aerodrome:environment", "Value": cdk_variant} in secret["Tags"]
 
 
 def test_secrets_reach_a_namespace_by_reference_to_the_stack_that_made_them(

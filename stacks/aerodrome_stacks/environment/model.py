@@ -165,9 +165,10 @@ class Project(Section):
         description="The Flyte domains that the project has here, each with its quota. Flyte gives a project "
         "every domain of the platform; in those not listed it gets no pods."
     )
-    uses: Annotated[tuple[ProjectName, ...], AfterValidator(distinct)] = Field(
+    # Each is some 250 characters of the role's policy, of which IAM takes 10,240.
+    uses: Annotated[tuple[ProjectName, ...], Field(max_length=20), AfterValidator(distinct)] = Field(
         default=(),
-        description="Other projects whose registered tasks and workflows its own may refer to. It can read what those "
+        description="Other projects, at most 20, whose registered tasks and workflows its own may refer to. It can read what those "
         "tasks handed on, for cached results. Left out, none.",
     )
 
