@@ -32,6 +32,7 @@ _PANEL_KEYS: Final = {
     "width",
     "queries",
     "stack",
+    "min",
     "max",
     "decimals",
     "thresholds",
@@ -189,7 +190,11 @@ def _defaults(panel: Mapping[str, Any], kind: str) -> Json:
             {"color": "orange", "value": min(limits)},
             {"color": "red" if first < last else "green", "value": max(limits)},
         ]
-    defaults: Json = {"unit": panel["unit"], "min": 0, "thresholds": {"mode": "absolute", "steps": steps}}
+    defaults: Json = {
+        "unit": panel["unit"],
+        "min": panel.get("min", 0),
+        "thresholds": {"mode": "absolute", "steps": steps},
+    }
     if "max" in panel:
         defaults["max"] = panel["max"]
     if "decimals" in panel:

@@ -32,6 +32,13 @@ from tests.templates import ROOT
 
 Rule = Mapping[str, Any]
 
+# Of Grafana's own list (packages/grafana-data/src/valueFormats/categories.ts). Another it shows as it stands.
+UNITS = {
+    *("none", "short", "percent", "percentunit", "currencyUSD"),
+    *("bytes", "gbytes", "ms", "s"),
+    *("cpm", "cps", "iops", "ops", "reqps"),
+}
+
 
 @cache
 def rules(environment: str) -> tuple[Rule, ...]:
@@ -245,7 +252,7 @@ def test_every_panel_says_what_it_shows_and_in_which_unit() -> None:
         for panel in panels:
             assert panel["title"]
             assert panel["description"].endswith("."), panel["title"]
-            assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+            assert panel["fieldConfig"]["defaults"]["unit"] in UNITS, panel["title"]
             assert panel["targets"], panel["title"]
         # The number of a dashboard is the database's, and those of panels are made on loading.
         assert "id" not in content
@@ -318,6 +325,14 @@ def test_every_shard_of_flytepropeller_must_answer(helm: Helm, environment: Envi
 
     assert rule["expr"] == '(sum(up{job="flytepropeller"}) or vector(0)) < 3'
     assert rule["annotations"]["summary"] == "A shard of flytepropeller does not answer"
+
+
+def test_the_load_balancer_is_that_of_the_ingresses(
+    releases: Mapping[str, DeployedRelease], environment: Environment
+) -> None:
+    annotations = releases["flyte"].value("common", "ingress", "annotations")
+
+    assert monitoring(environment)["loadBalancerGroup"] == annotations["alb.ingress.kubernetes.io/group.name"]
 
 
 def test_promql_and_templates_of_rules_are_texts_of_one_line() -> None:

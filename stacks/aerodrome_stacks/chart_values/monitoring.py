@@ -46,6 +46,8 @@ def monitoring(environment: Environment) -> dict[str, Value]:
         # Whole days, at least one: Prometheus keeps no fewer.
         "budgetWindow": f"{max(window.days, 1)}d",
         "propellersAtWork": max(environment.flyte.propeller_shards, 1),
+        # As in the annotations of every Ingress (front_door.py).
+        "loadBalancerGroup": f"aerodrome-{environment.name}",
         "serviceLevels": {name: {"objective": value} for name, value in objectives(environment).items()},
         "projects": [
             {
