@@ -16,8 +16,9 @@ from tests.local.deployment import deployed
 
 @pytest.fixture(scope="module")
 def staging(embedded_aws: EmbeddedAws, cdk_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Account:
-    """The groups of an environment, and their key."""
-    environment = load_environment("staging", cdk_settings.root / "environments")
+    """The groups of an environment, and their key, in an account that no other test uses."""
+    loaded = load_environment("staging", cdk_settings.root / "environments")
+    environment = loaded.model_copy(update={"account": "666677778888"})
 
     def build(app: cdk.App, _variant: str) -> None:
         keys = KeysStack(app, "Keys", environment=environment).ports

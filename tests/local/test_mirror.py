@@ -24,7 +24,7 @@ from tests.cli.mirror.registry_server import Held, registry_server
 from tests.templates import ROOT
 
 # An account that no other test uses.
-ACCOUNT, OTHER = "444455556666", "111122223333"
+ACCOUNT, OTHER = "555566667777", "111122223333"
 BOX = "aerodrome/prod/quay.io/prometheus/prometheus"
 
 

@@ -28,7 +28,7 @@ def build(app: cdk.App, environment: Environment) -> None:
 def account(embedded_aws: EmbeddedAws, cdk_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Account:
     """What is needed of dev, in an account of its own."""
     dev = load_environment("dev", cdk_settings.root / "environments")
-    environment = dev.model_copy(update={"account": "222233334444"})
+    environment = dev.model_copy(update={"account": "333344445555"})
     return deployed(lambda app, _: build(app, environment), environment, embedded_aws, cdk_settings, tmp_path_factory)
 
 

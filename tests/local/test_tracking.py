@@ -50,7 +50,8 @@ def test_the_proxy_takes_tokens_of_this_cluster_and_of_the_user_pool(
 
 
 def test_the_migration_is_for_the_database_that_stands(dev: Account, releases: Mapping[str, Mapping[str, Any]]) -> None:
-    (instance,) = dev.client("rds").describe_db_instances()["DBInstances"]
+    instances = dev.client("rds").describe_db_instances()["DBInstances"]
+    (instance,) = (one for one in instances if one["DBInstanceIdentifier"].startswith("aerodrome-dev-"))
     database = releases["aerodrome-mlflow"]["database"]
 
     # The port is the one on AWS: here the instance stands on a port of this machine's.
