@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from aerodrome_local.ministack_private import SERVICE_HANDLERS
 from aerodrome_local.runtime import Response, Runtime, current_account
 
 Json = dict[str, Any]
@@ -81,22 +82,52 @@ def serve(runtime: Runtime, service: str, operations: Mapping[str, Operation]) -
     async def handle(
         _method: str, _path: str, headers: dict[str, str], body: bytes, _query: dict[str, list[str]]
     ) -> Response:
-        name = headers.get("x-amz-target", "").rpartition(".")[2]
+        name = _operation(headers)
 
         def unknown(_request: Json) -> Json:
             raise ServiceError("UnknownOperationException", f"the embedded AWS does not know {service}:{name}")
 
-        try:
-            return _answer(200, operations.get(name, unknown)(json.loads(body or b"{}")))
-        except ServiceError as error:
-            return _answer(400, {"__type": error.code, "message": str(error)})
+        return _result(operations.get(name, unknown), body)
 
     runtime.add_service(service, handle)
+
+
+def serve_more(runtime: Runtime, service: str, operations: Mapping[str, Operation]) -> None:
+    """Answer the part of a service's API that MiniStack lacks.
+
+    Args:
+        runtime: The embedded AWS.
+        service: The service's name in MiniStack.
+        operations: What each operation answers, by its name. MiniStack answers any other.
+    """
+    built_in = SERVICE_HANDLERS[service]
+
+    async def handle(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
+    ) -> Response:
+        operation = operations.get(_operation(headers))
+        if operation is None:
+            result: Response = await built_in(method, path, headers, body, query)
+            return result
+        return _result(operation, body)
+
+    runtime.route(service, handle)
 
 
 def new_id() -> str:
     """An identifier that nothing else has."""
     return str(uuid.uuid4())
+
+
+def _operation(headers: Mapping[str, str]) -> str:
+    return headers.get("x-amz-target", "").rpartition(".")[2]
+
+
+def _result(operation: Operation, body: bytes) -> Response:
+    try:
+        return _answer(200, operation(json.loads(body or b"{}")))
+    except ServiceError as error:
+        return _answer(400, {"__type": error.code, "message": str(error)})
 
 
 def _answer(status: int, body: Json) -> Response:

@@ -1,18 +1,14 @@
 """The Observability stack: metrics, alerts and dashboards, and the output of pods in CloudWatch Logs."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from aerodrome_constructs.alerts import Metric, MetricAlarm, MetricAlarmProps
 from aerodrome_constructs.helm import HelmRelease, HelmReleaseProps, Value
-from aerodrome_constructs.policy import acknowledge
-from aerodrome_constructs.policy.known_rules import SECRET_ROTATION, STATEFUL_RETAINED
 from aerodrome_stacks import service_accounts
 from aerodrome_stacks.alerts_stack import AlertsPorts, heartbeat_topic_name
 from aerodrome_stacks.base import AerodromeStack
@@ -27,6 +23,7 @@ from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.front_door_stack import FrontDoorPorts
 from aerodrome_stacks.identity_stack import IdentityPorts
 from aerodrome_stacks.ingest_stack import dead_letters_name
+from aerodrome_stacks.made_up_secrets import MadeUpSecret, made_up_secret
 from aerodrome_stacks.namespace_secrets import namespace_secrets
 from aerodrome_stacks.notifications_stack import NotificationsPorts
 from aerodrome_stacks.sign_on import SignOnPorts
@@ -130,59 +127,36 @@ class ObservabilityStack(AerodromeStack):
         return HelmRelease(self, construct_id, props)
 
     def _grafana_secrets(self, sign_on: SignOnPorts, secrets_key: kms.IKey) -> Mapping[str, SecretKeys]:
-        password = self._secret(
+        own = f"aerodrome/{self._environment.name}/grafana"
+        password = made_up_secret(
+            self,
             "GrafanaAdmin",
-            "admin",
-            "User name and password of Grafana's administrator",
-            secrets_key,
-            secret_string_template=json.dumps({"username": "admin"}),
-            generate_string_key="password",
-            why_not_rotated="Grafana takes the password when it starts: a new one on a schedule would open nothing "
-            "until then",
-            why_not_retained="nothing is encrypted with the password, and Grafana starts with any other as well",
+            MadeUpSecret(
+                name=f"{own}/admin",
+                description="User name and password of Grafana's administrator",
+                key=secrets_key,
+                username="admin",
+                not_rotated="Grafana takes the password when it starts: a new one on a schedule would open nothing "
+                "until then",
+                not_retained="nothing is encrypted with the password, and Grafana starts with any other as well",
+            ),
         )
-        key = self._secret(
+        key = made_up_secret(
+            self,
             "GrafanaSecretKey",
-            "secret-key",
-            "Encrypts what Grafana keeps in its own database",
-            secrets_key,
-            why_not_rotated="Grafana takes the key when it starts, and what it encrypted with another is lost to it",
-            why_not_retained="what is encrypted with the key goes with Grafana's pod",
+            MadeUpSecret(
+                name=f"{own}/secret-key",
+                description="Encrypts what Grafana keeps in its own database",
+                key=secrets_key,
+                not_rotated="Grafana takes the key when it starts, and what it encrypted with another is lost to it",
+                not_retained="what is encrypted with the key goes with Grafana's pod",
+            ),
         )
         admin = {name: SecretSource(password.secret_arn, name) for name in ("username", "password")}
         return {
             "grafana-admin": {**admin, "secret-key": SecretSource(key.secret_arn)},
             "grafana-sign-on": {"client-secret": sign_on.client_secret},
         }
-
-    def _secret(
-        self,
-        construct_id: str,
-        name: str,
-        description: str,
-        key: kms.IKey,
-        *,
-        why_not_rotated: str,
-        why_not_retained: str,
-        secret_string_template: str | None = None,
-        generate_string_key: str | None = None,
-    ) -> secretsmanager.Secret:
-        secret = secretsmanager.Secret(
-            self,
-            construct_id,
-            secret_name=f"aerodrome/{self._environment.name}/grafana/{name}",
-            description=description,
-            encryption_key=key,
-            generate_secret_string=secretsmanager.SecretStringGenerator(
-                secret_string_template=secret_string_template,
-                generate_string_key=generate_string_key,
-                password_length=32,
-                exclude_punctuation=True,
-            ),
-        )
-        acknowledge(secret, SECRET_ROTATION, reason=why_not_rotated)
-        acknowledge(secret, STATEFUL_RETAINED, reason=why_not_retained)
-        return secret
 
     def _queue_names(self, notifications: NotificationsPorts | None) -> Sequence[str]:
         """The queues in which work waits, and those of what came to nothing, by the names that their stacks choose."""

@@ -5,12 +5,9 @@ from collections.abc import Iterable
 import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from aerodrome_constructs.helm import HelmRelease, HelmReleaseProps
-from aerodrome_constructs.policy import acknowledge
-from aerodrome_constructs.policy.known_rules import SECRET_ROTATION, STATEFUL_RETAINED
 from aerodrome_stacks import service_accounts
 from aerodrome_stacks.base import AerodromeStack
 from aerodrome_stacks.chart_values import release
@@ -29,6 +26,7 @@ from aerodrome_stacks.database_stack import DatabasePorts
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.front_door_stack import FrontDoorPorts
 from aerodrome_stacks.identity_stack import IdentityPorts
+from aerodrome_stacks.made_up_secrets import MadeUpSecret, made_up_secret
 from aerodrome_stacks.namespace_secrets import namespace_secrets
 from aerodrome_stacks.network_stack import NetworkPorts
 from aerodrome_stacks.sign_on import SignOnPorts
@@ -124,20 +122,33 @@ class TrackingStack(AerodromeStack):
 
     def _secrets(self, database: DatabasePorts, sign_on: SignOnPorts) -> dict[str, SecretKeys]:
         user = database.clients["mlflow"].secret.secret_arn
-        sessions = self._random(
+        own = f"aerodrome/{self._environment.name}/mlflow"
+        another_will_do = "nothing that is kept is encrypted with it: another one will do"
+        sessions = made_up_secret(
+            self,
             "SessionKey",
-            "session-key",
-            "What the sessions of MLflow's people are encrypted with",
-            # AES-256, or AES-192 where the proxy takes it for base64: it reads both.
-            length=32,
-            unrotated="a new key ends every session at once: make one when the old one may be known",
+            MadeUpSecret(
+                name=f"{own}/session-key",
+                description="What the sessions of MLflow's people are encrypted with",
+                key=self._secrets_key,
+                # AES-256, or AES-192 where the proxy takes it for base64: it reads both.
+                length=32,
+                not_rotated="a new key ends every session at once: make one when the old one may be known",
+                not_retained=another_will_do,
+            ),
         )
-        forms = self._random(
+        forms = made_up_secret(
+            self,
             "FormKey",
-            "form-key",
-            "What MLflow signs the forms of its own accounts with",
-            length=64,
-            unrotated="MLflow's own accounts are off, so that it signs nothing; its chart wants a key all the same",
+            MadeUpSecret(
+                name=f"{own}/form-key",
+                description="What MLflow signs the forms of its own accounts with",
+                key=self._secrets_key,
+                length=64,
+                not_rotated="MLflow's own accounts are off, so that it signs nothing; its chart wants a key all the "
+                "same",
+                not_retained=another_will_do,
+            ),
         )
         return {
             DATABASE_SECRET: {
@@ -147,21 +158,3 @@ class TrackingStack(AerodromeStack):
             SECRET: {CLIENT_SECRET: sign_on.client_secret, COOKIE_SECRET: SecretSource(sessions.secret_arn)},
             FLASK_SECRET: {FLASK_SECRET_KEY: SecretSource(forms.secret_arn)},
         }
-
-    def _random(
-        self, construct_id: str, name: str, description: str, *, length: int, unrotated: str
-    ) -> secretsmanager.Secret:
-        """A secret that Secrets Manager makes up: the same at every synth, and nowhere in a template."""
-        secret = secretsmanager.Secret(
-            self,
-            construct_id,
-            secret_name=f"aerodrome/{self._environment.name}/mlflow/{name}",
-            description=description,
-            encryption_key=self._secrets_key,
-            generate_secret_string=secretsmanager.SecretStringGenerator(
-                password_length=length, exclude_punctuation=True
-            ),
-        )
-        acknowledge(secret, SECRET_ROTATION, reason=unrotated)
-        acknowledge(secret, STATEFUL_RETAINED, reason="nothing that is kept is encrypted with it: another one will do")
-        return secret

@@ -1,14 +1,12 @@
 """Amazon ECR: rules of the pull-through cache as records. No image is ever brought."""
 
-import json
 import time
 
 from botocore.exceptions import ClientError
 
-from aerodrome_local.json_service import Json, Operation, Records, ServiceError
-from aerodrome_local.ministack_private import SERVICE_HANDLERS
+from aerodrome_local.json_service import Json, Records, ServiceError, serve_more
 from aerodrome_local.resources.conversion import only_known, pick
-from aerodrome_local.runtime import Created, Properties, Response, Runtime, current_account, current_region
+from aerodrome_local.runtime import Created, Properties, Runtime, current_account, current_region
 
 _UNKNOWN = "PullThroughCacheRuleNotFoundException"
 # Those that want no password, by the host that images are asked for at
@@ -19,26 +17,15 @@ _UPSTREAM = {"public.ecr.aws": "ecr-public", "quay.io": "quay", "registry.k8s.io
 def install(runtime: Runtime) -> None:
     """Answer the part of ECR's API that MiniStack lacks, and register the type that uses it."""
     rules = _Rules(runtime)
-    operations: dict[str, Operation] = {
-        "CreatePullThroughCacheRule": rules.create,
-        "DeletePullThroughCacheRule": rules.delete,
-        "DescribePullThroughCacheRules": rules.describe,
-    }
-    built_in = SERVICE_HANDLERS["ecr"]
-
-    async def answer(
-        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
-    ) -> Response:
-        operation = operations.get(headers.get("x-amz-target", "").rpartition(".")[2])
-        if operation is None:
-            result: Response = await built_in(method, path, headers, body, query)
-            return result
-        try:
-            return _answer(200, operation(json.loads(body or b"{}")))
-        except ServiceError as error:
-            return _answer(400, {"__type": error.code, "message": str(error)})
-
-    runtime.route("ecr", answer)
+    serve_more(
+        runtime,
+        "ecr",
+        {
+            "CreatePullThroughCacheRule": rules.create,
+            "DeletePullThroughCacheRule": rules.delete,
+            "DescribePullThroughCacheRules": rules.describe,
+        },
+    )
     types = _Types(runtime)
     runtime.resource(
         "AWS::ECR::PullThroughCacheRule",
@@ -114,7 +101,3 @@ class _Types:
 
 def _shown(record: Json) -> Json:
     return {name: value for name, value in record.items() if name != "region"}
-
-
-def _answer(status: int, body: Json) -> Response:
-    return status, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(body).encode()

@@ -1,14 +1,12 @@
 """AWS WAF: the log of a web ACL, which is kept and given back. No request is ever inspected, so nothing is logged."""
 
-import json
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from aerodrome_local.json_service import Json, Operation, Records, ServiceError
-from aerodrome_local.ministack_private import SERVICE_HANDLERS
+from aerodrome_local.json_service import Json, Records, ServiceError, serve_more
 from aerodrome_local.resources.conversion import pick
-from aerodrome_local.runtime import Created, Properties, Response, Runtime
+from aerodrome_local.runtime import Created, Properties, Runtime
 
 _UNKNOWN = "WAFNonexistentItemException"
 _LOGGING = ("ResourceArn", "LogDestinationConfigs", "RedactedFields", "LoggingFilter")
@@ -19,26 +17,15 @@ _LOG_GROUPS = "aws-waf-logs-"
 def install(runtime: Runtime) -> None:
     """Answer the part of AWS WAF's API that MiniStack lacks, and register the type that uses it."""
     logging = _Logging(runtime)
-    operations: dict[str, Operation] = {
-        "DeleteLoggingConfiguration": logging.delete,
-        "GetLoggingConfiguration": logging.get,
-        "PutLoggingConfiguration": logging.put,
-    }
-    built_in = SERVICE_HANDLERS["wafv2"]
-
-    async def answer(
-        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
-    ) -> Response:
-        operation = operations.get(headers.get("x-amz-target", "").rpartition(".")[2])
-        if operation is None:
-            result: Response = await built_in(method, path, headers, body, query)
-            return result
-        try:
-            return _answer(200, operation(json.loads(body or b"{}")))
-        except ServiceError as error:
-            return _answer(400, {"__type": error.code, "message": str(error)})
-
-    runtime.route("wafv2", answer)
+    serve_more(
+        runtime,
+        "wafv2",
+        {
+            "DeleteLoggingConfiguration": logging.delete,
+            "GetLoggingConfiguration": logging.get,
+            "PutLoggingConfiguration": logging.put,
+        },
+    )
     types = _Types(runtime)
     runtime.resource(
         "AWS::WAFv2::LoggingConfiguration",
@@ -96,7 +83,3 @@ class _Types:
         except ClientError as error:
             if error.response["Error"]["Code"] != _UNKNOWN:
                 raise
-
-
-def _answer(status: int, body: Json) -> Response:
-    return status, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(body).encode()

@@ -168,8 +168,8 @@ class Project(Section):
     # Each is some 250 characters of the role's policy, of which IAM takes 10,240.
     uses: Annotated[tuple[ProjectName, ...], Field(max_length=20), AfterValidator(distinct)] = Field(
         default=(),
-        description="Other projects, at most 20, whose registered tasks and workflows its own may refer to. It can read what those "
-        "tasks handed on, for cached results. Left out, none.",
+        description="Other projects, at most 20, whose registered tasks and workflows its own may refer to. It can "
+        "read what those tasks handed on, for cached results. Left out, none.",
     )
 
     @property
