@@ -64,7 +64,8 @@ def _without_prose(schema: Any) -> Any:  # noqa: ANN401 - any part of a JSON sch
         return schema
     # A property may be called "description": only a text is prose.
     return {
-        key: _without_prose(part)
+        # Go takes a flag behind the beginning, Python does not.
+        key: part.replace("^(?i)", "(?i)^", 1) if key == "pattern" and isinstance(part, str) else _without_prose(part)
         for key, part in schema.items()
         if not (key == "description" and isinstance(part, str)) and key != "x-kubernetes-validations"
     }

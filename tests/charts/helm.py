@@ -25,6 +25,8 @@ _CLUSTER = (
     *("--kube-version", "1.36.0"),
     *("--api-versions", "apiextensions.k8s.io/v1/CustomResourceDefinition"),
     *("--api-versions", "apiregistration.k8s.io/v1/APIService"),
+    # Some charts ask for the group, some for the kind.
+    *("--api-versions", "monitoring.coreos.com/v1"),
     *("--api-versions", "monitoring.coreos.com/v1/ServiceMonitor"),
     *("--api-versions", "policy/v1/PodDisruptionBudget"),
 )

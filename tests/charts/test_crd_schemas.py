@@ -1,6 +1,7 @@
 """The tool that makes JSON schemas of CRDs, and the schemas that it made."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -78,6 +79,15 @@ def test_prose_goes_and_a_property_called_description_stays() -> None:
 
     assert "description" in spec["properties"]
     assert spec["properties"]["size"] == {"type": "integer"}
+
+
+def test_a_pattern_of_go_becomes_one_of_python() -> None:
+    crd = json.loads(json.dumps(CRD).replace('"integer"', '"string", "pattern": "^(?i)(big|small)$"'))
+
+    size = resource_schema(crd, "v1")["properties"]["spec"]["properties"]["size"]
+
+    assert size["pattern"] == "(?i)^(big|small)$"
+    assert re.search(size["pattern"], "BIG")
 
 
 def test_properties_that_we_never_set_can_be_dropped() -> None:

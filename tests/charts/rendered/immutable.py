@@ -3,12 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from tests.charts.deployed import mebibytes
 from tests.charts.helm import Manifest
 
-# Fields by kind, as the API server refuses to change them ("field is immutable"), each with what it would be without.
+_CLAIM: Final = ("spec", "storage", "volumeClaimTemplate", "spec")
+
+# Fields by kind, as the API server refuses to change them ("field is immutable").
 _FIELDS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "Deployment": (("spec", "selector"),),
     "DaemonSet": (("spec", "selector"),),
+    "Service": (("spec", "clusterIP"),),
+    "Job": (("spec", "selector"), ("spec", "template")),
     "StatefulSet": (
         ("spec", "selector"),
         ("spec", "serviceName"),
@@ -21,17 +26,32 @@ _FIELDS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "ClusterRoleBinding": (("roleRef",),),
     "PriorityClass": (("value",),),
     "CustomResourceDefinition": (("spec", "group"), ("spec", "scope"), ("spec", "names", "kind")),
-    "Prometheus": (("spec", "storage", "volumeClaimTemplate", "spec", "storageClassName"),),
-    "Alertmanager": (("spec", "storage", "volumeClaimTemplate", "spec", "storageClassName"),),
+    "Prometheus": ((*_CLAIM, "storageClassName"),),
+    "Alertmanager": ((*_CLAIM, "storageClassName"),),
 }
 
+# Volumes grow, and never shrink.
+_VOLUMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "PersistentVolumeClaim": ("spec", "resources", "requests", "storage"),
+    "Prometheus": (*_CLAIM, "resources", "requests", "storage"),
+    "Alertmanager": (*_CLAIM, "resources", "requests", "storage"),
+}
 
 _KEEP: Final = "Keep it, or write the steps of a migration into docs/how-to and record it with make record-release"
 
 
 def immutable_fields(manifest: Manifest) -> dict[str, Any]:
-    """The fields of an object that cannot change, by path; what is not given is left out."""
-    found = {".".join(path): _at(manifest, path) for path in _FIELDS.get(manifest["kind"], ())}
+    """The fields of an object that cannot change, or only grow, by path; what is not given is left out.
+
+    An object that is a hook has none: Helm deletes it before it makes it again.
+    """
+    kind, metadata = manifest["kind"], manifest["metadata"]
+    if "helm.sh/hook" in (metadata.get("annotations") or {}):
+        return {}
+    paths = [*_FIELDS.get(kind, ()), *([_VOLUMES[kind]] if kind in _VOLUMES else [])]
+    if manifest.get("immutable") is True:  # a ConfigMap or a Secret that says so of itself
+        paths += [("data",), ("binaryData",), ("stringData",), ("immutable",)]
+    found = {".".join(path): _at(manifest, path) for path in paths}
     return {path: value for path, value in found.items() if value is not None}
 
 
@@ -58,8 +78,13 @@ def refusals(last: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
         found = now["objects"].get(name)
         for path in sorted(fields.keys() | found.keys()) if found is not None else ():
             before, after = fields.get(path), found.get(path)
-            if before != after:
+            if before != after and not _grows(path, before, after):
                 yield f"{name}: {path} was {before!r} and is {after!r}, which Kubernetes refuses to change. {_KEEP}"
+
+
+def _grows(path: str, before: object, after: object) -> bool:
+    volume = path in {".".join(one) for one in _VOLUMES.values()}
+    return volume and isinstance(before, str) and isinstance(after, str) and mebibytes(after) > mebibytes(before)
 
 
 def _at(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - any JSON value

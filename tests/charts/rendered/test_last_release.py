@@ -1,6 +1,7 @@
 """No change needs an object made anew that the last release put into clusters.
 
-``last_release/<environment>.json`` is what was released; ``make record-release`` writes it, when a release is out.
+``last_release/<environment>.json`` is what was released; ``make record-release`` writes it, when a release is out. None is
+yet: what stands there is what the first will put into clusters.
 """
 
 import json
@@ -97,6 +98,33 @@ def test_a_field_that_cannot_change_is_refused(changes: Record, field: str) -> N
     (refused,) = refusals(recorded_box(), recorded_box(**changes))
 
     assert f"boxes: StatefulSet boxes/box: {field} was" in refused
+
+
+@pytest.mark.parametrize(("size", "refused"), [("20Gi", False), ("10Gi", False), ("5Gi", True), (None, True)])
+def test_a_volume_may_grow_and_not_shrink(size: str | None, *, refused: bool) -> None:
+    def recorded(storage: str | None) -> Record:
+        resources = {"requests": {"storage": storage}}
+        claim = {"spec": {"storageClassName": "gp3", "resources": resources if storage else {}}}
+        metadata = {"name": "p", "namespace": "monitoring"}
+        manifest = {"kind": "Prometheus", "metadata": metadata, "spec": {"storage": {"volumeClaimTemplate": claim}}}
+        return {"releases": {}, "objects": {"p": immutable_fields(manifest)}}
+
+    assert bool(list(refusals(recorded("10Gi"), recorded(size)))) is refused
+
+
+def test_a_hook_is_made_anew_each_time() -> None:
+    job: Record = {"kind": "Job", "metadata": {"name": "migrate"}, "spec": {"template": {"spec": {}}}}
+    hook = {**job, "metadata": {"name": "migrate", "annotations": {"helm.sh/hook": "pre-upgrade"}}}
+
+    assert immutable_fields(job) == {"spec.template": {"spec": {}}}
+    assert immutable_fields(hook) == {}
+
+
+def test_what_says_of_itself_that_it_cannot_change() -> None:
+    settings: Record = {"kind": "ConfigMap", "metadata": {"name": "box"}, "data": {"size": "1"}}
+
+    assert immutable_fields(settings) == {}
+    assert immutable_fields({**settings, "immutable": True}) == {"data": {"size": "1"}, "immutable": True}
 
 
 def test_a_field_that_can_change_is_not() -> None:
