@@ -1,7 +1,7 @@
 """No change needs an object made anew that the last release put into clusters.
 
-``last_release/<environment>.json`` is what was released; ``make record-release`` writes it, when a release is out. None is
-yet: what stands there is what the first will put into clusters.
+``last_release/<environment>.json`` is what was released; ``make record-release`` writes it, when a release is out. None
+is yet: what stands there is what the first will put into clusters.
 """
 
 import json
