@@ -10,11 +10,17 @@ from typing import Self
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from aerodrome_constructs.identity import EVERYTHING, BucketAccess, allow, deny
+from aerodrome_constructs.identity import EVERYTHING, BucketAccess, allow, deny, object_wildcards
+from aerodrome_constructs.policy import acknowledge
+from aerodrome_constructs.policy.known_rules import WILDCARDS
 from aerodrome_stacks.batch_queues import flyte_queue_names
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.names import own_prefix
+from aerodrome_stacks.roles import OBJECTS
 from aerodrome_stacks.storage_stack import StoragePorts
+
+# `pyflyte register`; `FlyteRemote.register_script` and `pyflyte run` of a single script.
+_CODE_ARCHIVES = ("fast*.tar.gz", "script_mode.tar.gz")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +89,7 @@ class FlyteBuckets:
             domain: The domain.
             uses: Other projects that have the domain, too, whose registered tasks this one may refer to. What such a
                 task has handed on lies below the other project's prefix, and with a result that Flyte has cached this
-                project's pods are sent there.
+                project's pods are sent there. Their code is in a policy of its own (:func:`used_code_policy`).
         """
         own = f"{own_prefix(project, domain)}/*"
         others = tuple(f"{own_prefix(other, domain)}/*" for other in uses)
@@ -150,3 +156,38 @@ def pass_role_policies(scope: Construct, project_roles: Mapping[tuple[str, str],
         )
         for domain in dict.fromkeys(domain for _, domain in project_roles)
     ]
+
+
+def used_code_policy(
+    scope: Construct, construct_id: str, *, metadata_arn: str, uses: Sequence[str], domain: str
+) -> iam.IManagedPolicy:
+    """What lets a project's pods fetch the code of the tasks that it refers to, where that was uploaded.
+
+    ``pyflyte`` uploads code below the prefix of the project that it registers for, beside files that people give to
+    executions: so the rights are for archives by the names that flytekit gives them (``tools/fast_registration.py``,
+    ``remote/remote.py``). Its s3fs asks before each download whether the archive is a folder, and lists what is below
+    it, which is nothing.
+
+    The policy stands beside the role's own: 20 used projects of the longest names come to 5,800 of the 6,144 characters
+    that IAM takes in a managed policy, and were more than what a role has left of its 10,240.
+
+    Args:
+        scope: Where the policy is made.
+        construct_id: Its ID.
+        metadata_arn: The bucket of metadata.
+        uses: The other projects, one at least.
+        domain: The domain.
+    """
+    archives = tuple(f"{own_prefix(other, domain)}/*/{name}" for other in uses for name in _CODE_ARCHIVES)
+    policy = iam.ManagedPolicy(
+        scope,
+        construct_id,
+        description=f"Fetch the code of registered tasks of other projects in {domain}",
+        statements=[
+            allow(["s3:GetObject"], [f"{metadata_arn}/{archive}" for archive in archives]),
+            allow(["s3:ListBucket"], [metadata_arn], {"StringLike": {"s3:prefix": "*.tar.gz/"}}),
+        ],
+    )
+    read = [BucketAccess(bucket_arn=metadata_arn, read=archives)]
+    acknowledge(policy, WILDCARDS, reason=OBJECTS, findings=object_wildcards(read))
+    return policy

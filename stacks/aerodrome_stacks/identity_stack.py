@@ -1,6 +1,6 @@
 """The Identity stack: a role for every service account, one for every project and domain, and what bounds those."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import aws_iam as iam
@@ -24,7 +24,7 @@ from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.file_systems_stack import EfsPorts
-from aerodrome_stacks.flyte_access import FlyteBuckets, pass_role_policies
+from aerodrome_stacks.flyte_access import FlyteBuckets, pass_role_policies, used_code_policy
 from aerodrome_stacks.names import project_role_name
 from aerodrome_stacks.notifications_stack import NotificationsPorts
 from aerodrome_stacks.project_roles import project_tags
@@ -84,6 +84,7 @@ class IdentityStack(AerodromeStack):
         self._buckets = FlyteBuckets.of(storage)
         self._boundary = self._workload_boundary(environment)
         self._projects = Construct(self, "Projects")
+        self._used_code = Construct(self, "UsedCode")
         projects: dict[tuple[str, str], str] = {
             (project, domain): self._project_role(environment, project, domain)
             for project, domain in environment.project_domains
@@ -142,16 +143,23 @@ class IdentityStack(AerodromeStack):
         # is the ID, too: two never make one ID.
         namespace = f"{project}-{domain}"
         files = self._efs.client_statements(project, domain) if self._efs else []
-        access = self._buckets.project(project, domain, uses=uses(environment, project, domain))
+        used = uses(environment, project, domain)
+        access = self._buckets.project(project, domain, uses=used)
         props = ServiceAccountRoleProps(
             service_account=ServiceAccount(namespace, "default"),
             oidc_issuer=self._cluster.oidc_issuer,
             role_name=project_role_name(environment, project, domain),
             trusted_services=("ecs-tasks.amazonaws.com",),
             statements=[*self._data.statements(access), *files],
+            policies=[self._code(namespace, used, domain)] if used else [],
             boundary=self._boundary,
             tags=project_tags(project, domain),
         )
         role = ServiceAccountRole(self._projects, namespace, props).role
         acknowledge(role, WILDCARDS, reason=OBJECTS, findings=object_wildcards(access))
         return role.role_arn
+
+    def _code(self, namespace: str, used: Sequence[str], domain: Domain) -> iam.IManagedPolicy:
+        return used_code_policy(
+            self._used_code, namespace, metadata_arn=self._buckets.metadata, uses=used, domain=domain
+        )

@@ -4,6 +4,7 @@ CloudFormation would refuse what is too much half-way through a deploy, and the 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,10 @@ INLINE_POLICIES, MANAGED_POLICY, ATTACHED_POLICIES = 10_240, 6_144, 10
 RULES = 300
 
 PROJECTS = 30
+# The most that one project may name in `uses`.
+USES = 20
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html: CloudFormation makes names up to that.
+BUCKET_NAME = 63
 # The longest names that there may be: a template's size depends on them.
 NAME, PROJECT = "longest-name", "project-{:02}-with-longest-name"
 DOMAINS = ("development", "staging", "production")
@@ -50,7 +55,10 @@ class Synthesized:
 
 @pytest.fixture(scope="session")
 def large() -> Environment:
-    """The prod environment with 30 projects, each in three domains, and everything that AWS Batch may have."""
+    """The prod environment with 30 projects, each in three domains, and everything that AWS Batch may have.
+
+    One of them uses as many others as one may.
+    """
     values, _ = parse((ROOT / "environments" / "prod.yaml").read_bytes())
     assert isinstance(values, dict)
     quota = {"cpu": 1, "memory_gib": 4}
@@ -60,6 +68,7 @@ def large() -> Environment:
             "owner": "team@example.com",
             "batch": {"daily_usd": 100},
             "domains": dict.fromkeys(DOMAINS, quota),
+            **({"uses": [PROJECT.format(other) for other in range(1, USES + 1)]} if number == 0 else {}),
         }
         for number in range(PROJECTS)
     ]
@@ -145,8 +154,34 @@ def test_iam_takes_every_policy(synthesized: Synthesized) -> None:
     managed = {
         f"{one.stack}/{one.logical_id}": size(one.properties["PolicyDocument"])
         for one in account.of_type("AWS::IAM::ManagedPolicy")
+        # These do not grow with what will come: the next test has them at their most.
+        if "UsedCode" not in one.logical_id
     }
     assert too_much(managed, 0.75 * MANAGED_POLICY) == {}
+
+
+def test_iam_takes_what_a_project_may_do_that_uses_as_many_others_as_one_may(synthesized: Synthesized) -> None:
+    account = Account(synthesized.stacks, synthesized.environment.account, synthesized.environment.region)
+    using, *_ = synthesized.environment.projects
+    assert len(using.uses) == USES
+    for domain in DOMAINS:
+        place = f"{using.name}{domain}".replace("-", "")
+        policy = account.one("Identity", "AWS::IAM::ManagedPolicy", f"UsedCode{place}").properties["PolicyDocument"]
+        assert len(policy["Statement"][0]["Resource"]) == 2 * USES, "two names of archives each"
+        assert deployed_size(account, policy) <= MANAGED_POLICY
+        role = account.one("Identity", "AWS::IAM::Role", f"Projects{place}")
+        rights = sum(deployed_size(account, one["PolicyDocument"]) for one in role.properties["Policies"])
+        assert rights <= INLINE_POLICIES
+        assert len(role.properties["ManagedPolicyArns"]) == 1
+
+
+def deployed_size(account: Account, document: object) -> int:
+    """A policy's size, with buckets of the longest names that CloudFormation may make up."""
+    text = json.dumps(document, separators=(",", ":"))
+    # The longest first: a name may begin with another.
+    for bucket in sorted(account.of_type("AWS::S3::Bucket"), key=lambda one: len(one.arn), reverse=True):
+        text = re.sub(rf"{re.escape(bucket.arn)}(?=[/\"])", "arn:aws:s3:::" + BUCKET_NAME * "b", text)
+    return len(text)
 
 
 def test_flyte_may_hand_on_the_roles_of_as_many_projects_as_may_have_a_domain(synthesized: Synthesized) -> None:

@@ -41,12 +41,20 @@ def keys_of(project: str, domain: str) -> Mapping[str, list[str]]:
     return {
         "Metadata": [
             f"metadata/propeller/{project}-{domain}-f3a9/n0/data/0/outputs.pb",
-            f"{own}/7QPZ3EZWQ2TZ4WYX=/script_mode.tar.gz",
+            *code_of(project, domain),
+            # What somebody gave to `pyflyte run` as an input is uploaded beside the code.
+            f"{own}/4CZG2PB6Y7MKTQRA=/customers.csv",
         ],
         "RawData": [f"{own}/k7/f3a9-n0-0/0a1b2c/data.parquet"],
         "BatchInput": [f"{own}/data.csv"],
         "BatchOutput": [f"{own}/train/model.joblib"],
     }
+
+
+def code_of(project: str, domain: str) -> list[str]:
+    """Keys of uploaded code, as flytekit 1.16.31 names it and flyteadmin's data proxy puts it away."""
+    own = f"{project}/{domain}"
+    return [f"{own}/7QPZ3EZWQ2TZ4WYX=/script_mode.tar.gz", f"{own}/5IXB6M6UEBYM5A4K=/fast0a1b2c3d4e5f.tar.gz"]
 
 
 def role_of(account: Account, environment: Environment, place: Place) -> Principal:
@@ -70,8 +78,12 @@ def test_no_project_reaches_anothers_objects_nor_its_own_of_another_domain(
         for name, keys in keys_of(*other).items()
         for key, action in product(keys, OBJECT_ACTIONS)
         if account.can(role, action, f"{account.bucket(name)}/{key}")
-        # What it uses, it reads as it was handed on: see below.
-        and not (may_use(environment, place, other) and (name, action) == ("RawData", "s3:GetObject"))
+        # What it uses, it reads as it was handed on, and its code: see below.
+        and not (
+            may_use(environment, place, other)
+            and action == "s3:GetObject"
+            and (name == "RawData" or key in code_of(*other))
+        )
     ]
     assert reached == []
 
@@ -90,6 +102,24 @@ def test_a_project_reads_what_the_tasks_of_those_it_uses_have_handed_on(
         # Not the other way round, as long as the other one does not use this one.
         back = account.can(role_of(account, environment, other), "s3:GetObject", f"{raw_data}/{own}")
         assert back is may_use(environment, other, place)
+
+
+def test_a_project_fetches_the_code_of_those_it_uses_and_nothing_else_beside_it(
+    account: Account, environment: Environment, places: list[Place]
+) -> None:
+    metadata = account.bucket("Metadata")
+    for place, other in product(places, places):
+        if place == other:
+            continue
+        role, allowed = role_of(account, environment, place), may_use(environment, place, other)
+        for key in code_of(*other):
+            assert account.can(role, "s3:GetObject", f"{metadata}/{key}") is allowed
+            # s3fs asks whether it is a folder before it downloads a file.
+            if allowed:
+                assert account.can(role, "s3:ListBucket", metadata, {"s3:prefix": f"{key}/"})
+            assert not account.can(role, "s3:PutObject", f"{metadata}/{key}")
+        for key in set(keys_of(*other)["Metadata"]) - set(code_of(*other)):
+            assert not account.can(role, "s3:GetObject", f"{metadata}/{key}"), "inputs are the other's own"
 
 
 def test_no_project_lists_anothers_keys(account: Account, environment: Environment, places: list[Place]) -> None:
