@@ -36,6 +36,8 @@ class SignOnPorts:
         scopes: What an access token for Flyte's API is asked for with: those of Flyte's own components and of pipelines
             with nothing else, those of flytectl and pyflyte with ``USER_SCOPES``. :data:`FLYTE_SCOPE`, as the issuer
             spells it.
+        audience: What programs and command lines ask for a token for, where the issuer gives one to nobody who does not
+            say (``audience`` in the request, as Auth0 wants it). Others do not read it. None: it is not sent.
     """
 
     issuer: str
@@ -53,6 +55,7 @@ class SignOnPorts:
     groups_claim: str
     admin_group: str | None
     scopes: tuple[str, ...]
+    audience: str | None = None
 
     @property
     def cli_scopes(self) -> tuple[str, ...]:
@@ -78,6 +81,7 @@ class SignOnPorts:
             groups_claim=oidc.groups_claim,
             admin_group=oidc.admin_group,
             scopes=(FLYTE_SCOPE,),
+            audience=oidc.audience,
         )
 
 

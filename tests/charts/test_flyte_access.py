@@ -137,7 +137,10 @@ def test_people_and_programs_sign_on_at_the_environments_provider(
     assert auth["userAuth"]["openId"]["baseUrl"] == oidc.issuer
     assert auth["userAuth"]["openId"]["clientId"] == oidc.client_id
     assert auth["appAuth"]["externalAuthServer"]["allowedAudience"] == [oidc.audience]
-    assert auth["appAuth"]["thirdPartyConfig"]["flyteClient"]["clientId"] == oidc.cli_client_id
+    client = auth["appAuth"]["thirdPartyConfig"]["flyteClient"]
+    assert client["clientId"] == oidc.cli_client_id
+    # Some issuers give a token for nobody, or none, where the request does not say for whom it is.
+    assert client["audience"] == flyte.value("configmap", "admin", "admin", "audience") == oidc.audience
     assert flyte.value("secrets", "adminOauthClientCredentials", "clientId") == oidc.service_client_id
 
 
@@ -146,6 +149,8 @@ def test_without_a_provider_of_the_companys_people_sign_on_at_the_pool_that_is_m
     server = flyte.value("configmap", "adminServer", "auth", "appAuth", "externalAuthServer")
 
     assert server["baseUrl"].startswith("https://cognito-idp.")
+    client = flyte.value("configmap", "adminServer", "auth", "appAuth", "thirdPartyConfig", "flyteClient")
+    assert "audience" not in {**client, **flyte.value("configmap", "admin", "admin")}
     # Cognito lets `aud` be the client's own ID, and nothing else.
     assert flyte.value("secrets", "adminOauthClientCredentials", "clientId") in server["allowedAudience"]
 

@@ -49,7 +49,7 @@ def sign_on(url: str, ports: SignOnPorts) -> dict[str, Value]:
             },
             # Without scopes of their own, flytepropeller and the scheduler ask for those of flytectl. A person's, such
             # as `openid`, are refused to a client that comes for itself.
-            "admin": {"admin": {"scopes": list(ports.scopes)}},
+            "admin": {"admin": {"scopes": list(ports.scopes), **_audience(ports)}},
         },
     }
 
@@ -81,6 +81,7 @@ def _auth(url: str, ports: SignOnPorts) -> dict[str, Value]:
                     "clientId": ports.cli_client_id,
                     "redirectUri": CLI_CALLBACK_URL,
                     "scopes": list(ports.cli_scopes),
+                    **_audience(ports),
                 }
             },
         },
@@ -95,3 +96,8 @@ def _auth(url: str, ports: SignOnPorts) -> dict[str, Value]:
             }
         },
     }
+
+
+def _audience(ports: SignOnPorts) -> dict[str, Value]:
+    # Sent with each request for a token: of flytectl and pyflyte, which flyteadmin tells, and of Flyte's own components.
+    return {} if ports.audience is None else {"audience": ports.audience}

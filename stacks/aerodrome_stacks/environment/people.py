@@ -47,7 +47,9 @@ class Oidc(Section):
         "openid-configuration."
     )
     audience: ClientId = Field(
-        description="What stands in `aud` of the provider's access tokens for the platform. Any other token is refused."
+        description="What stands in `aud` of the provider's access tokens for the platform, and what they are asked "
+        "for with. Any other token is refused. They are asked for with the scope `all`, which has to stand in `scp`: "
+        "Flyte knows no other."
     )
     client_id: ClientId = Field(description="The client with which people sign in to Flyte, MLflow and Grafana.")
     client_secret_name: SecretName = Field(
