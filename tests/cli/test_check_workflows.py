@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from aerodrome.check_workflows import load
 from aerodrome.check_workflows.ceilings import beyond
 from aerodrome.check_workflows.facts import Ask, Package, Task, quantity
+from aerodrome.check_workflows.schedules import crowding
 from aerodrome.main import app
 from aerodrome_stacks.chart_values.flyte_projects import task_limits, template_values
 from aerodrome_stacks.environment import Environment, load_environment
@@ -113,18 +114,55 @@ def test_a_warning_refuses_nothing(check: Check) -> None:
     assert "the default vCPUs, the default memory, 2 attempts of at most 1:00:00 each" in result.stdout
 
 
-def test_a_schedule_whose_executions_may_pile_up_is_told(check: Check) -> None:
+def scheduled() -> dict[str, Any]:
+    """A package with two schedules, of which one has no limit."""
     report = reported(template("team.jobs.clean", "python-task"))
     report["schedules"] = [
         {"launch_plan": "team.jobs.hourly", "concurrency": None},
         {"launch_plan": "team.jobs.nightly", "concurrency": 1},
     ]
-    result = check(report=report)
+    return report
+
+
+def test_a_schedule_whose_executions_may_pile_up_is_told(check: Check) -> None:
+    result = check(report=scheduled())
     assert result.exit_code == 0
     (line, count) = result.stderr.splitlines()
     assert line.startswith("warning: launch plan team.jobs.hourly: a schedule without concurrency: ")
     assert line.endswith("write concurrency=ConcurrencyPolicy(max_concurrency=1), or as many as may run at once")
     assert count == "1 warning"
+
+
+@pytest.mark.parametrize(("env", "domain"), [("staging", "staging"), ("prod", "production")])
+def test_a_schedule_whose_executions_may_pile_up_is_refused_beyond_development(
+    check: Check, env: str, domain: str
+) -> None:
+    result = check("--env", env, report=scheduled())
+    (line, count) = result.stderr.splitlines()
+    assert (result.exit_code, count) == (2, "1 refused")
+    assert line.startswith("launch plan team.jobs.hourly: a schedule without concurrency: ")
+    assert f"start together, which {env} does not allow in {domain}; write concurrency=" in line
+
+
+def test_a_schedule_is_tried_out_in_development(check: Check) -> None:
+    result = check("--env", "dev", report=scheduled())
+    (line, count) = result.stderr.splitlines()
+    assert (result.exit_code, count) == (0, "1 warning")
+    assert line.startswith("warning: launch plan team.jobs.hourly: a schedule without concurrency: ")
+
+
+@pytest.mark.parametrize(
+    ("domains", "refused"), [(["development"], False), (["staging"], True), (["development", "production"], True)]
+)
+def test_the_domains_of_the_projects_that_it_may_be_for_decide_about_a_schedule(
+    domains: list[str], *, refused: bool
+) -> None:
+    dev = load_environment("dev", ENVIRONMENTS)
+    (some, *_) = dev.projects
+    own = some.model_copy(update={"domains": dict.fromkeys(domains, some.domains["development"])})
+    package = Package(tasks=[], workflows=[], launch_plans=[], nodes=[], crowding=["team.jobs.hourly"])
+    (found,) = crowding(package, dev.model_copy(update={"projects": (own,)}))
+    assert found.refused is refused
 
 
 def test_a_program_gets_json(check: Check) -> None:

@@ -103,13 +103,14 @@ def _require(project: str | None, environment: Environment | None) -> None:
 
 
 def _found(package: Package, environment: Environment | None, project: str | None) -> Sequence[Finding]:
-    found = [*findings(package), *crowding(package)]
     if environment is None:
-        return found
+        return [*findings(package), *crowding(package, None)]
     own = tuple(one for one in environment.projects if project in {None, one.name})
+    registered = environment.model_copy(update={"projects": own})
     return [
-        *found,
-        *beyond(package, environment.model_copy(update={"projects": own})),
+        *findings(package),
+        *crowding(package, registered),
+        *beyond(package, registered),
         *foreign(package, environment, project),
         *unsupported(package, environment),
     ]

@@ -229,6 +229,35 @@ def test_every_problem_is_a_line_and_a_warning_says_that_it_is_one(check: Comman
     assert counts == "2 refused, 1 warning"
 
 
+SCHEDULED = """\
+from flytekit import ConcurrencyPolicy, CronSchedule, LaunchPlan, task, workflow
+
+@task
+def clean() -> None: ...
+
+@workflow
+def tidy() -> None:
+    clean()
+
+hourly = LaunchPlan.get_or_create(tidy, name="hourly", schedule=CronSchedule(schedule="0 * * * *"))
+nightly = LaunchPlan.get_or_create(
+    tidy, name="nightly", schedule=CronSchedule(schedule="0 3 * * *"), concurrency=ConcurrencyPolicy(max_concurrency=1)
+)
+"""
+
+
+@pytest.mark.parametrize(("env", "status"), [("dev", 0), ("prod", 2)])
+def test_a_schedule_without_concurrency_is_refused_in_production(
+    check: Command, tmp_path: Path, env: str, status: int
+) -> None:
+    (tmp_path / "team.py").write_text(SCHEDULED, "utf-8")
+    done = check("team.py", "--env", env, cwd=tmp_path)
+    assert done.returncode == status, done.stderr
+    line, _count = done.stderr.splitlines()
+    assert line.removeprefix("warning: ").startswith("launch plan hourly: a schedule without concurrency: ")
+    assert line.startswith("warning: ") is (status == 0)
+
+
 def test_a_good_package_is_told_on_one_screen(check: Command) -> None:
     done = check("workflows/aerodrome_workflows/fraud_detection", "--env", "dev")
     assert (done.returncode, done.stderr) == (0, "")
