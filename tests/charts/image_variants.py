@@ -19,7 +19,7 @@ def with_images(images: str) -> Environment:
     assert isinstance(values, dict)
     gpu = {"name": "gpu", "instance_types": ["g6.2xlarge", "g5.2xlarge"], "max_size": 4}
     values["cluster"]["spot_nodes"].append(gpu)
-    flyte = {**values.get("flyte", {}), "resource_limits": {"connector-service": 20}}
+    flyte = {**values.get("flyte", {}), "resource_limits": {"k8s-array": 20}}
     return validate("prod", {**values, "images": images, "flyte": flyte}, Path("prod.yaml"))
 
 

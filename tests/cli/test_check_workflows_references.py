@@ -103,6 +103,7 @@ REPORT: Mapping[str, Any] = {
             "place": "churn.py:7",
             "maps": None,
             "dynamic": True,
+            "connector": False,
             "calls": [],
             "references": [{"kind": "task", **TASK["reference_id"]}],
         }

@@ -95,6 +95,7 @@ REPORT: Mapping[str, Any] = {
             "place": "jobs.py:7",
             "maps": None,
             "dynamic": False,
+            "connector": False,
             "calls": [],
             "references": [],
         }

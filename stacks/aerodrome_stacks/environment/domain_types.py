@@ -58,6 +58,35 @@ GroupName = Annotated[
         longest=28,
     ),
 ]
+# "connector-<name>" is a label of DNS and has at most 10 + 28 = 38 characters; DNS takes 63.
+ConnectorName = Annotated[
+    String,
+    Text(
+        pattern="[a-z](?:[a-z0-9-]*[a-z0-9])?",
+        form="a connector's name; those are lower-case letters, digits and inner hyphens, such as snowflake",
+        longest=28,
+    ),
+]
+TaskType = Annotated[
+    String,
+    Text(
+        pattern="[A-Za-z][A-Za-z0-9_.-]*",
+        form="a task type of Flyte; those look like snowflake or bigquery_query_job_task",
+        longest=63,
+    ),
+]
+_PART_OF_A_PATH = "[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
+# What latest is today it need not be when the next pod starts.
+PinnedImage = Annotated[
+    String,
+    Text(
+        pattern=rf"{_HOST}(?::[0-9]{{1,5}})?(?:/{_PART_OF_A_PATH})+"
+        r"(?::(?!latest(?:@|$))[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(?:@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})",
+        form="an image with its registry and a tag that stays, or a digest; those look like "
+        "ghcr.io/acme/snowflake-connector:1.4.0, and latest is no such tag",
+        longest=512,
+    ),
+]
 Domain = Literal["development", "staging", "production"]
 Email = Annotated[
     String,

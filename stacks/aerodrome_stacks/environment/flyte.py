@@ -4,16 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, MinLen
 from pydantic import AfterValidator, Field, Strict
 
-from aerodrome_stacks.environment.domain_types import Count, distinct
+from aerodrome_stacks.environment.domain_types import ConnectorName, Count, PinnedImage, TaskType, distinct
 from aerodrome_stacks.environment.section import Section
 
 LoadClass = Literal["small", "medium", "large"]
 Plugin = Literal["spark", "ray", "pytorch"]
 # The plugins of v1.16.8 that ask flytepropeller's resource manager before they begin, each for all that it runs.
 LimitedPlugin = Literal["connector-service", "k8s-array"]
+
+FLYTES_OWN: Final = frozenset(
+    {"container", "python-task", "raw-container", "sidecar", "container_array", "aws-batch", "echo"}
+)
+"""The types of tasks that flytepropeller runs by plugins that are always on (flyteplugins v1.16.8, what
+``RegisteredTaskTypes`` says of container, sidecar, k8s-array, aws_array and echo)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +103,21 @@ def _one_is_none(shards: int) -> int:
     return 0 if shards == 1 else shards
 
 
+class Connector(Section):
+    """A service that starts tasks elsewhere for Flyte, and asks after them, such as queries of a warehouse."""
+
+    image: PinnedImage = Field(
+        description="The image, with an exact tag or a digest: flytekit 1.16 or later with its extra `connector`, and "
+        "the plugins whose tasks it starts. In a private network, in ECR of the region."
+    )
+    task_types: Annotated[tuple[TaskType, ...], MinLen(1), AfterValidator(distinct)] = Field(
+        description="The types of the tasks that it starts, as `pyflyte serve connector` lists them when it begins."
+    )
+    replicas: Annotated[Count, Ge(1), Le(20)] = Field(
+        default=2, description="How many pods of it there are, 1 to 20. Left out, 2."
+    )
+
+
 class Flyte(Section):
     """Flyte: how much it bears, what it runs beside containers, and whom it tells."""
 
@@ -115,6 +136,11 @@ class Flyte(Section):
         description="What tasks may be beside containers and jobs of AWS Batch: `spark`, `ray`, `pytorch`. Each comes "
         "with its operator. Left out, nothing.",
     )
+    connectors: Mapping[ConnectorName, Connector] = Field(
+        default={},
+        description="Services that start tasks elsewhere, such as queries of a warehouse, by name. Each is an image of "
+        "yours. Left out, none.",
+    )
     notifications: Annotated[bool, Strict()] = Field(
         default=False,
         description="Whether Flyte sends the emails that launch plans ask for, from flyte@ the platform's domain, "
@@ -127,8 +153,8 @@ class Flyte(Section):
     resource_limits: Mapping[LimitedPlugin, Annotated[Count, Ge(1), Le(100_000)]] = Field(
         default={},
         description="Most tasks at once, over all projects, that call on what there is little of, such as a warehouse "
-        "or a licence, by plugin: `connector-service`, all connectors together, and `k8s-array`, map tasks of the old "
-        "kind. Flyte limits no other. Left out, as many as quotas allow.",
+        "or a licence, by plugin: `connector-service`, all of flyte.connectors together, and `k8s-array`, map tasks of "
+        "the old kind. Flyte limits no other. Left out, as many as quotas allow.",
     )
 
     @property

@@ -7,7 +7,7 @@ from typing import Final
 from aerodrome_stacks.environment.aws import instance_shape
 from aerodrome_stacks.environment.capacity import BatchCapacity
 from aerodrome_stacks.environment.data import Monitoring
-from aerodrome_stacks.environment.flyte import Flyte
+from aerodrome_stacks.environment.flyte import FLYTES_OWN, Flyte
 from aerodrome_stacks.environment.maintenance import maintenance_comes_every_week
 from aerodrome_stacks.environment.model import Cluster, Network, Project
 from aerodrome_stacks.environment.people import Access
@@ -107,6 +107,42 @@ def a_private_network_has_its_images(network: Network, images: str) -> Iterator[
         )
 
 
+def limits_have_connectors(flyte: Flyte) -> Iterator[Problem]:
+    """A limit of connectors limits some."""
+    if "connector-service" in flyte.resource_limits and not flyte.connectors:
+        yield Problem(
+            ("flyte", "resource_limits", "connector-service"),
+            f"{flyte.resource_limits['connector-service']}, but flyte.connectors names none, so it limits nothing; "
+            "give a connector, or take the limit out",
+        )
+
+
+def a_task_type_has_one_place(flyte: Flyte) -> Iterator[Problem]:
+    """Of each type of task it is known what starts it: with two plugins for one, flytepropeller does not start."""
+    takers: dict[str, str] = {}
+    for name, connector in flyte.connectors.items():
+        for position, kind in enumerate(connector.task_types):
+            path = ("flyte", "connectors", name, "task_types", position)
+            if kind in FLYTES_OWN or kind in flyte.plugins:
+                yield Problem(path, f"{kind} is a type that Flyte runs itself; take it out")
+            elif kind in takers:
+                yield Problem(path, f"{kind} is started by the connector {takers[kind]} already; keep one")
+            takers.setdefault(kind, name)
+
+
+def connectors_are_pulled_from_where_nodes_reach(region: str, network: Network, flyte: Flyte) -> Iterator[Problem]:
+    """In a private network, connectors come from ECR: their images are not among those that are mirrored."""
+    if not network.private:
+        return
+    for name, connector in flyte.connectors.items():
+        if not connector.image.partition("/")[0].endswith(f".dkr.ecr.{region}.amazonaws.com"):
+            yield Problem(
+                ("flyte", "connectors", name, "image"),
+                f"{connector.image}, but network.private is true: nodes reach ECR of {region} and no other registry; "
+                "push the image there, and name it so",
+            )
+
+
 def metrics_stay_in_the_region(region: str, monitoring: Monitoring) -> Iterator[Problem]:
     """The workspace that keeps the metrics is in the environment's region."""
     url = monitoring.remote_write
@@ -121,6 +157,9 @@ SERVICE_RULES: Final[tuple[Callable[..., Iterator[Problem]], ...]] = (
     queues_are_there,
     a_private_network_is_closed_to_people,
     a_private_network_has_its_images,
+    limits_have_connectors,
+    a_task_type_has_one_place,
+    connectors_are_pulled_from_where_nodes_reach,
     metrics_stay_in_the_region,
     maintenance_comes_every_week,
 )

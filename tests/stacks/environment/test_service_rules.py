@@ -52,7 +52,7 @@ WORKSPACE = "ws-12345678-90ab-cdef-1234-567890abcdef/api/v1/remote_write"
             ["flyte.plugins: spark stands in the list more than once; keep one"],
         ),
         ({"flyte": {"propeller_shards": 33}}, ["flyte.propeller_shards: 33 is too large; 32 is the most"]),
-        ({"flyte": {"resource_limits": {"connector-service": 10}}}, []),
+        ({"flyte": {"resource_limits": {"k8s-array": 10}}}, []),
         (
             {"flyte": {"resource_limits": {"snowflake": 10}}},
             ["flyte.resource_limits.snowflake: unknown key; known here: connector-service and k8s-array"],

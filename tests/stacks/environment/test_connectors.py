@@ -1,0 +1,96 @@
+"""Connectors: images that stay what they are, task types that one of them starts, and limits that limit something."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Problems = Callable[..., list[str]]
+
+PRIVATE = {"network.private": True, "network.nat_gateways": 0, "cluster.public_endpoint_cidrs": [], "images": "mirror"}
+
+
+def connector(image: str = "ghcr.io/acme/snowflake-connector:1.4.0", *kinds: str) -> dict[str, Any]:
+    return {"image": image, "task_types": list(kinds or ("snowflake",))}
+
+
+@pytest.mark.parametrize(
+    ("flyte", "lines"),
+    [
+        ({"connectors": {"snowflake": connector()}}, []),
+        ({"connectors": {"snowflake": connector()}, "resource_limits": {"connector-service": 10}}, []),
+        (
+            {"resource_limits": {"connector-service": 10}},
+            [
+                (
+                    "flyte.resource_limits.connector-service: 10, but flyte.connectors names none, so it limits "
+                    "nothing; give a connector, or take the limit out"
+                )
+            ],
+        ),
+        (
+            {"connectors": {"snowflake": connector("ghcr.io/acme/snowflake-connector:latest")}},
+            [
+                (
+                    'flyte.connectors.snowflake.image: "ghcr.io/acme/snowflake-connector:latest" is not an image with '
+                    "its registry and a tag that stays, or a digest; those look like "
+                    "ghcr.io/acme/snowflake-connector:1.4.0, and latest is no such tag"
+                )
+            ],
+        ),
+        (
+            {
+                "connectors": {
+                    "a": connector(),
+                    "b": connector("ghcr.io/acme/b:2", "bigquery_query_job_task", "snowflake"),
+                }
+            },
+            [
+                "flyte.connectors.b.task_types[1]: snowflake is started by the connector a already; keep one",
+            ],
+        ),
+        (
+            {"plugins": ["spark"], "connectors": {"a": connector("ghcr.io/acme/a:1", "spark", "python-task")}},
+            [
+                "flyte.connectors.a.task_types[0]: spark is a type that Flyte runs itself; take it out",
+                "flyte.connectors.a.task_types[1]: python-task is a type that Flyte runs itself; take it out",
+            ],
+        ),
+        (
+            {"connectors": {"a": {**connector(), "task_types": ["snowflake", "snowflake"]}}},
+            ["flyte.connectors.a.task_types: snowflake stands in the list more than once; keep one"],
+        ),
+    ],
+)
+def test_connectors(problems: Problems, flyte: dict[str, Any], lines: list[str]) -> None:
+    assert problems({"flyte": flyte}) == lines
+
+
+@pytest.mark.parametrize(
+    ("image", "fine"),
+    [
+        ("ghcr.io/acme/connector:1.4.0", True),
+        ("registry.acme.internal:5000/ml/connector_x:v1", True),
+        (f"111122223333.dkr.ecr.us-east-1.amazonaws.com/connector@sha256:{'0a' * 32}", True),
+        (f"ghcr.io/acme/connector:1.4.0@sha256:{'0a' * 32}", True),
+        ("ghcr.io/acme/connector:latest2", True),
+        ("ghcr.io/acme/connector", False),
+        ("connector:1.4.0", False),
+        (f"ghcr.io/acme/connector:latest@sha256:{'0a' * 32}", False),
+        ("ghcr.io/acme/connector@sha256:0a", False),
+    ],
+)
+def test_an_image_is_pinned(problems: Problems, image: str, *, fine: bool) -> None:
+    assert (problems({"flyte": {"connectors": {"a": connector(image)}}}) == []) is fine
+
+
+def test_in_a_private_network_connectors_come_from_ecr(problems: Problems) -> None:
+    within = "777788889999.dkr.ecr.us-east-1.amazonaws.com/connectors/snowflake:1.4.0"
+
+    assert problems({**PRIVATE, "flyte": {"connectors": {"a": connector(within)}}}, "staging") == []
+    assert problems({**PRIVATE, "flyte": {"connectors": {"a": connector()}}}, "staging") == [
+        (
+            "flyte.connectors.a.image: ghcr.io/acme/snowflake-connector:1.4.0, but network.private is true: nodes "
+            "reach ECR of us-east-1 and no other registry; push the image there, and name it so"
+        )
+    ]
