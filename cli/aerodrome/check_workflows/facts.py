@@ -64,6 +64,7 @@ class Task:
         place: ``file:line`` of its function, where there is one.
         maps: Name and type of the task that this one maps over.
         dynamic: Whether it makes a workflow when it runs.
+        connector: Whether flytekit has it started by a connector.
         calls: The Batch tasks that a dynamic workflow names.
     """
 
@@ -71,6 +72,7 @@ class Task:
     place: str | None = None
     maps: tuple[str, str] | None = None
     dynamic: bool = False
+    connector: bool = False
     calls: Sequence[str] = ()
 
     @property
@@ -199,6 +201,7 @@ def read(report: Mapping[str, Any]) -> Package:
                 place=task["place"],
                 maps=None if task["maps"] is None else (task["maps"]["name"], task["maps"]["type"]),
                 dynamic=task["dynamic"],
+                connector=task["connector"],
                 calls=task["calls"],
             )
             for task in report["tasks"]

@@ -28,6 +28,8 @@ sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != Path(
 BATCH = "aws-batch"
 IMAGE = "image.invalid/given-when-registered:check"
 SLOW = "aerodrome-slow: "
+MIXINS = frozenset(f"{how}{what}ExecutorMixin" for how in ("Async", "Sync") for what in ("Agent", "Connector"))
+"""What tasks inherit from that a connector may start. Before 1.16 flytekit called connectors agents."""
 PATIENCE = 60.0
 """Seconds until it says that it is still loading."""
 
@@ -115,6 +117,9 @@ def facts_of(entity: Any, root: str) -> dict[str, Any]:  # noqa: ANN401 - whatev
         "place": None if function is None else place_of(function, root),
         "maps": None if mapped is None else {"name": mapped.name, "type": mapped.task_type},
         "dynamic": dynamic,
+        "connector": not MIXINS.isdisjoint(
+            base.__name__ for base in type(entity if mapped is None else mapped).__mro__
+        ),
         "calls": sorted({name for called_entity in called for name in batch_tasks_in(called_entity)}),
         "references": [reference for called_entity in called for reference in references_in(called_entity)],
     }
