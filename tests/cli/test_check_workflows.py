@@ -38,7 +38,14 @@ def limits(**values: str) -> dict[str, Any]:
 
 
 def reported(*templates: Mapping[str, Any]) -> dict[str, Any]:
-    beside: dict[str, object] = {"place": "jobs.py:7", "maps": None, "dynamic": False, "calls": [], "references": []}
+    beside: dict[str, object] = {
+        "place": "jobs.py:7",
+        "maps": None,
+        "dynamic": False,
+        "connector": False,
+        "calls": [],
+        "references": [],
+    }
     tasks = [{"template": one, **beside} for one in templates]
     return {"tasks": tasks, "workflows": [], "launch_plans": [], "schedules": []}
 
