@@ -40,14 +40,14 @@ def on_system_nodes(cluster: Cluster) -> Iterator[Workload]:
 
 
 @pytest.mark.parametrize("resource", ["cpu", "memory"])
-def test_the_nodes_have_room(rendered: Cluster, environment: Environment, resource: str) -> None:
-    nodes = environment.cluster.system_nodes
+def test_the_nodes_have_room(rendered_case: Cluster, environment_of_case: Environment, resource: str) -> None:
+    nodes = environment_of_case.cluster.system_nodes
     shapes = [instance_shape(name) for name in nodes.instance_types]
     of_node = {
         "cpu": float(min(shape.vcpus for shape in shapes)),
         "memory": min(shape.memory_gib or 0 for shape in shapes) * 2.0**30,
     }[resource]
-    workloads = list(on_system_nodes(rendered))
+    workloads = list(on_system_nodes(rendered_case))
     assert workloads
 
     pods = {workload.name: asked(workload, resource) for workload in workloads}

@@ -7,10 +7,10 @@ from tests.charts.rendered.workloads import Cluster
 
 
 @pytest.mark.parametrize("kubernetes_version", KUBERNETES_VERSIONS)
-def test_the_api_server_would_take_every_manifest(rendered: Cluster, kubernetes_version: str) -> None:
+def test_the_api_server_would_take_every_manifest(rendered_case: Cluster, kubernetes_version: str) -> None:
     refused = {
         f"{release}: {manifest['kind']} {manifest['metadata']['name']}": found
-        for release, manifests in rendered.manifests.items()
+        for release, manifests in rendered_case.manifests.items()
         for manifest in manifests
         if (found := problems(manifest, kubernetes_version))
     }
@@ -18,9 +18,9 @@ def test_the_api_server_would_take_every_manifest(rendered: Cluster, kubernetes_
     assert refused == {}
 
 
-def test_no_two_releases_make_the_same_object(rendered: Cluster) -> None:
+def test_no_two_releases_make_the_same_object(rendered_case: Cluster) -> None:
     made: dict[tuple[str, ...], list[str]] = {}
-    for release, manifests in rendered.manifests.items():
+    for release, manifests in rendered_case.manifests.items():
         for manifest in manifests:
             metadata = manifest["metadata"]
             group = manifest["apiVersion"].rpartition("/")[0]

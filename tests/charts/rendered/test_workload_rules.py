@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_cdk.settings import Settings
+from tests.charts.rendered.everything import EVERYTHING
 from tests.charts.rendered.exceptions import Breach, exceptions
 from tests.charts.rendered.workloads import RULES, Cluster
 
@@ -65,15 +66,15 @@ def breaches(cluster: Cluster) -> dict[Breach, list[str]]:
     }
 
 
-def test_every_workload_keeps_the_rules(rendered: Cluster) -> None:
-    assert rendered.workloads()
-    unknown = {breach: found for breach, found in breaches(rendered).items() if breach not in exceptions()}
+def test_every_workload_keeps_the_rules(rendered_case: Cluster) -> None:
+    assert rendered_case.workloads()
+    unknown = {breach: found for breach, found in breaches(rendered_case).items() if breach not in exceptions()}
 
     assert unknown == {}
 
 
 def test_no_exception_is_idle(clusters: Callable[[str], Cluster], cdk_settings: Settings) -> None:
-    each = [clusters(name) for name in cdk_settings.variants]
+    each = [clusters(name) for name in (*cdk_settings.variants, EVERYTHING)]
     rendered = {release for cluster in each for release in cluster.manifests}
     found = {breach for cluster in each for breach in breaches(cluster)}
 
@@ -99,6 +100,11 @@ def container(manifest: dict[str, Any]) -> dict[str, Any]:
     """The container of the good workload."""
     found: dict[str, Any] = manifest["spec"]["template"]["spec"]["containers"][0]
     return found
+
+
+def claim(storage_class: str | None = None) -> dict[str, Any]:
+    """A claim on a volume, of the cluster's default class without one."""
+    return {"spec": {} if storage_class is None else {"storageClassName": storage_class}}
 
 
 FAULTS: dict[str, list[Callable[[dict[str, Any]], Any]]] = {
@@ -136,6 +142,11 @@ FAULTS: dict[str, list[Callable[[dict[str, Any]], Any]]] = {
     ],
     "read-only-root": [lambda box: container(box)["securityContext"].pop("readOnlyRootFilesystem")],
     "spread": [lambda box: box["spec"]["template"]["spec"].pop("topologySpreadConstraints")],
+    "storage": [
+        lambda box: box.update(kind="StatefulSet"),
+        lambda box: (box.update(kind="StatefulSet"), box["spec"].update(volumeClaimTemplates=[claim()])),
+        lambda box: (box.update(kind="StatefulSet"), box["spec"].update(volumeClaimTemplates=[claim("gp2")])),
+    ],
     "no-idle-token": [
         lambda box: box["spec"]["template"]["spec"].update(automountServiceAccountToken=True),
         lambda box: box["spec"]["template"]["spec"].update(serviceAccountName="default"),
@@ -171,6 +182,14 @@ def test_a_limit_range_gives_containers_what_they_do_not_ask_for() -> None:
     (workload,) = cluster.workloads()
 
     assert list(RULES["resources"](workload, cluster)) == []
+
+
+def test_a_claim_on_a_volume_of_a_class_that_is_there_breaks_no_rule() -> None:
+    kept = {**GOOD, "kind": "StatefulSet", "spec": {**GOOD["spec"], "volumeClaimTemplates": [claim("gp3")]}}
+    cluster = Cluster({"boxes": [kept, {"kind": "StorageClass", "metadata": {"name": "gp3"}}]})
+    (workload,) = cluster.workloads()
+
+    assert list(RULES["storage"](workload, cluster)) == []
 
 
 def test_an_autoscaler_says_how_many_pods_there_are() -> None:

@@ -6,8 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tests.charts.helm import Manifest
+from tests.charts.rendered.operated import operated
 
-_KINDS: Final = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"}
+KINDS: Final = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"}
+"""The kinds that Kubernetes itself makes pods of."""
+
+# Those that say how many pods they have.
+_COUNTED: Final = {"Deployment", "StatefulSet", "PodTemplate"}
 # An image's tag, or its digest, which says more.
 _PINNED = re.compile(
     r"^[^@]*(:(?!latest($|@))[A-Za-z0-9_][A-Za-z0-9_.-]*)(@sha256:[0-9a-f]{64})?$|@sha256:[0-9a-f]{64}$"
@@ -78,7 +83,7 @@ class Cluster:
             yield from (manifest for manifest in manifests if manifest["kind"] in kinds)
 
     def workloads(self) -> list[Workload]:
-        """All workloads."""
+        """All workloads, those that operators make of objects of their own among them."""
         minimum = {
             (one["metadata"]["namespace"], one["spec"]["scaleTargetRef"]["name"]): one["spec"].get("minReplicas", 1)
             for one in self.of_kinds("HorizontalPodAutoscaler")
@@ -86,8 +91,7 @@ class Cluster:
         return [
             _workload(release, manifest, minimum)
             for release, manifests in self.manifests.items()
-            for manifest in manifests
-            if manifest["kind"] in _KINDS
+            for manifest in (*(one for one in manifests if one["kind"] in KINDS), *operated(manifests))
         ]
 
     def defaults(self, namespace: str) -> set[str]:
@@ -135,9 +139,7 @@ def _workload(release: str, manifest: Manifest, minimum: Mapping[tuple[str, str]
     pod = spec["jobTemplate"]["spec"]["template"] if manifest["kind"] == "CronJob" else spec["template"]
     namespace = manifest["metadata"]["namespace"]
     least = minimum.get((namespace, manifest["metadata"]["name"]), spec.get("replicas", 1))
-    return Workload(
-        release, manifest, pod, least if manifest["kind"] in {"Deployment", "StatefulSet"} else 1, namespace
-    )
+    return Workload(release, manifest, pod, least if manifest["kind"] in _COUNTED else 1, namespace)
 
 
 def _image(workload: Workload, _: Cluster) -> Iterator[str]:
@@ -222,6 +224,18 @@ def _spread(workload: Workload, _: Cluster) -> Iterator[str]:
         yield f"{workload.replicas} replicas"
 
 
+def _storage(workload: Workload, cluster: Cluster) -> Iterator[str]:
+    if workload.manifest["kind"] == "StatefulSet":
+        claims = workload.manifest["spec"].get("volumeClaimTemplates") or []
+        classes = {one["metadata"]["name"] for one in cluster.of_kinds("StorageClass")}
+        if not claims:
+            yield "no volume"
+        # Without a class a claim gets the cluster's default, whatever that is by then.
+        yield from (
+            str(name) for name in (one["spec"].get("storageClassName") for one in claims) if name not in classes
+        )
+
+
 def _token(workload: Workload, cluster: Cluster) -> Iterator[str]:
     if cluster.mounts_token(workload) and not cluster.uses_the_api(workload):
         yield str(workload.spec.get("serviceAccountName", "default"))
@@ -239,6 +253,7 @@ RULES: Final[Mapping[str, Callable[[Workload, Cluster], Iterator[str]]]] = {
     "no-host-access": _host,
     "read-only-root": _read_only_root,
     "spread": _spread,
+    "storage": _storage,
     "no-idle-token": _token,
 }
 """What is held against every workload. A rule yields what breaks it."""
