@@ -27,6 +27,8 @@ class NetworkPorts:
         pod_subnets: Where pods take their addresses from, by zone: routed like the node subnet of the zone.
         database_subnets: Where the database lives: private, with no way out.
         database_ranges: The ranges of those subnets, for network policies, which know no security groups.
+        endpoint_ranges: The ranges of the subnets in which endpoints of AWS's services have their addresses, for the
+            same policies. Empty where the VPC has none but the gateway of S3.
         database_clients: The security group that whatever may reach the database carries. The database lets this one
             in, and nothing else.
     """
@@ -36,6 +38,7 @@ class NetworkPorts:
     pod_subnets: Mapping[str, ec2.ISubnet]
     database_subnets: ec2.SubnetSelection
     database_ranges: Sequence[str]
+    endpoint_ranges: Sequence[str]
     database_clients: ec2.ISecurityGroup
 
 
@@ -46,6 +49,7 @@ class NetworkStack(AerodromeStack):
         super().__init__(
             scope, construct_id, environment=environment, description="VPC, subnets, NAT, endpoints and flow logs"
         )
+        endpoints = _interface_endpoints(environment)
         network = PlatformVpc(
             self,
             "Vpc",
@@ -54,7 +58,7 @@ class NetworkStack(AerodromeStack):
                 pod_cidr=environment.network.pod_cidr,
                 availability_zones=environment.network.availability_zones,
                 nat_gateways=environment.network.nat_gateways,
-                interface_endpoints=_interface_endpoints(environment),
+                interface_endpoints=endpoints,
                 flow_log_retention=log_retention(environment),
                 log_key=log_key,
             ),
@@ -66,6 +70,7 @@ class NetworkStack(AerodromeStack):
             pod_subnets=network.pod_subnets,
             database_subnets=network.database_subnets,
             database_ranges=_ranges(network.vpc, network.database_subnets),
+            endpoint_ranges=_ranges(network.vpc, network.node_subnets) if endpoints else (),
             database_clients=self._database_clients(network.vpc),
         )
 

@@ -133,7 +133,7 @@ class OrchestratorStack(AerodromeStack):
                         flytepropeller_role_arn=roles[service_accounts.FLYTEPROPELLER],
                         project_role_arn=self._project_role_arn(identity),
                         batch_queues=batch.queue_arns.keys(),
-                        database_ranges=network.database_ranges,
+                        endpoint_ranges=network.endpoint_ranges,
                         sign_on=sign_on,
                         front_door=front_door,
                         notifications=notifications,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
-from itertools import permutations
+from itertools import permutations, product
 from types import MappingProxyType
 
 import pytest
@@ -206,10 +206,21 @@ def test_tasks_reach_nothing_else(
 def test_tasks_reach_addresses_of_the_vpc_only_where_it_has_endpoints_of_aws(
     policies: Sequence[Manifest], environment: Environment, cdk_variant: str, cdk_assembly: AssemblyFactory
 ) -> None:
-    endpoints = properties(cdk_assembly(cdk_variant).template("Network"), "AWS::EC2::VPCEndpoint").values()
-    there = any(endpoint["VpcEndpointType"] == "Interface" for endpoint in endpoints)
-    for task in task_pods(environment):
-        assert lets_through(policies, task, Host(address=environment.network.cidr[1000]), HTTPS) is there
+    network = cdk_assembly(cdk_variant).template("Network")
+    endpoints = properties(network, "AWS::EC2::VPCEndpoint").values()
+    theirs = {
+        subnet["Ref"]
+        for endpoint in endpoints
+        if endpoint["VpcEndpointType"] == "Interface"
+        for subnet in endpoint["SubnetIds"]
+    }
+    subnets = {
+        name: IPv4Network(subnet["CidrBlock"]) for name, subnet in properties(network, "AWS::EC2::Subnet").items()
+    }
+    assert len(theirs) in {0, 3}
+    for task, (name, subnet) in product(task_pods(environment), subnets.items()):
+        for number in (0, -1):
+            assert lets_through(policies, task, Host(address=subnet[number]), HTTPS) is (name in theirs), name
 
 
 def test_sparks_drivers_and_rays_heads_ask_kubernetes_and_no_other_task_does(

@@ -59,7 +59,7 @@ class FlyteInputs:
         flytepropeller_role_arn: The role of flytepropeller.
         project_role_arn: The role of a project, with ``{project}`` and ``{domain}`` in it.
         batch_queues: The names of the queues of AWS Batch, among them those of tasks of type ``aws-batch``.
-        database_ranges: The ranges of the database's subnets, to which projects' pods open nothing.
+        endpoint_ranges: The ranges in which AWS's services have addresses in the VPC, which projects' pods call.
         sign_on: The issuer of tokens, and Flyte's clients there.
         front_door: The certificate and the web ACL of the load balancer.
         notifications: Where flyteadmin tells of executions; ``None`` where it tells nobody.
@@ -74,7 +74,7 @@ class FlyteInputs:
     flytepropeller_role_arn: str
     project_role_arn: str
     batch_queues: Collection[str]
-    database_ranges: Sequence[str]
+    endpoint_ranges: Sequence[str]
     sign_on: SignOnPorts
     front_door: FrontDoorPorts
     notifications: NotificationsPorts | None
@@ -185,7 +185,7 @@ def _projects(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]
         "configmap": {"domain": {"domains": flyte_projects.domains(environment)}},
         "cluster_resource_manager": {
             "templates": flyte_projects.cluster_resource_templates(
-                environment, inputs.project_role_arn, database_ranges=inputs.database_ranges
+                environment, inputs.project_role_arn, endpoint_ranges=inputs.endpoint_ranges
             ),
             "config": {"cluster_resources": {"customData": flyte_projects.values_by_domain(environment)}},
         },

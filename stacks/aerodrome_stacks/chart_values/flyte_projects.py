@@ -60,14 +60,14 @@ def domains(environment: Environment) -> list[Value]:
 
 
 def cluster_resource_templates(
-    environment: Environment, project_role_arn: str, *, database_ranges: Sequence[str]
+    environment: Environment, project_role_arn: str, *, endpoint_ranges: Sequence[str]
 ) -> list[Value]:
     """The objects that each project gets in each domain, with those that the plugins of the environment need.
 
     Args:
         environment: What the team decided.
         project_role_arn: The ARN of a project's role, with ``{project}`` and ``{domain}`` in it.
-        database_ranges: The ranges of the database's subnets, to which a project's pods open nothing.
+        endpoint_ranges: The ranges of the subnets in which AWS's services have addresses in the VPC. Empty: in none.
     """
     ours = {
         "role_arn": role_of(project_role_arn, "{{ project }}", "{{ domain }}"),
@@ -77,7 +77,7 @@ def cluster_resource_templates(
         "name": POD_TEMPLATE,
         "mlflow_uri": MLFLOW_URI,
         "mlflow_token_folder": MLFLOW_TOKEN_FOLDER,
-        "aws": json.dumps(_aws(environment, database_ranges)),
+        "aws": json.dumps(_aws(endpoint_ranges)),
     }
     return [
         *(
@@ -163,14 +163,11 @@ def role_of(project_role_arn: str, project: str, domain: str) -> str:
     return project_role_arn.replace("{project}", project).replace("{domain}", domain)
 
 
-def _aws(environment: Environment, database_ranges: Sequence[str]) -> list[Value]:
+def _aws(endpoint_ranges: Sequence[str]) -> list[Value]:
     outside: Value = {"ipBlock": {"cidr": "0.0.0.0/0", "except": list(_PRIVATE_RANGES)}}
-    # The VPC has endpoints of AWS's services where it is closed, or the cluster's own endpoint is; then their names
-    # lead to addresses in its subnets, which are not known before.
-    if not environment.network.private and environment.cluster.public_endpoint_cidrs:
-        return [outside]
-    endpoints: Value = {"ipBlock": {"cidr": str(environment.network.cidr), "except": list(database_ranges)}}
-    return [outside, endpoints]
+    # Where the VPC has endpoints of AWS's services, their names lead to addresses in these subnets, which are not known
+    # one by one before.
+    return [outside, *({"ipBlock": {"cidr": cidr}} for cidr in endpoint_ranges)]
 
 
 def _quota(quota: Quota) -> dict[str, Value]:
