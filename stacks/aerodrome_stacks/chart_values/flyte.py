@@ -6,7 +6,14 @@ from functools import reduce
 
 from aerodrome_constructs.cluster.scheduling import GPU_TAINT, INTERRUPTIBLE_LABEL, INTERRUPTIBLE_TAINT, TASK_TAINT
 from aerodrome_constructs.helm import Value, merge_values
-from aerodrome_stacks.chart_values import flyte_batch, flyte_logs, flyte_notifications, flyte_plugins, flyte_projects
+from aerodrome_stacks.chart_values import (
+    flyte_batch,
+    flyte_connectors,
+    flyte_logs,
+    flyte_notifications,
+    flyte_plugins,
+    flyte_projects,
+)
 from aerodrome_stacks.chart_values.flyte_components import components, restarted_on_change_of
 from aerodrome_stacks.chart_values.flyte_resource_limits import resource_limits
 from aerodrome_stacks.chart_values.flyte_sign_on import AUTH_SECRET, OIDC_SECRET, sign_on
@@ -87,6 +94,7 @@ def flyte(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
         sign_on(_url(environment), inputs.sign_on),
         resource_limits(environment.flyte.resource_limits),
         flyte_plugins.plugins(environment),
+        flyte_connectors.plugin(environment),
         flyte_notifications.notifications(environment, inputs.notifications),
         _identities(inputs),
         _restarts(),

@@ -7,6 +7,7 @@ The numbers are those of the load class (``environment/flyte.py``); the arithmet
 from collections.abc import Sequence
 
 from aerodrome_constructs.helm import Value
+from aerodrome_stacks.chart_values.flyte_connectors import deployments
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.connections import FLYTEADMIN_LEAST, datacatalog
 from aerodrome_stacks.environment.flyte import FlyteLoad
@@ -50,12 +51,13 @@ def components(environment: Environment) -> dict[str, Value]:
 
 
 def surroundings(environment: Environment) -> dict[str, Value]:
-    """Values of ``charts/aerodrome-flyte``: which pods go at once, who reaches them, and where limits are kept."""
+    """Values of ``charts/aerodrome-flyte``: which pods go at once, who reaches them, and connectors."""
     return {
         # Pods have their addresses in another range, `network.pod_cidr`.
         "loadBalancerRanges": [str(environment.network.cidr)],
         "propellerShards": environment.flyte.propeller_shards,
         "resourceStore": {"enabled": bool(environment.flyte.resource_limits)},
+        "connectors": deployments(environment),
     }
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 
+from tests.charts.rendered.connectors import connectors_are_known
 from tests.charts.rendered.facts import Fact, Platform, given, kept, leaves, off, on, sets
 
 _BATCH = "flyte:configmap.k8s.plugins.aws.batch"
@@ -219,9 +220,10 @@ FAILURES = [
     given(
         "5/15",
         f"{_PLUGINS}.enabled-plugins",
-        "connector tasks are handled by the plugin of the new name",
-        lambda plugins: "connector-service" in plugins,
+        "connector tasks are handled by the plugin of the new name, and agent-service is the old one",
+        lambda plugins: "connector-service" in plugins and "agent-service" not in plugins,
     ),
+    kept("5/15", "and it knows where each connector is that there is, and no other", connectors_are_known),
 ]
 
 PERFORMANCE = [
