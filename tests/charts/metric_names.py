@@ -72,6 +72,7 @@ SCRAPED_BY: Mapping[str, Value | Made] = {
     "external-secrets": Made("aerodrome-monitoring", "PodMonitor", "external-secrets"),
     "aws-load-balancer-controller": Made("aerodrome-monitoring", "PodMonitor", "aws-load-balancer-controller"),
     "reloader": Made("aerodrome-monitoring", "PodMonitor", "reloader"),
+    "external-dns": Made("aerodrome-monitoring", "PodMonitor", "external-dns"),
     "mlflow": Made("aerodrome-mlflow", "ServiceMonitor", "mlflow"),
     "oauth2-proxy": Made("aerodrome-mlflow", "PodMonitor", "mlflow-sign-on"),
     "yace": Made("aerodrome-cloudwatch-exporter", "ServiceMonitor", "cloudwatch-exporter"),
@@ -87,7 +88,7 @@ JOBS = frozenset(
         *("flyteadmin", "flytescheduler", "datacatalog", "flytepropeller", "cloudwatch-exporter"),
         # By the label that the monitor names (jobLabel), or by its own relabelling.
         *("mlflow", "mlflow-sign-on", "aws-for-fluent-bit", "flyte-pod-webhook", "syncresources"),
-        *("karpenter", "external-secrets", "aws-load-balancer-controller", "reloader"),
+        *("karpenter", "external-secrets", "aws-load-balancer-controller", "reloader", "external-dns"),
     }
 )
 """The values of the label ``job`` that queries may ask for."""

@@ -28,9 +28,15 @@ from tests.charts.metric_names import (
     selectors,
 )
 from tests.charts.metric_names import sources as sources_of
+from tests.charts.rendered.exceptions import exceptions
 from tests.templates import ROOT
 
 Rule = Mapping[str, Any]
+
+# What the manager of flytepropeller's shards makes pods of: they answer as flytepropeller.
+JOB_OF = {"flytepropeller-template": "flytepropeller"}
+# Made by its chart, for nodes with a label that none of ours has.
+WITHOUT_PODS = {"nvidia-device-plugin-mps-control-daemon"}
 
 # Of Grafana's own list (packages/grafana-data/src/valueFormats/categories.ts). Another it shows as it stands.
 UNITS = {
@@ -183,6 +189,51 @@ def test_every_alert_fires_in_a_test_of_its_own() -> None:
     assert untested == []
 
 
+def watched(environment: str) -> set[str]:
+    """The jobs, Deployments and DaemonSets that an alert misses when they are gone."""
+    asked = [(rule["expr"], selector) for rule in alerts(environment) for selector in selectors(rule["expr"])]
+    jobs = {selector.job for _, selector in asked if selector.name == "up" and selector.job is not None}
+    kinds = r"kube_(deployment|daemonset)_status_(?:replicas_available|number_unavailable)"
+    return jobs | {
+        name for expression, _ in asked for _, name in re.findall(kinds + r'\{[^}]*\1="([^"]+)"', expression)
+    }
+
+
+@pytest.mark.parametrize("name", environments())
+def test_what_has_no_probes_has_an_alert(name: str) -> None:
+    excused = {breach.workload.partition("/")[2] for breach in exceptions() if breach.rule == "probes"}
+    assert len(excused) > 5, "the listing is broken"
+
+    assert {JOB_OF.get(one, one) for one in excused - WITHOUT_PODS} - watched(name) == set()
+
+
+def adds_what_may_be_absent(expression: str) -> bool:
+    """Whether a sum is empty as soon as one of its terms is."""
+    sums: list[promql_parser.BinaryExpr] = []
+
+    def note(node: promql_parser.Expr) -> None:
+        if isinstance(node, promql_parser.BinaryExpr) and str(node.op) == "+":
+            sums.append(node)
+
+    promql_parser.walk(promql_parser.parse(expression), note)
+    return any(isinstance(side, promql_parser.AggregateExpr) for node in sums for side in (node.lhs, node.rhs))
+
+
+def test_a_term_that_is_absent_does_not_hide_the_others() -> None:
+    assert adds_what_may_be_absent("sum(rate(a[5m])) + (sum(rate(b[5m])) or vector(0)) > 0")
+    assert adds_what_may_be_absent("(sum(a) or vector(0)) + (sum(b) or vector(0)) + sum(c)")
+    assert not adds_what_may_be_absent("(sum(rate(a[5m])) or vector(0)) + (sum(rate(b[5m])) or vector(0)) > 0")
+
+    wrong = {
+        rule.get("alert", rule.get("record"))
+        for name in environments()
+        for rule in rules(name)
+        if adds_what_may_be_absent(rule["expr"])
+    }
+
+    assert wrong == set()
+
+
 def test_every_service_level_burns_over_four_pairs_of_windows(environment: Environment) -> None:
     for name in objectives(environment):
         found = {
@@ -325,6 +376,30 @@ def test_every_shard_of_flytepropeller_must_answer(helm: Helm, environment: Envi
 
     assert rule["expr"] == '(sum(up{job="flytepropeller"}) or vector(0)) < 3'
     assert rule["annotations"]["summary"] == "A shard of flytepropeller does not answer"
+
+
+@pytest.mark.cdk_variants("prod")
+@pytest.mark.parametrize("private", [False, True])
+def test_external_dns_is_watched_where_it_is_installed(helm: Helm, environment: Environment, *, private: bool) -> None:
+    network = environment.network.model_copy(update={"private": private})
+    manifests = helm.template(
+        ROOT / "charts" / "aerodrome-monitoring",
+        release="aerodrome-monitoring",
+        namespace="monitoring",
+        values=monitoring(environment.model_copy(update={"network": network})),
+    )
+    monitors = [one["spec"] for one in manifests if one["metadata"]["name"] == "external-dns"]
+
+    assert ("aerodrome-dns" in rule_files(manifests)) is not private
+    assert [(one["namespaceSelector"], one["podMetricsEndpoints"][0]["port"]) for one in monitors] == (
+        [] if private else [({"matchNames": ["external-dns"]}, "http")]
+    )
+
+
+def test_external_dns_is_watched_if_and_only_if_it_is_a_release(
+    releases: Mapping[str, DeployedRelease], environment: Environment
+) -> None:
+    assert monitoring(environment)["keepsDnsRecords"] is ("external-dns" in releases)
 
 
 def test_the_load_balancer_is_that_of_the_ingresses(

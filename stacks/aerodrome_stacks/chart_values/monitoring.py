@@ -8,6 +8,7 @@ from typing import Final
 
 from aerodrome_constructs.helm import Value
 from aerodrome_stacks.batch_queues import Kind
+from aerodrome_stacks.chart_values.front_door import kept_zone
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.connections import clients_of, max_connections, memory_gib
 from aerodrome_stacks.job_prices import MEMORY_SHARE, USD_PER_GPU_HOUR, USD_PER_VCPU_HOUR
@@ -48,6 +49,7 @@ def monitoring(environment: Environment) -> dict[str, Value]:
         "propellersAtWork": max(environment.flyte.propeller_shards, 1),
         # As in the annotations of every Ingress (front_door.py).
         "loadBalancerGroup": f"aerodrome-{environment.name}",
+        "keepsDnsRecords": kept_zone(environment) is not None,
         "serviceLevels": {name: {"objective": value} for name, value in objectives(environment).items()},
         "projects": [
             {
