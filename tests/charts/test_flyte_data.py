@@ -136,11 +136,26 @@ def test_signed_urls_are_s3_urls_of_the_region(flyte: DeployedRelease, environme
     assert flyte.value("configmap", "remoteData", "remoteData") == {"scheme": "aws", "region": environment.region}
 
 
+def flag(flyte: DeployedRelease, name: str) -> int:
+    """What one of flytepropeller's own flags, which go before the file of all components, is set to."""
+    (found,) = [one for one in flyte.value("flytepropeller", "extraArgs") if one.startswith(f"--{name}=")]
+    return int(found.removeprefix(f"--{name}="))
+
+
+def test_what_is_put_away_can_be_read_again(flyte: DeployedRelease, environment: Environment) -> None:
+    most_read = flag(flyte, "storage.limits.maxDownloadMBs")
+    offloading = flyte.value("configmap", "core", "propeller", "literal-offloading-config")
+
+    # The code's own: from 10 MiB on, up to 1000. The chart's limit for reading is 10.
+    assert 10 < offloading["max-size-in-mb-for-offloading"] <= most_read
+    # Some ten bytes in S3 are more than 200 in memory.
+    assert 20 * most_read < environment.flyte.bears.propeller_memory_gib * 1024 / 2
+
+
 def test_the_blob_cache_fits_into_the_memory_of_every_component_that_has_one(
     flyte: DeployedRelease, environment: Environment
 ) -> None:
-    (flag,) = flyte.value("flytepropeller", "extraArgs")
-    of_propeller = int(flag.removeprefix("--storage.cache.max_size_mbs="))
+    of_propeller = flag(flyte, "storage.cache.max_size_mbs")
     limits = {
         component: mebibytes(flyte.value(component, "resources", "limits", "memory"))
         for component in ("flyteadmin", "datacatalog", "flytepropeller")

@@ -183,8 +183,8 @@ def test_flyteadmin_may_make_every_kind_of_object(
             release.folder, release=release.name, namespace=release.namespace, values=release.values
         )
     }
-    # flyte-core's own ClusterRole (values.yaml, flyteadmin.serviceAccount.rbacRules).
-    theirs = {"Namespace", "ServiceAccount", "ResourceQuota", "LimitRange", "Role", "RoleBinding"}
+    # The ClusterRole `flyteadmin` of charts/aerodrome-flyte.
+    theirs = {"Namespace", "ServiceAccount", "ResourceQuota", "LimitRange", "RoleBinding"}
     rules = manifests["ClusterRole"]["rules"]
     ours = {(*rule["apiGroups"], *rule["resources"]) for rule in rules}
 

@@ -16,6 +16,7 @@ from aerodrome_stacks.chart_values import (
 )
 from aerodrome_stacks.chart_values.flyte_components import components, restarted_on_change_of
 from aerodrome_stacks.chart_values.flyte_resource_limits import resource_limits
+from aerodrome_stacks.chart_values.flyte_rights import rights
 from aerodrome_stacks.chart_values.flyte_sign_on import AUTH_SECRET, OIDC_SECRET, sign_on
 from aerodrome_stacks.chart_values.front_door import host, load_balancer_annotations
 from aerodrome_stacks.chart_values.service_account import role_annotation
@@ -91,6 +92,7 @@ def flyte(environment: Environment, inputs: FlyteInputs) -> dict[str, Value]:
     """Values that depend on other stacks and on the environment."""
     parts = (
         components(environment),
+        rights(environment),
         sign_on(_url(environment), inputs.sign_on),
         resource_limits(environment.flyte.resource_limits),
         flyte_plugins.plugins(environment),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from aerodrome_constructs.helm import Value
 from aerodrome_stacks.chart_values.flyte_connectors import deployments
+from aerodrome_stacks.chart_values.flyte_rights import custom_resources
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.connections import FLYTEADMIN_LEAST, datacatalog
 from aerodrome_stacks.environment.flyte import FlyteLoad
@@ -17,6 +18,11 @@ _GO_SHARE = 0.9
 
 # Go's default for array nodes (flytepropeller/pkg/controller/config/config.go), and there for the smallest class, too.
 _NODE_WORKERS_FOR_EACH_CPU = 8
+
+# The largest literal for each GiB that flytepropeller has, a 64th of it. A list of numbers, some ten bytes each in S3,
+# takes more than twenty times as much in memory, where Go makes three messages of each; one that is read is then less
+# than half of all there is.
+_LITERAL_MIB_FOR_EACH_GIB = 16
 
 # How many wait in the queue's bucket for each that it lets through in a second, as in the chart.
 _QUEUE_DEPTH = 10
@@ -41,6 +47,9 @@ def components(environment: Environment) -> dict[str, Value]:
                     "workers": load.workers,
                     "node-execution-worker-count": _NODE_WORKERS_FOR_EACH_CPU * load.propeller_cpus,
                     "kube-client-config": {"qps": load.kube_qps, "burst": load.kube_burst},
+                    # What is put away has to be read again: no more than flytepropeller reads. A larger one fails its
+                    # map task, and not what comes after it.
+                    "literal-offloading-config": {"max-size-in-mb-for-offloading": _largest_literal(load)},
                     # Slower than workers take, and they wait for what is there to be done.
                     "queue": {"queue": _queue(load.workers), "sub-queue": _queue(load.workers)},
                 },
@@ -51,8 +60,9 @@ def components(environment: Environment) -> dict[str, Value]:
 
 
 def surroundings(environment: Environment) -> dict[str, Value]:
-    """Values of ``charts/aerodrome-flyte``: which pods go at once, who reaches them, and connectors."""
+    """Values of ``charts/aerodrome-flyte``: which pods go at once, who reaches them, their rights, and connectors."""
     return {
+        "customResources": custom_resources(environment),
         # Pods have their addresses in another range, `network.pod_cidr`.
         "loadBalancerRanges": [str(environment.network.cidr)],
         "propellerShards": environment.flyte.propeller_shards,
@@ -79,10 +89,18 @@ def _propeller(load: FlyteLoad) -> dict[str, Value]:
         },
         # Go collects harder as it comes near, where it would be killed else.
         "podEnv": [{"name": "GOMEMLIMIT", "value": f"{limit}MiB"}],
-        # `storage` is the same for flyteadmin and datacatalog, which have a fraction of the memory: the flag, which
-        # goes before the file, is flytepropeller's alone.
-        "extraArgs": [f"--storage.cache.max_size_mbs={load.cache_mib}"],
+        # `storage` is the same for flyteadmin and datacatalog, which have a fraction of the memory, and never read what
+        # flytepropeller has put away: the flags, which go before the file, are flytepropeller's alone. The file's limit
+        # of 10 MiB is the least that is put away, all of which would then be refused (stow_store.go, ReadRaw).
+        "extraArgs": [
+            f"--storage.cache.max_size_mbs={load.cache_mib}",
+            f"--storage.limits.maxDownloadMBs={_largest_literal(load)}",
+        ],
     }
+
+
+def _largest_literal(load: FlyteLoad) -> int:
+    return _LITERAL_MIB_FOR_EACH_GIB * load.propeller_memory_gib
 
 
 def _queue(rate: int) -> dict[str, Value]:

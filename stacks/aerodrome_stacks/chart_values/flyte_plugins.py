@@ -42,36 +42,17 @@ _KUBERNETES_API = """\
         - port: 443
 """
 
-_ROLE_NAME = "spark-driver"
-# The driver makes its executors and a ConfigMap with their settings, and at its end deletes both, and the Service by
-# which they found it, by their labels (Spark 4.0, KubernetesClusterSchedulerBackend and ExecutorPodsAllocator).
-_SPARK_ROLE = f"""\
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata:
-  name: {_ROLE_NAME}
-  namespace: {{{{ namespace }}}}
-rules:
-  - apiGroups: [""]
-    resources: [pods]
-    verbs: [create, delete, deletecollection, get, list, patch, watch]
-  - apiGroups: [""]
-    resources: [configmaps]
-    verbs: [create, delete, deletecollection, get, list]
-  - apiGroups: [""]
-    resources: [services]
-    verbs: [delete, deletecollection, get, list]
-"""
+# The role is in charts/aerodrome-flyte: flyteadmin may bind it, and may not make roles.
 _SPARK_ROLE_BINDING = f"""\
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata:
-  name: {_ROLE_NAME}
+  name: spark-driver
   namespace: {{{{ namespace }}}}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
-  kind: Role
-  name: {_ROLE_NAME}
+  kind: ClusterRole
+  name: flyte-spark-driver
 subjects:
   - kind: ServiceAccount
     name: {SERVICE_ACCOUNT}
@@ -113,11 +94,10 @@ spec:
 
 _TEMPLATES: Mapping[Plugin, Mapping[str, str]] = {
     "spark": {
-        "pa_spark_role": _SPARK_ROLE,
-        "pb_spark_role_binding": _SPARK_ROLE_BINDING,
-        "pc_spark_network": _SPARK_NETWORK,
+        "pa_spark_role_binding": _SPARK_ROLE_BINDING,
+        "pb_spark_network": _SPARK_NETWORK,
     },
-    "ray": {"pd_ray_network": _RAY_NETWORK},
+    "ray": {"pc_ray_network": _RAY_NETWORK},
     # The operator makes all of a job's pods, which talk to each other alone.
     "pytorch": {},
 }

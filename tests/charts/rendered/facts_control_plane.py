@@ -256,6 +256,21 @@ PROJECTS = [
     ),
     leaves("2.7", "flyte:cluster_resource_manager.standaloneDeployment", "no template reads this one of three alike"),
     leaves("2.7", "flyte:cluster_resource_manager.standalone_deploy", "flyteadmin makes what is missing at its start"),
+    off(
+        "2.7", "flyte:flyteadmin.serviceAccount.rbac", "the chart's one rule is every verb on Secrets, Roles, bindings"
+    ),
+    given(
+        "2.7",
+        "flyte:flytepropeller.serviceAccount.rbacRules",
+        "the chart's default is nearly every verb on every kind in every namespace",
+        lambda rules: all(set(rule["verbs"]) <= {"get", "list", "watch"} for rule in rules),
+    ),
+    given(
+        "2.8",
+        "flyte:webhook.serviceAccount.rbacRules",
+        "the chart's default reads and writes all Secrets",
+        lambda rules: all(rule["resources"] == ["mutatingwebhookconfigurations"] for rule in rules),
+    ),
     kept(
         "2.7",
         "the chart's rights do not reach network policies and pod templates, and ours add both",

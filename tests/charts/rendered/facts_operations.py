@@ -14,6 +14,11 @@ _PLUGINS = "flyte:configmap.enabled_plugins.tasks.task-plugins"
 _PROMETHEUS = "kube-prometheus-stack:prometheus.prometheusSpec"
 
 
+def _flag(platform: Platform, name: str) -> int:
+    (flag,) = (one for one in platform.at("flyte:flytepropeller.extraArgs") if one.startswith(f"--{name}="))
+    return int(flag.removeprefix(f"--{name}="))
+
+
 def _kinds(platform: Platform, release: str) -> list[str]:
     return [manifest["kind"] for manifest in platform.cluster.manifests[release]]
 
@@ -218,6 +223,16 @@ FAILURES = [
         lambda platform: platform.environment.database.max_storage_gib > platform.environment.database.storage_gib,
     ),
     leaves("5/11", "flyte:configmap.adminServer.server.grpc.maxMessageSizeBytes", "inputs and closures are in S3"),
+    kept(
+        "5/11",
+        "the chart has nothing read above 10 MiB, from where on literals are put away, up to 1000",
+        lambda platform: (
+            10
+            < platform.at("flyte:configmap.core.propeller.literal-offloading-config.max-size-in-mb-for-offloading")
+            <= _flag(platform, "storage.limits.maxDownloadMBs")
+        ),
+    ),
+    leaves("5/11", "flyte:storage.limits.maxDownloadMBs", "what flyteadmin reads fits its memory, with 10 MiB"),
     given(
         "5/12",
         "flyte:configmap.adminServer.auth.appAuth.externalAuthServer.allowedAudience",
