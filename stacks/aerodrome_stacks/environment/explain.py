@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import NoneType
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -40,7 +40,8 @@ def _expected(what: str) -> Callable[[Given], str]:
 
 
 def _mapping(given: Given) -> str:
-    return f"{describe(given.value)} stands where a mapping is expected, with the keys {listing(given.keys)}"
+    keys = f", with the keys {listing(given.keys)}" if given.keys else ", from names of your choice"
+    return f"{describe(given.value)} stands where a mapping is expected{keys}"
 
 
 def _text(given: Given) -> str:
@@ -177,12 +178,16 @@ def _unknown_key(place: tuple[str | int, ...], document: Mapping[str, object]) -
 
 
 def known_keys(place: tuple[str | int, ...]) -> tuple[str, ...]:
-    """Return the keys that may stand in the mapping at a place of an environment; none where there is no mapping."""
+    """Return the keys that may stand in the mapping at a place of an environment.
+
+    None where there is no mapping, and where the keys are names that the environment gives.
+    """
     kind = _without_extras(_kind(place))
     if _is_section(kind):
         return tuple(key for key in kind.model_fields if (kind, key) != (Environment, "name"))
     if get_origin(kind) is Mapping:
-        return get_args(get_args(kind)[0])
+        key = get_args(kind)[0]
+        return get_args(key) if get_origin(key) is Literal else ()
     return ()
 
 

@@ -60,6 +60,23 @@ def connector(image: str = "ghcr.io/acme/snowflake-connector:1.4.0", *kinds: str
             {"connectors": {"a": {**connector(), "task_types": ["snowflake", "snowflake"]}}},
             ["flyte.connectors.a.task_types: snowflake stands in the list more than once; keep one"],
         ),
+        (
+            {"connectors": {"a": {**connector(), "task_types": []}}},
+            ["flyte.connectors.a.task_types: has 0 entries; the least is 1"],
+        ),
+        (
+            {"connectors": {"Snow_Flake": connector()}},
+            [
+                (
+                    'flyte.connectors.Snow_Flake: "Snow_Flake" is not a connector\'s name; those are lower-case '
+                    "letters, digits and inner hyphens, such as snowflake"
+                )
+            ],
+        ),
+        (
+            {"connectors": ["snowflake"]},
+            ["flyte.connectors: a list stands where a mapping is expected, from names of your choice"],
+        ),
     ],
 )
 def test_connectors(problems: Problems, flyte: dict[str, Any], lines: list[str]) -> None:
