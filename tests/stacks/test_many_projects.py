@@ -15,6 +15,7 @@ from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.document import parse
 from aerodrome_stacks.environment.load import validate
 from aerodrome_stacks.environment.rules import MOST_PLACES, MOST_PROJECTS_OF_A_DOMAIN
+from aerodrome_stacks.environment.service_rules import MOST_USES
 from aerodrome_stacks.job_catalogue import CATALOGUE, INGEST_OBJECT
 from aerodrome_stacks.platform import build_platform
 from tests.iam.account import Account
@@ -31,6 +32,8 @@ RULES = 300
 PROJECTS = 30
 # The most that one project may name in `uses`.
 USES = 20
+# How many others some projects use: together a little more a place than there may be at most.
+USED = {0: USES, 1: USES, 2: 4}
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html: CloudFormation makes names up to that.
 BUCKET_NAME = 63
 # The longest names that there may be: a template's size depends on them.
@@ -57,7 +60,7 @@ class Synthesized:
 def large() -> Environment:
     """The prod environment with 30 projects, each in three domains, and everything that AWS Batch may have.
 
-    One of them uses as many others as one may.
+    Two of them use as many others as one may.
     """
     values, _ = parse((ROOT / "environments" / "prod.yaml").read_bytes())
     assert isinstance(values, dict)
@@ -68,7 +71,7 @@ def large() -> Environment:
             "owner": "team@example.com",
             "batch": {"daily_usd": 100},
             "domains": dict.fromkeys(DOMAINS, quota),
-            **({"uses": [PROJECT.format(other) for other in range(1, USES + 1)]} if number == 0 else {}),
+            "uses": [PROJECT.format(other) for other in range(PROJECTS) if other != number][: USED.get(number, 0)],
         }
         for number in range(PROJECTS)
     ]
@@ -115,6 +118,7 @@ def test_what_an_environment_may_have_at_most_fits_into_its_stacks(synthesized: 
     """The limits of `aerodrome check`, by what a project and domain adds to each stack."""
     most = MOST_PLACES / len(places(synthesized.environment))
     of_a_domain = MOST_PROJECTS_OF_A_DOMAIN / PROJECTS
+    assert most * sum(USED.values()) * len(DOMAINS) >= MOST_USES
     for name, template in synthesized.stacks.items():
         # What does not grow with the projects is reckoned as if it did.
         times = of_a_domain if name.startswith("Jobs") else most

@@ -14,6 +14,10 @@ from aerodrome_stacks.environment.people import Access
 from aerodrome_stacks.environment.problems import Problem
 from aerodrome_stacks.environment.wording import listing
 
+MOST_USES = 200
+"""How many uses of other projects there may be, counted in each domain. Each takes 0.6 KB of the template that all
+roles are in, of which those of the most projects that there may be leave 150 KB."""
+
 # What a node leaves to one large pod: the kubelet's and the system's own part (255 MiB, 11 MiB for each of 110 pods,
 # and 100 MiB before it evicts), and the pods that are on every node (amazon-eks-ami, nodeadm, "kube-reserved").
 _SHARE_OF_A_NODE: Final = 0.75
@@ -65,6 +69,19 @@ def projects_use_others(projects: Sequence[Project]) -> Iterator[Problem]:
                     f"{listing(sorted(domains[project.name]))}: tasks are referred to in the same domain; give both "
                     "one",
                 )
+
+
+def uses_fit_into_their_stack(projects: Sequence[Project]) -> Iterator[Problem]:
+    """The rights that uses come to are in one template with all roles."""
+    domains = {project.name: set(project.domains) for project in projects}
+    count = sum(len(domains[project.name] & domains.get(used, set())) for project in projects for used in project.uses)
+    if count > MOST_USES:
+        yield Problem(
+            ("projects",),
+            f"they use each other {count} times, counted in each domain that both have, and {MOST_USES} may be: the "
+            "rights are one stack, and CloudFormation takes a template of 1 MB; take projects out of uses that are not "
+            "referred to, or put some projects into another environment",
+        )
 
 
 def queues_are_there(batch: BatchCapacity, projects: Sequence[Project]) -> Iterator[Problem]:
@@ -154,6 +171,7 @@ SERVICE_RULES: Final[tuple[Callable[..., Iterator[Problem]], ...]] = (
     flyte_fits_the_system_nodes,
     emails_have_a_domain,
     projects_use_others,
+    uses_fit_into_their_stack,
     queues_are_there,
     a_private_network_is_closed_to_people,
     a_private_network_has_its_images,
