@@ -17,6 +17,9 @@ from aerodrome_stacks.environment.wording import listing
 NOTICE = "before AWS"
 """The label of what a person must do before the environment can be deployed to AWS."""
 
+# Nobody can have it (RFC 2606).
+_EXAMPLE = "example.com"
+
 _IMAGES = {
     "pull-through": "through this account's cache where the registry allows it",
     "mirror": "copies in this account, which `aerodrome mirror` makes before the deploy",
@@ -48,9 +51,11 @@ def summary(environment: Environment, file: str) -> list[tuple[str, str]]:
 
 
 def _notices(environment: Environment, file: str) -> Iterator[tuple[str, str]]:
-    if environment.account in DOCUMENTATION_ACCOUNTS:
-        text = "nobody has this account number: write yours into"
-        yield NOTICE, f"{text} {file}, and into role ARNs (the embedded AWS takes any)"
+    examples = ["account"] if environment.account in DOCUMENTATION_ACCOUNTS else []
+    examples += ["domain"] if environment.access.domain_name.endswith(_EXAMPLE) else []
+    if examples:
+        text = f"{listing(examples)} {'are examples' if len(examples) > 1 else 'is an example'}: write yours into"
+        yield NOTICE, f"{text} {file} (the embedded AWS takes any)"
     if environment.access.break_glass:
         text = "the account needs a CloudTrail trail that logs management events, read and write: without it nobody is"
         yield NOTICE, f"{text} told who breaks the glass, and the platform makes none"
@@ -120,7 +125,7 @@ def _project(project: Project) -> str:
 def _access(access: Access) -> str:
     sign_in = f"people sign in at {access.oidc.issuer}" if access.oidc else "people sign in with Amazon Cognito"
     ranges = access.public_cidrs
-    reached = f", from the network and from {listing(ranges)}" if ranges else ""
+    reached = f", from {listing(ranges)} only" if ranges else ""
     records = "" if access.hosted_zone_id else "; its certificate and records are made by hand"
     return f"{access.domain_name}{reached}; {sign_in}{records}"
 
@@ -128,7 +133,8 @@ def _access(access: Access) -> str:
 def _flyte(flyte: Flyte) -> str:
     shards = f", {flyte.propeller_shards} times" if flyte.propeller_shards else ""
     names = {"spark": "Spark", "ray": "Ray", "pytorch": "PyTorch"}
-    also = listing(["containers", "AWS Batch", *(names[plugin] for plugin in flyte.plugins)])
+    connectors = [_count(len(flyte.connectors), "connector")] if flyte.connectors else []
+    also = listing(["containers", "AWS Batch", *(names[plugin] for plugin in flyte.plugins), *connectors])
     return f"{flyte.load}, {flyte.bears.tasks_held:,} tasks at once{shards}; {also}"
 
 

@@ -56,8 +56,8 @@ def test_a_valid_environment(check: Check) -> None:
         "environments/dev.yaml: valid",
         "  account: 111122223333 in us-east-1",
         (
-            "  before AWS: nobody has this account number: write yours into "
-            "environments/dev.yaml, and into role ARNs (the embedded AWS takes any)"
+            "  before AWS: account and domain are examples: write yours into environments/dev.yaml (the embedded AWS "
+            "takes any)"
         ),
         (
             "  network: 10.16.0.0/16, and 100.64.0.0/16 for pods, over us-east-1a, us-east-1b and us-east-1c; 1 NAT "
@@ -79,10 +79,13 @@ def test_a_valid_environment(check: Check) -> None:
     ]
 
 
-def test_an_account_of_ones_own_needs_no_notice(check: Check) -> None:
-    result = check("-e", "dev", replace=[("111122223333", "210987654321")])
+def test_an_account_and_a_domain_of_ones_own_need_no_notice(check: Check) -> None:
+    account = ("111122223333", "210987654321")
+    result = check("-e", "dev", replace=[account])
     assert result.exit_code == 0
     assert "210987654321" in result.stdout
+    assert "before AWS: domain is an example: write yours into environments/dev.yaml" in result.stdout
+    result = check("-e", "dev", replace=[("ml.dev.example.com", "ml.example.org")])
     assert "before AWS" not in result.stdout
 
 
@@ -93,7 +96,8 @@ def test_who_may_break_the_glass_is_watched_by_a_trail_that_is_there_before(chec
         "  before AWS: the account needs a CloudTrail trail that logs management events, read and write: without it "
         "nobody is told who breaks the glass, and the platform makes none"
     )
-    result = check("-e", "prod", file="prod.yaml", replace=[("777788889999", "210987654321")])
+    own = [("777788889999", "210987654321"), ("domain_name: ml.example.com", "domain_name: ml.example.org")]
+    result = check("-e", "prod", file="prod.yaml", replace=own)
     assert result.stdout.count("before AWS") == 1, "whosever the account is"
 
 
@@ -113,7 +117,7 @@ def test_what_else_a_summary_can_say(check: Check) -> None:
         ("notifications: true", "notifications: false"),
     ]
     result = check("-e", "prod", file="prod.yaml", replace=opened)
-    assert "ml.example.com, from the network and from 203.0.113.0/24; people sign in" in result.stdout
+    assert "ml.example.com, from 203.0.113.0/24 only; people sign in" in result.stdout
     assert "its certificate and records are made by hand" in result.stdout
     assert "1,000 tasks at once, 3 times" in result.stdout
     private = [

@@ -99,5 +99,5 @@ def _auth(url: str, ports: SignOnPorts) -> dict[str, Value]:
 
 
 def _audience(ports: SignOnPorts) -> dict[str, Value]:
-    # Sent with each request for a token: of flytectl and pyflyte, which flyteadmin tells, and of Flyte's own components.
+    # Sent with each request for a token: of flytectl and pyflyte, which flyteadmin tells, and of Flyte's components.
     return {} if ports.audience is None else {"audience": ports.audience}

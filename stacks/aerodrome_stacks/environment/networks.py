@@ -98,10 +98,23 @@ def endpoint_range(network: IPv4Network) -> IPv4Network:
     Raises:
         PydanticCustomError: It opens the endpoint to everybody, or is private, which EKS refuses.
     """
+    return _from_the_internet(network, "the Kubernetes API")
+
+
+def front_door_range(network: IPv4Network) -> IPv4Network:
+    """Return a range that may reach the front door over the internet as it is.
+
+    Raises:
+        PydanticCustomError: It opens the front door to everybody, or is private, and so never comes that way.
+    """
+    return _from_the_internet(network, "Flyte, MLflow and Grafana")
+
+
+def _from_the_internet(network: IPv4Network, what: str) -> IPv4Network:
     if network.prefixlen < _WIDEST_ENDPOINT:
         share = "the whole internet" if network.prefixlen == 0 else f"1/{2**network.prefixlen} of the internet"
         raise refusal(
-            f"{network} opens the Kubernetes API to {share}; name your offices' ranges, /{_WIDEST_ENDPOINT} or "
+            f"{network} opens {what} to {share}; name your offices' ranges, /{_WIDEST_ENDPOINT} or "
             "narrower, or [] to make it private"
         )
     if any(network.overlaps(private) for private in _PRIVATE):

@@ -20,7 +20,7 @@ from aerodrome_stacks.environment.domain_types import (
     distinct,
 )
 from aerodrome_stacks.environment.forms import refusal
-from aerodrome_stacks.environment.networks import Cidr, endpoint_range
+from aerodrome_stacks.environment.networks import Cidr, front_door_range
 from aerodrome_stacks.environment.section import Section
 
 # Beyond what a team spends by intention: 20,000 vCPUs on demand, all month, are about $700,000.
@@ -86,7 +86,7 @@ class Access(Section):
         "certificate and its records there. Left out, both are made by hand.",
     )
     public_cidrs: Annotated[
-        tuple[Annotated[Cidr, AfterValidator(endpoint_range)], ...], Field(max_length=40), AfterValidator(distinct)
+        tuple[Annotated[Cidr, AfterValidator(front_door_range)], ...], Field(max_length=40), AfterValidator(distinct)
     ] = Field(
         default=(),
         description="Public ranges from which Flyte, MLflow and Grafana are reached over the internet, at most 40. "

@@ -24,7 +24,7 @@ _SHARE_OF_A_NODE: Final = 0.75
 
 
 def flyte_fits_the_system_nodes(cluster: Cluster, flyte: Flyte) -> Iterator[Problem]:
-    """A system node has room for flytepropeller."""
+    """A system node has room for flytepropeller, and all of them have for its shards."""
     nodes, load = cluster.system_nodes, flyte.bears
     shapes = [instance_shape(name) for name in nodes.instance_types]
     memory = [shape.memory_gib for shape in shapes if shape.memory_gib is not None]
@@ -33,12 +33,23 @@ def flyte_fits_the_system_nodes(cluster: Cluster, flyte: Flyte) -> Iterator[Prob
         "GiB": (load.propeller_memory_gib, min(memory, default=None)),
     }
     for unit, (asked, given) in wanted.items():
-        if given is not None and asked > given * _SHARE_OF_A_NODE:
+        if given is None:
+            continue
+        of_a_node = int(given * _SHARE_OF_A_NODE / asked)
+        if of_a_node == 0:
             least = math.ceil(asked / _SHARE_OF_A_NODE)
             yield Problem(
                 ("cluster", "system_nodes", "instance_types"),
                 f"a node has {given} {unit}, of which {_SHARE_OF_A_NODE:.0%} are for a pod, and flytepropeller asks "
                 f"for {asked} with flyte.load {flyte.load}; name types with {least} {unit} or more, or a smaller load",
+            )
+        elif of_a_node * nodes.max_size < flyte.propeller_shards:
+            yield Problem(
+                ("flyte", "propeller_shards"),
+                f"{flyte.propeller_shards}, and {nodes.max_size} system nodes with {given} {unit} have room for "
+                f"{of_a_node * nodes.max_size}, which ask for {asked} each with flyte.load {flyte.load}: one without a "
+                f"node would hold its executions up; write {of_a_node * nodes.max_size} or fewer, or raise max_size of "
+                "cluster.system_nodes",
             )
 
 

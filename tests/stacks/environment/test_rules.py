@@ -447,40 +447,6 @@ def test_there_are_as_many_projects_and_domains_as_cloudformation_takes(
     assert problems({"projects": projects}) == lines
 
 
-@pytest.mark.parametrize(
-    ("using", "lines"),
-    [
-        (10, []),
-        (
-            11,
-            [
-                (
-                    "projects: they use each other 220 times, counted in each domain that both have, and 200 may be: "
-                    "the rights are one stack, and CloudFormation takes a template of 1 MB; take projects out of uses "
-                    "that are not referred to, or put some projects into another environment"
-                )
-            ],
-        ),
-    ],
-)
-def test_projects_use_each_other_as_often_as_cloudformation_takes(
-    problems: Problems, using: int, lines: list[str]
-) -> None:
-    names = [f"project-{number}" for number in range(30)]
-    projects = [
-        {
-            "name": name,
-            "owner": "team@example.com",
-            "batch": {"daily_usd": 10},
-            # The last nine have a domain that those who use them have not, too: it does not count.
-            "domains": domains(development=(1, 1, 0), **({"staging": (1, 1, 0)} if number > 20 else {})),
-            "uses": [other for other in names if other != name][-20:] if number < using else [],
-        }
-        for number, name in enumerate(names)
-    ]
-    assert problems({"projects": projects}) == lines
-
-
 def test_raw_data_of_a_domain_in_use_expires(document: Callable[[str], dict[str, Any]]) -> None:
     values = document("dev")
     values["projects"][1]["domains"]["staging"] = {"cpu": 1, "memory_gib": 1}

@@ -46,6 +46,22 @@ WORKSPACE = "ws-12345678-90ab-cdef-1234-567890abcdef/api/v1/remote_write"
             },
             [],
         ),
+        ({"flyte": {"propeller_shards": 6}}, []),
+        (
+            {"flyte": {"propeller_shards": 32}},
+            [
+                (
+                    "flyte.propeller_shards: 32, and 6 system nodes with 2 CPUs have room for 6, which ask for 1 each "
+                    "with flyte.load small: one without a node would hold its executions up; write 6 or fewer, or "
+                    "raise max_size of cluster.system_nodes"
+                ),
+                (
+                    "flyte.propeller_shards: 32, and 6 system nodes with 8 GiB have room for 12, which ask for 3 each "
+                    "with flyte.load small: one without a node would hold its executions up; write 12 or fewer, or "
+                    "raise max_size of cluster.system_nodes"
+                ),
+            ],
+        ),
         ({"flyte": {"load": "huge"}}, ['flyte.load: "huge" is not offered; small, medium or large is']),
         (
             {"flyte": {"plugins": ["spark", "spark"]}},
@@ -87,6 +103,15 @@ def test_flyte(problems: Problems, changes: dict[str, Any], lines: list[str]) ->
             ],
         ),
         ({"access.public_cidrs": ["203.0.113.0/24"]}, []),
+        (
+            {"access.public_cidrs": ["0.0.0.0/0"]},
+            [
+                (
+                    "access.public_cidrs[0]: 0.0.0.0/0 opens Flyte, MLflow and Grafana to the whole internet; name "
+                    "your offices' ranges, /8 or narrower, or [] to make it private"
+                )
+            ],
+        ),
         (
             {"access.public_cidrs": ["10.0.0.0/16"]},
             [
@@ -269,3 +294,40 @@ def test_the_environments_say_what_they_hold(name: str) -> None:
     assert described is not None
     assert f"`{environment.flyte.load}`" in described
     assert f"{environment.flyte.bears.tasks_held:,}" in described
+
+
+ONE = {"cpu": 1, "memory_gib": 1}
+
+
+@pytest.mark.parametrize(
+    ("using", "lines"),
+    [
+        (10, []),
+        (
+            11,
+            [
+                (
+                    "projects: they use each other 220 times, counted in each domain that both have, and 200 may be: "
+                    "the rights are one stack, and CloudFormation takes a template of 1 MB; take projects out of uses "
+                    "that are not referred to, or put some projects into another environment"
+                )
+            ],
+        ),
+    ],
+)
+def test_projects_use_each_other_as_often_as_cloudformation_takes(
+    problems: Problems, using: int, lines: list[str]
+) -> None:
+    names = [f"project-{number}" for number in range(30)]
+    projects = [
+        {
+            "name": name,
+            "owner": "team@example.com",
+            "batch": {"daily_usd": 10},
+            # The last nine have a domain that those who use them have not: it does not count.
+            "domains": {"development": ONE} | ({"staging": ONE} if number > 20 else {}),
+            "uses": [other for other in names if other != name][-20:] if number < using else [],
+        }
+        for number, name in enumerate(names)
+    ]
+    assert problems({"projects": projects}) == lines
