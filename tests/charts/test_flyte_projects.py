@@ -59,7 +59,7 @@ def test_only_batch_tasks_run_on_batch(flyte: DeployedRelease, environment: Envi
         "sidecar": "sidecar",
         "container_array": "k8s-array",
         "aws-batch": "aws_array",
-        **{plugin: plugin for plugin in environment.flyte.plugins},
+        **{str(plugin): plugin for plugin in environment.flyte.plugins},
     }
 
 
