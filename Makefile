@@ -119,7 +119,7 @@ clean: ## Stop the embedded AWS and remove everything that setup, synth and try 
 
 # What is installed follows from the locks; the stamps make a second `make` cost nothing.
 .venv/.installed: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "aerodrome: $(PYTHON) is " + sys.version.split()[0] + "; Python 3.11 or newer is needed. Say which one to take: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4) and "aerodrome: $(PYTHON) is " + sys.version.split()[0] + "; Python 3.11.4 or newer is needed. Say which one to take: make PYTHON=python3.12")'
 	@echo "Installing the project's Python packages into .venv"
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
