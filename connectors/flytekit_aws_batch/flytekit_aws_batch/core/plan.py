@@ -1,0 +1,186 @@
+"""What is to be run, decided once and written to S3 before anything is submitted: who takes over finds it there."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from flytekit_aws_batch.core.spec import ArraySpec, JobSpec, Part, Resources
+
+_MOST_OF_A_PART = 36
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRequest:
+    """One attempt of a task, as the orchestrator asks for it.
+
+    Attributes:
+        project: Whose it is.
+        domain: In which domain.
+        execution: The execution's name.
+        node: The node's ID in the execution.
+        task: The task's name, for people.
+        attempt: The attempt's number, from 0.
+        image: The container's image.
+        command: The container's command.
+        environment: Its environment variables.
+        resources: What it gets.
+        spec: What the task says beside.
+        retries: How often the author lets a failure of the code be tried again.
+        timeout_seconds: The longest that an attempt in Batch may take. None: no limit of the task's own.
+        interruptible: Whether it may run where it is taken back. None: nobody said.
+        job_role: The ARN of the role that the code has. None: that of the settings, or none.
+        output_prefix: Where its outputs go: an ``s3://`` URL without a slash at the end.
+        array: The list that it is one of. None: it is one job.
+        local: Whether it is run from somebody's own machine rather than by a cluster.
+    """
+
+    project: str
+    domain: str
+    execution: str
+    node: str
+    task: str
+    attempt: int
+    image: str
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    resources: Resources
+    spec: JobSpec
+    retries: int
+    timeout_seconds: int | None
+    interruptible: bool | None
+    job_role: str | None
+    output_prefix: str
+    array: ArraySpec | None = None
+    local: bool = False
+
+    @property
+    def key(self) -> str:
+        """What tells this node's jobs from all others, whatever the attempt.
+
+        The node's folder is part of it: its parent is the same for every attempt of a node, and another for each
+        element of a list that Flyte itself maps over.
+        """
+        folder = self.output_prefix.rstrip("/").rpartition("/")[0]
+        text = "\0".join((self.project, self.domain, self.execution, self.node, folder))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def name(self) -> str:
+        """What the names of the attempts' jobs begin with, such as ``f3a9…-n1-0c5e8a3b7d21``: at most 86 characters."""
+        parts = (_plain(part)[:_MOST_OF_A_PART] for part in (self.execution, self.node))
+        return "-".join((*parts, self.key))
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9-]+", "-", text).strip("-") or "x"
+
+
+class Plan(Part):
+    """What one attempt of a task runs, in the words of AWS Batch.
+
+    Attributes:
+        name: What the names of all attempts' jobs begin with (:attr:`JobRequest.name`).
+        attempt: The attempt's number.
+        project: Whose it is.
+        domain: In which domain.
+        definition: The ARN of the job definition's revision.
+        queue: The ARN of the queue.
+        last_queue: The ARN of the queue of on-demand instances, for what spot instances did not finish, and for the
+            last try of a list's elements. None: the same.
+        share: The share identifier. None: the queue has no fair share.
+        last_share: The same of ``last_queue``.
+        priority: The scheduling priority within the share.
+        command: The container's command.
+        environment: Its environment variables.
+        attempts: Batch's own attempts in ``queue``: one, and one for each reclaim that is borne.
+        evaluate_on_exit: When Batch tries again, as SubmitJob takes it.
+        timeout_seconds: Of each of Batch's attempts.
+        retries: How often the elements of a list that failed are run again.
+        array: The list. None: one job.
+        nodes: Instances of a multi-node parallel job, 1 for an ordinary job.
+        tags: The job's tags.
+        log_group: The CloudWatch log group of its containers.
+        output_prefix: Where its outputs go.
+    """
+
+    name: str
+    attempt: int
+    project: str
+    domain: str
+    definition: str
+    queue: str
+    last_queue: str | None = None
+    share: str | None = None
+    last_share: str | None = None
+    priority: int = 0
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    attempts: int
+    evaluate_on_exit: tuple[dict[str, str], ...] = ()
+    timeout_seconds: int | None = None
+    retries: int = 0
+    array: ArraySpec | None = None
+    nodes: int = 1
+    tags: dict[str, str]
+    log_group: str
+    output_prefix: str
+    resources: Resources
+
+    def job_name(self, wave: int) -> str:
+        """The name of a wave's job: ``<name>-<attempt>-<wave>``, at most 128 characters, as Batch takes."""
+        return f"{self.name}-{self.attempt}-{wave}"
+
+    @property
+    def folder(self) -> str:
+        """Where the connector keeps what it has to know again: ``<output prefix>/aws-batch``."""
+        return f"{self.output_prefix}/aws-batch"
+
+
+class Wave(Part):
+    """One submission of a plan: all of it, a part of a list, or what is left of it.
+
+    Attributes:
+        number: From 0.
+        indices: The elements of the list that it runs, in order of the job's own indices. Empty for what is no list.
+        last: Whether it is sent to :attr:`Plan.last_queue`.
+        because: Why there is a further wave, for people, such as ``its spot instance was taken back 5 times``.
+        tries: How often each of its elements failed before by fault of its own, where that is more than never.
+    """
+
+    number: int
+    indices: tuple[int, ...] = ()
+    last: bool = False
+    because: str = ""
+    tries: dict[int, int] = {}
+
+    @property
+    def runs(self) -> int:
+        """How many jobs it comes to."""
+        return len(self.indices) or 1
+
+
+class Handle(Part):
+    """What finds a run again: the orchestrator keeps it, and gives it back with each question.
+
+    Attributes:
+        output_prefix: Where the plan is (:attr:`Plan.folder`).
+        name: :attr:`Plan.name`.
+        attempt: :attr:`Plan.attempt`.
+        deliver_to: Where the outputs have to be in the end, when the run is an earlier attempt's that was still alive.
+            None: where they are.
+        refused: Why nothing was submitted and never will be. None: it was not refused.
+        plan: The plan itself, where S3 did not take it in time.
+    """
+
+    output_prefix: str
+    name: str
+    attempt: int
+    deliver_to: str | None = None
+    refused: str | None = None
+    plan: Plan | None = None
+
+    @classmethod
+    def of(cls, plan: Plan) -> Self:
+        """The handle of a plan that is in S3."""
+        return cls(output_prefix=plan.output_prefix, name=plan.name, attempt=plan.attempt)
