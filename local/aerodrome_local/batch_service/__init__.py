@@ -3,7 +3,8 @@
 The package knows nothing of MiniStack: :mod:`aerodrome_local.resources.batch` puts it in MiniStack's place.
 
 - ``service`` starts, stops and answers; ``http`` has the REST-JSON routes, taken from botocore's model of the service;
-  ``shapes`` checks a request against that model, and turns CloudFormation properties into a request.
+  ``traffic`` counts the calls over HTTP, and makes some fail when asked to; ``shapes`` checks a request against that
+  model, and turns CloudFormation properties into a request.
 - ``compute_environments``, ``job_queues``, ``job_definitions``, ``scheduling_policies``, ``jobs`` and ``tags`` hold the
   API's operations, ``submission`` the largest of them. ``core`` is what they work with, ``containers`` what they know
   of container properties, ``views`` how a job is shown.

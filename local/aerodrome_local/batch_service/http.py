@@ -1,4 +1,4 @@
-"""Batch over HTTP: the REST-JSON routes, taken from botocore's model."""
+"""Batch over HTTP: the REST-JSON routes, taken from botocore's model, and the faults that were asked for."""
 
 import json
 import re
@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from urllib.parse import unquote
 
-from aerodrome_local.batch_service.errors import ClientException, ServerException
+from aerodrome_local.batch_service.errors import ClientException, ServerException, TooManyRequestsException
 from aerodrome_local.batch_service.model import Json, Scope
 from aerodrome_local.batch_service.service import BatchService
 from aerodrome_local.batch_service.shapes import input_shape, service_model
+from aerodrome_local.batch_service.traffic import Fate
 
 Response = tuple[int, dict[str, str], bytes]
 
 RECLAIM_PATH = re.compile(r"/v1/embedded/reclaimhost/(?P<jobId>[^/]+)")
 """The one route that AWS does not have: POST takes the host of a running job away, as a spot reclaim does."""
+
+_INTERNAL = "Internal server error"
 
 
 @cache
@@ -37,11 +40,25 @@ def handle(
             service.reclaim_host(unquote(reclaim["jobId"]))
             return _json(200, {})
         operation, request = _request(method, path, query, body)
-        return _json(200, service.call(operation, request, scope))
+        return _json(200, _served(service, scope, operation, request))
     except ClientException as error:
         return _error(400, error)
+    except TooManyRequestsException as error:
+        return _error(429, error)
     except ServerException as error:
         return _error(500, error)
+
+
+def _served(service: BatchService, scope: Scope, operation: str, request: Json) -> Json:
+    fate = service.traffic.call(scope.account, operation, request)
+    if fate is Fate.THROTTLED:
+        raise TooManyRequestsException("Too Many Requests")
+    if fate is Fate.FAILED:
+        raise ServerException(_INTERNAL)
+    answer = service.call(operation, request, scope)
+    if fate is Fate.LOST:
+        raise ServerException(_INTERNAL)
+    return answer
 
 
 def _request(method: str, path: str, query: Mapping[str, Sequence[str]], body: bytes) -> tuple[str, Json]:

@@ -25,6 +25,7 @@ from aerodrome_local.batch_service.runner import Runner
 from aerodrome_local.batch_service.scheduler import Scheduler
 from aerodrome_local.batch_service.settings import Settings
 from aerodrome_local.batch_service.state import State
+from aerodrome_local.batch_service.traffic import Traffic
 
 _log = logging.getLogger(__name__)
 
@@ -47,9 +48,13 @@ class BatchService:
     Args:
         settings: See :class:`~aerodrome_local.batch_service.settings.Settings`.
         backend: The other services.
+
+    Attributes:
+        traffic: The calls over HTTP: counters, and faults that were asked for.
     """
 
     def __init__(self, settings: Settings, backend: Backend) -> None:
+        self.traffic = Traffic()
         self._backend = backend
         self._state = State(Database(settings.database))
         self._events = EventQueue(backend)

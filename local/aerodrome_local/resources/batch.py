@@ -49,6 +49,8 @@ def install(runtime: Runtime) -> None:
             raise step_functions_private.task_failure(error.error, error.cause) from error
 
     runtime.route("batch", answer)
+    runtime.view("batch", service.traffic.view)
+    runtime.action("batch", service.traffic.control)
     runtime.event_target("batch", functools.partial(event_target.submit, service))
     step_functions_private.add_integration(step_functions.RESOURCE, run_task)
     runtime.on_start(service.start)
