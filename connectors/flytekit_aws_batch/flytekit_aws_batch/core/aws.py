@@ -1,0 +1,279 @@
+"""Calls of AWS's API: at a pace, with retries, and errors sorted by what follows of them."""
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import botocore.session
+from botocore.client import BaseClient
+from botocore.config import Config
+from botocore.exceptions import (
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    SSLError,
+)
+from botocore.exceptions import (
+    ConnectionError as NotConnectedError,
+)
+from botocore.parsers import ResponseParserError
+from botocore.response import StreamingBody
+
+from flytekit_aws_batch.core.clock import Clock
+from flytekit_aws_batch.core.metrics import Metrics, process_metrics
+from flytekit_aws_batch.core.pace import Pace
+from flytekit_aws_batch.core.settings import Settings
+
+ErrorKind = Literal["throttled", "ambiguous", "refused", "forbidden", "not_found"]
+
+_THREADS = 32
+_CONNECT_SECONDS = 3
+# With the wait for a place in the line and the connecting it stays below the lease of a submission.
+_READ_SECONDS = 10
+# SQS holds a question for 20 s when nothing has happened.
+_READ_SECONDS_OF = {"sqs": 30}
+
+_FIRST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 5.0
+
+# Beside status 429. botocore's own list, without LimitExceededException, which IAM means for good; and what S3 says of
+# two conditional writes at the same moment, of which it carries out neither.
+_THROTTLED = frozenset({
+    *("BandwidthLimitExceeded", "EC2ThrottledException", "PriorRequestNotComplete", "RequestLimitExceeded"),
+    *("RequestThrottled", "RequestThrottledException", "SlowDown", "Throttling", "ThrottledException"),
+    *("ThrottlingException", "TooManyRequestsException"),
+    *("ConditionalRequestConflict", "OperationAborted"),
+    # Credentials that ran out while the call waited: the next try is signed with fresh ones.
+    *("ExpiredToken", "ExpiredTokenException", "RequestExpired"),
+})  # fmt: skip
+_AMBIGUOUS = frozenset({"RequestTimeout", "RequestTimeoutException", "InternalError", "InternalFailure"})
+_FORBIDDEN = frozenset({
+    *("AccessDenied", "AccessDeniedException", "AuthorizationError", "InvalidClientTokenId", "NotAuthorized"),
+    *("SignatureDoesNotMatch", "UnauthorizedOperation", "UnrecognizedClientException"),
+})  # fmt: skip
+_NOT_FOUND = frozenset({
+    *("ImageNotFoundException", "NoSuchBucket", "NoSuchEntity", "NoSuchKey", "RepositoryNotFoundException"),
+    *("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "ResourceNotFoundException"),
+})  # fmt: skip
+
+# What the limits of the settings mean. S3 and SQS take thousands of calls a second, and have none.
+_GROUPS = {("batch", "submit_job"): "submits", ("batch", "describe_jobs"): "describes"}
+_UNLIMITED = frozenset({"s3", "sqs"})
+
+
+class CallError(Exception):
+    """A call of AWS's API that came to nothing.
+
+    Attributes:
+        code: AWS's error code, or the name of botocore's error.
+        message: What AWS says.
+        kind: What follows of it. ``throttled``: surely not carried out, and may be tried again: too many calls, no
+            connection, credentials that had run out. ``ambiguous``: nobody knows whether it was carried out: 5xx, no
+            answer in time, a connection that broke. ``refused``: wrong, and would be again. ``forbidden``: the
+            connector's role may not. ``not_found``: what it is about is not there.
+    """
+
+    def __init__(self, operation: str, code: str, message: str, kind: ErrorKind) -> None:
+        super().__init__(f"{operation}: {code}: {message}")
+        self.code = code
+        self.message = message
+        self.kind: ErrorKind = kind
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same call may succeed later."""
+        return self.kind in ("throttled", "ambiguous")
+
+
+class Aws:
+    """The connector's way to AWS.
+
+    It belongs to no event loop: calls run in threads of its own, so that one loop may stand still, or be closed, while
+    another calls.
+
+    Args:
+        settings: The region, the limits and the patience.
+        session: botocore's, with credentials. Default: one that finds them as all of AWS's tools do.
+        metrics: What it counts. Default: that of the process.
+        clock: Time and chance. Default: the machine's.
+        executor: What runs the calls. Default: threads of its own.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        session: botocore.session.Session | None = None,
+        metrics: Metrics | None = None,
+        clock: Clock | None = None,
+        executor: concurrent.futures.Executor | None = None,
+    ) -> None:
+        self.settings = settings
+        self.metrics = metrics or process_metrics()
+        self.clock = clock or Clock()
+        limits = settings.limits
+        # No burst where the account has a limit for each second, which others may use, too.
+        self._paces = {
+            "submits": Pace(limits.submits, 1, self.clock),
+            "describes": Pace(limits.describes, 1, self.clock),
+            "others": Pace(limits.others, max(1, int(limits.others)), self.clock),
+        }
+        self._session = session or botocore.session.get_session()
+        self._clients: dict[str, BaseClient] = {}
+        self._making = threading.Lock()
+        self._executor = executor or concurrent.futures.ThreadPoolExecutor(_THREADS, "flytekit-aws-batch")
+
+    async def call(
+        self,
+        service: str,
+        operation: str,
+        *,
+        once: bool = False,
+        patience_seconds: float | None = None,
+        **parameters: Any,  # noqa: ANN401 - botocore checks them against its model of the service
+    ) -> dict[str, Any]:
+        """Call an operation; what passes is tried again, after pauses with full jitter.
+
+        Args:
+            service: As botocore names it, such as ``batch``.
+            operation: In snake_case, such as ``submit_job``.
+            once: Whether to try only once, as what must not happen twice needs.
+            patience_seconds: How long to go on; the last try may take 13 s longer. Default: that of the settings.
+            parameters: The request.
+
+        Returns:
+            The answer; a ``Body`` is read already, and ``bytes``.
+
+        Raises:
+            CallError: It was refused, or did not get through in time.
+            ParamValidationError: The request is none that the service knows: a mistake of the connector.
+        """
+        patience = self.settings.patience_seconds if patience_seconds is None else patience_seconds
+        until = self.clock.now() + patience
+        tries = 0
+        while True:
+            await self._turn(service, operation, until)
+            loop = asyncio.get_running_loop()
+            try:
+                return await loop.run_in_executor(self._executor, self.attempt, service, operation, parameters)
+            except CallError as error:
+                pause = self.clock.chance() * min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**tries)
+                if once or not error.passes or self.clock.now() + pause > until:
+                    raise
+            tries += 1
+            self.metrics.retries.labels(_title(operation)).inc()
+            await self.clock.pause(pause)
+
+    async def _turn(self, service: str, operation: str, until: float) -> None:
+        if service in _UNLIMITED:
+            return
+        group = _GROUPS.get((service, operation), "others")
+        wait = self._paces[group].reserve(until - self.clock.now())
+        if wait is None:
+            message = f"too many calls wait already for the limit of {getattr(self.settings.limits, group):g} a second"
+            raise CallError(_title(operation), "OwnLimit", message, "throttled")
+        self.metrics.wait_seconds.labels(group).observe(wait)
+        if wait:
+            await self.clock.pause(wait)
+
+    def attempt(self, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Call an operation once, in the calling thread, without regard to limits.
+
+        Raises:
+            CallError: It came to nothing.
+        """
+        name, result, started = _title(operation), "bug", self.clock.now()
+        try:
+            answer = getattr(self._client(service), operation)(**parameters)
+            if isinstance(answer.get("Body"), StreamingBody):
+                answer["Body"] = answer["Body"].read()
+            result = "ok"
+        except Exception as error:
+            sorted_error = _sort(name, error)
+            if sorted_error is None:
+                raise
+            result = sorted_error.kind
+            raise sorted_error from error
+        else:
+            read: dict[str, Any] = answer
+            return read
+        finally:
+            self.metrics.calls.labels(name, result).inc()
+            self.metrics.call_seconds.labels(name).observe(self.clock.now() - started)
+
+    def _client(self, service: str) -> BaseClient:
+        # Clients may be used by many threads at once, but not made (botocore's sessions are not thread-safe).
+        with self._making:
+            if service not in self._clients:
+                config = Config(
+                    connect_timeout=_CONNECT_SECONDS,
+                    read_timeout=_READ_SECONDS_OF.get(service, _READ_SECONDS),
+                    max_pool_connections=_THREADS,
+                    # Its retries would submit a job twice.
+                    retries={"total_max_attempts": 1},
+                    tcp_keepalive=True,
+                    user_agent_extra="flytekit-aws-batch",
+                )
+                self._clients[service] = self._session.create_client(
+                    service, region_name=self.settings.region, config=config
+                )
+            return self._clients[service]
+
+    @property
+    def region(self) -> str:
+        """The region that calls go to."""
+        return str(self._client("batch").meta.region_name)
+
+    @property
+    def partition(self) -> str:
+        """The partition of the region: ``aws``, ``aws-us-gov`` or ``aws-cn``."""
+        return str(self._client("batch").meta.partition)
+
+    def close(self) -> None:
+        """Let go of threads and connections. Calls under way come to their end."""
+        self._executor.shutdown(wait=False)
+        with self._making:
+            clients, self._clients = self._clients, {}
+        for client in clients.values():
+            client.close()
+
+
+def _title(operation: str) -> str:
+    return "".join(word.capitalize() for word in operation.split("_"))
+
+
+def _sort(operation: str, error: Exception) -> CallError | None:
+    """What AWS or botocore says, as a CallError. None: it is a mistake of ours."""
+    if isinstance(error, ClientError):
+        told = error.response.get("Error", {})
+        code = str(told.get("Code", "Unknown"))
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
+        return CallError(operation, code, str(told.get("Message", error)), _kind(code, status))
+    name = type(error).__name__
+    kind: ErrorKind | None = None
+    if isinstance(error, SSLError):
+        kind = "ambiguous"
+    elif isinstance(error, (NotConnectedError, CredentialRetrievalError)):
+        kind = "throttled"
+    elif isinstance(error, (HTTPClientError, IncompleteReadError, ResponseParserError)):
+        kind = "ambiguous"
+    elif isinstance(error, (NoCredentialsError, PartialCredentialsError)):
+        kind = "forbidden"
+    return CallError(operation, name, str(error), kind) if kind else None
+
+
+def _kind(code: str, status: int) -> ErrorKind:
+    if code in _THROTTLED or status == 429:  # noqa: PLR2004 - "Too Many Requests"
+        return "throttled"
+    if code in _AMBIGUOUS or status >= 500 or status == 408:  # noqa: PLR2004 - "Request Timeout"
+        return "ambiguous"
+    if code in _FORBIDDEN or status in (401, 403):
+        return "forbidden"
+    if code in _NOT_FOUND or status == 404:  # noqa: PLR2004 - "Not Found"
+        return "not_found"
+    return "refused"
