@@ -19,7 +19,15 @@ FLYTES_OWN: Final = frozenset(
     {"container", "python-task", "raw-container", "sidecar", "container_array", "aws-batch", "echo"}
 )
 """The types of tasks that flytepropeller runs by plugins that are always on (flyteplugins v1.16.8, what
-``RegisteredTaskTypes`` says of container, sidecar, k8s-array, aws_array and echo)."""
+``RegisteredTaskTypes`` says of container, sidecar, k8s-array, aws_array and echo). ``aws-batch`` is on unless
+``flyte.batch_plugin`` is false, and nobody else's even then: workflows that were registered with it are about that
+plugin."""
+
+BATCH_CONNECTOR: Final = "aws-batch"
+"""What the platform's own connector, that of AWS Batch, is called among the connectors."""
+
+BATCH_TASK_TYPE: Final = "aws-batch-job"
+"""The type of the tasks that it starts (``connectors/flytekit_aws_batch``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +126,20 @@ class Connector(Section):
     )
 
 
+class BatchConnector(Section):
+    """The connector that runs tasks as jobs of AWS Batch, in the queues of people's own jobs."""
+
+    image: PinnedImage = Field(
+        description="The image, with an exact tag or a digest, of connectors/flytekit_aws_batch/Dockerfile. In a "
+        "private network, in ECR of the region."
+    )
+    replicas: Annotated[Count, Ge(1), Le(20)] = Field(
+        default=2,
+        description="How many pods of it there are, 1 to 20. One is at work for each flytepropeller, and the others "
+        "take over. Left out, 2.",
+    )
+
+
 class Flyte(Section):
     """Flyte: how much it bears, what it runs beside containers, and whom it tells."""
 
@@ -141,6 +163,16 @@ class Flyte(Section):
         description="Services that start tasks elsewhere, such as queries of a warehouse, by name. Each is an image of "
         "yours. Left out, none.",
     )
+    batch_connector: BatchConnector | None = Field(
+        default=None,
+        description="The connector that runs tasks on AWS Batch: on instances, Fargate and GPUs, in the queues of "
+        "people's own jobs. Left out, there is none.",
+    )
+    batch_plugin: Annotated[bool, Strict()] = Field(
+        default=True,
+        description="Whether tasks of Flyte's own plugin for AWS Batch, those of type `aws-batch`, run. With false, "
+        "flytepropeller has no right to AWS Batch. Left out, yes.",
+    )
     notifications: Annotated[bool, Strict()] = Field(
         default=False,
         description="Whether Flyte sends the emails that launch plans ask for, from flyte@ the platform's domain, "
@@ -153,11 +185,23 @@ class Flyte(Section):
     resource_limits: Mapping[LimitedPlugin, Annotated[Count, Ge(1), Le(100_000)]] = Field(
         default={},
         description="Most tasks at once, over all projects, that call on what there is little of, such as a warehouse "
-        "or a licence, by plugin: `connector-service`, all of flyte.connectors together, and `k8s-array`, map tasks of "
-        "the old kind. Flyte limits no other. Left out, as many as quotas allow.",
+        "or a licence, by plugin: `connector-service`, all of flyte.connectors and flyte.batch_connector together, and "
+        "`k8s-array`, map tasks of the old kind. Flyte limits no other. Left out, as many as quotas allow.",
     )
 
     @property
     def bears(self) -> FlyteLoad:
         """What its components have."""
         return LOADS[self.load]
+
+    @property
+    def connector_images(self) -> dict[str, str]:
+        """The image of each connector by its name, the platform's own among them."""
+        own = {BATCH_CONNECTOR: self.batch_connector.image} if self.batch_connector else {}
+        return {**{name: connector.image for name, connector in self.connectors.items()}, **own}
+
+    @property
+    def connector_task_types(self) -> dict[str, str]:
+        """The name of the connector that starts each type of task that some connector starts."""
+        own = {BATCH_TASK_TYPE: BATCH_CONNECTOR} if self.batch_connector else {}
+        return {**{kind: name for name, connector in self.connectors.items() for kind in connector.task_types}, **own}

@@ -7,7 +7,7 @@ from typing import Final
 from aerodrome_stacks.environment.aws import instance_shape
 from aerodrome_stacks.environment.capacity import BatchCapacity
 from aerodrome_stacks.environment.data import Monitoring
-from aerodrome_stacks.environment.flyte import FLYTES_OWN, Flyte
+from aerodrome_stacks.environment.flyte import BATCH_CONNECTOR, BATCH_TASK_TYPE, FLYTES_OWN, Flyte
 from aerodrome_stacks.environment.maintenance import maintenance_comes_every_week
 from aerodrome_stacks.environment.model import Cluster, Network, Project
 from aerodrome_stacks.environment.people import Access
@@ -137,22 +137,34 @@ def a_private_network_has_its_images(network: Network, images: str) -> Iterator[
 
 def limits_have_connectors(flyte: Flyte) -> Iterator[Problem]:
     """A limit of connectors limits some."""
-    if "connector-service" in flyte.resource_limits and not flyte.connectors:
+    if "connector-service" in flyte.resource_limits and not flyte.connector_images:
         yield Problem(
             ("flyte", "resource_limits", "connector-service"),
-            f"{flyte.resource_limits['connector-service']}, but flyte.connectors names none, so it limits nothing; "
-            "give a connector, or take the limit out",
+            f"{flyte.resource_limits['connector-service']}, but flyte.connectors names none, and there is no "
+            "flyte.batch_connector, so it limits nothing; give a connector, or take the limit out",
         )
 
 
 def a_task_type_has_one_place(flyte: Flyte) -> Iterator[Problem]:
     """Of each type of task it is known what starts it: with two plugins for one, flytepropeller does not start."""
     takers: dict[str, str] = {}
+    if BATCH_CONNECTOR in flyte.connectors:
+        yield Problem(
+            ("flyte", "connectors", BATCH_CONNECTOR),
+            f"{BATCH_CONNECTOR} is what the platform calls its own connector of AWS Batch; give flyte.batch_connector "
+            "its image, or choose another name",
+        )
     for name, connector in flyte.connectors.items():
         for position, kind in enumerate(connector.task_types):
             path = ("flyte", "connectors", name, "task_types", position)
             if kind in FLYTES_OWN or kind in flyte.plugins:
                 yield Problem(path, f"{kind} is a type that Flyte runs itself; take it out")
+            elif kind == BATCH_TASK_TYPE:
+                yield Problem(
+                    path,
+                    f"{kind} is the type of the platform's own connector of AWS Batch; give flyte.batch_connector its "
+                    "image, and take the type out",
+                )
             elif kind in takers:
                 yield Problem(path, f"{kind} is started by the connector {takers[kind]} already; keep one")
             takers.setdefault(kind, name)
@@ -162,11 +174,14 @@ def connectors_are_pulled_from_where_nodes_reach(region: str, network: Network, 
     """In a private network, connectors come from ECR: their images are not among those that are mirrored."""
     if not network.private:
         return
-    for name, connector in flyte.connectors.items():
-        if not connector.image.partition("/")[0].endswith(f".dkr.ecr.{region}.amazonaws.com"):
+    paths: dict[tuple[str, ...], str] = {("connectors", name): one.image for name, one in flyte.connectors.items()}
+    if flyte.batch_connector:
+        paths["batch_connector",] = flyte.batch_connector.image
+    for path, image in paths.items():
+        if not image.partition("/")[0].endswith(f".dkr.ecr.{region}.amazonaws.com"):
             yield Problem(
-                ("flyte", "connectors", name, "image"),
-                f"{connector.image}, but network.private is true: nodes reach ECR of {region} and no other registry; "
+                ("flyte", *path, "image"),
+                f"{image}, but network.private is true: nodes reach ECR of {region} and no other registry; "
                 "push the image there, and name it so",
             )
 

@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
+from aerodrome_stacks.environment.flyte import Flyte
+
 Problems = Callable[..., list[str]]
+
+BATCH = "111122223333.dkr.ecr.us-east-1.amazonaws.com/aerodrome/flytekit-aws-batch:0.1.0"
 
 PRIVATE = {"network.private": True, "network.nat_gateways": 0, "cluster.public_endpoint_cidrs": [], "images": "mirror"}
 
@@ -23,9 +27,43 @@ def connector(image: str = "ghcr.io/acme/snowflake-connector:1.4.0", *kinds: str
             {"resource_limits": {"connector-service": 10}},
             [
                 (
-                    "flyte.resource_limits.connector-service: 10, but flyte.connectors names none, so it limits "
-                    "nothing; give a connector, or take the limit out"
+                    "flyte.resource_limits.connector-service: 10, but flyte.connectors names none, and there is no "
+                    "flyte.batch_connector, so it limits nothing; give a connector, or take the limit out"
                 )
+            ],
+        ),
+        ({"batch_connector": {"image": BATCH}, "resource_limits": {"connector-service": 10}}, []),
+        ({"batch_connector": {"image": BATCH}, "connectors": {"snowflake": connector()}}, []),
+        # Jobs are then submitted without Flyte.
+        ({"batch_plugin": False}, []),
+        (
+            {"batch_connector": {"image": "flytekit-aws-batch", "replicas": 0}},
+            [
+                (
+                    'flyte.batch_connector.image: "flytekit-aws-batch" is not an image with its registry and a tag '
+                    "that stays, or a digest; those look like ghcr.io/acme/snowflake-connector:1.4.0, and latest is no "
+                    "such tag"
+                ),
+                "flyte.batch_connector.replicas: 0 is too small; 1 is the least",
+            ],
+        ),
+        (
+            {"connectors": {"aws-batch": connector()}},
+            [
+                (
+                    "flyte.connectors.aws-batch: aws-batch is what the platform calls its own connector of AWS Batch; "
+                    "give flyte.batch_connector its image, or choose another name"
+                )
+            ],
+        ),
+        (
+            {"connectors": {"a": connector("ghcr.io/acme/a:1", "aws-batch", "aws-batch-job")}},
+            [
+                "flyte.connectors.a.task_types[0]: aws-batch is a type that Flyte runs itself; take it out",
+                (
+                    "flyte.connectors.a.task_types[1]: aws-batch-job is the type of the platform's own connector of "
+                    "AWS Batch; give flyte.batch_connector its image, and take the type out"
+                ),
             ],
         ),
         (
@@ -105,9 +143,20 @@ def test_in_a_private_network_connectors_come_from_ecr(problems: Problems) -> No
     within = "777788889999.dkr.ecr.us-east-1.amazonaws.com/connectors/snowflake:1.4.0"
 
     assert problems({**PRIVATE, "flyte": {"connectors": {"a": connector(within)}}}, "staging") == []
-    assert problems({**PRIVATE, "flyte": {"connectors": {"a": connector()}}}, "staging") == [
+    assert problems({**PRIVATE, "flyte": {"batch_connector": {"image": within}}}, "staging") == []
+    flyte = {"connectors": {"a": connector()}, "batch_connector": {"image": "ghcr.io/acme/batch:1"}}
+    assert problems({**PRIVATE, "flyte": flyte}, "staging") == [
         (
-            "flyte.connectors.a.image: ghcr.io/acme/snowflake-connector:1.4.0, but network.private is true: nodes "
-            "reach ECR of us-east-1 and no other registry; push the image there, and name it so"
+            f"flyte.{path}.image: ghcr.io/acme/{image}, but network.private is true: nodes reach ECR of us-east-1 and "
+            "no other registry; push the image there, and name it so"
         )
+        for path, image in (("connectors.a", "snowflake-connector:1.4.0"), ("batch_connector", "batch:1"))
     ]
+
+
+def test_what_starts_a_type_of_task_is_known() -> None:
+    flyte = Flyte.model_validate({"batch_connector": {"image": BATCH}, "connectors": {"snowflake": connector()}})
+
+    assert flyte.connector_task_types == {"snowflake": "snowflake", "aws-batch-job": "aws-batch"}
+    assert flyte.connector_images == {"snowflake": connector()["image"], "aws-batch": BATCH}
+    assert Flyte().connector_task_types == Flyte().connector_images == {}
