@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from aerodrome_local.batch_service import containers, tags
+from aerodrome_local.batch_service import containers, nodes, tags
 from aerodrome_local.batch_service.compute_environments import NAME
 from aerodrome_local.batch_service.core import Core, Operation, page
 from aerodrome_local.batch_service.errors import ClientException
@@ -23,7 +23,6 @@ _CONDITION_PATTERNS = {
     "onStatusReason": re.compile(r"[A-Za-z0-9.:\s]{0,512}\*?"),
 }
 _NOT_RUN_HERE = {
-    "nodeProperties": "multi-node parallel jobs",
     "eksProperties": "jobs on EKS",
     "ecsProperties": "jobs of several containers (ecsProperties)",
     "consumableResourceProperties": "jobs with consumable resources",
@@ -39,8 +38,7 @@ def register_job_definition(core: Core, scope: Scope, request: Json) -> Json:
     platforms = request.get("platformCapabilities") or [containers.EC2]
     if len(platforms) != 1:
         raise ClientException("Error executing request, Exception : platformCapabilities must be [EC2] or [FARGATE]")
-    if request.get("containerProperties") is None:
-        raise ClientException("Error executing request, Exception : containerProperties must not be empty")
+    runs = _what_runs(request, platforms[0])
     priority = request.get("schedulingPriority")
     if priority is not None and not 0 <= priority <= _HIGHEST_PRIORITY:
         raise ClientException(f"schedulingPriority={priority}: must be from 0 to {_HIGHEST_PRIORITY}")
@@ -53,7 +51,7 @@ def register_job_definition(core: Core, scope: Scope, request: Json) -> Json:
         "status": "ACTIVE",
         "type": request["type"],
         "parameters": request.get("parameters") or {},
-        "containerProperties": containers.normalized(request["containerProperties"], platforms[0]),
+        **runs,
         "platformCapabilities": platforms,
         "tags": tags.checked(request.get("tags")),
         "propagateTags": bool(request.get("propagateTags")),
@@ -70,11 +68,27 @@ def register_job_definition(core: Core, scope: Scope, request: Json) -> Json:
 
 
 def _refuse_other_kinds(request: Json) -> None:
-    if request["type"] == "multinode":
-        request = {**request, "nodeProperties": True}
     for member, what in _NOT_RUN_HERE.items():
         if request.get(member):
-            raise ClientException(f"{member}: the embedded Batch runs container jobs only, not {what}")
+            raise ClientException(f"{member}: the embedded Batch runs jobs of one container, not {what}")
+
+
+def _what_runs(request: Json, platform: str) -> Json:
+    """The container of a job, or the nodes of a multi-node job."""
+    wanted, other = "containerProperties", "nodeProperties"
+    if request["type"] == "multinode":
+        wanted, other = other, wanted
+        if platform != containers.EC2:
+            raise ClientException("Error executing request, Exception : nodeProperties not applicable for Fargate.")
+    if request.get(wanted) is None:
+        raise ClientException(f"Error executing request, Exception : {wanted} must not be empty")
+    if request.get(other) is not None:
+        raise ClientException(
+            f"Error executing request, Exception : {other} must not be provided for type {request['type']}"
+        )
+    if request["type"] == "multinode":
+        return {wanted: nodes.normalized(request[wanted])}
+    return {wanted: containers.normalized(request[wanted], platform)}
 
 
 def checked_retry(strategy: Json) -> Json:

@@ -49,4 +49,19 @@ def variables(
     }
     if job.array_index is not None:
         found["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.array_index)
+    if job.is_node:
+        found.update(_of_node(job))
+    return found
+
+
+def _of_node(job: Job) -> dict[str, str]:
+    # https://docs.aws.amazon.com/batch/latest/userguide/mnp-env-vars.html
+    properties = job.node_properties or {}
+    found = {
+        "AWS_BATCH_JOB_MAIN_NODE_INDEX": str(properties["mainNode"]),
+        "AWS_BATCH_JOB_NODE_INDEX": str(job.node_index),
+        "AWS_BATCH_JOB_NUM_NODES": str(properties["numNodes"]),
+    }
+    if not job.is_main_node:
+        found["AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS"] = "127.0.0.1"  # every node is a process of this machine
     return found

@@ -37,14 +37,12 @@ def describe_jobs(core: Core, scope: Scope, request: Json) -> Json:
 
 
 def list_jobs(core: Core, scope: Scope, request: Json) -> Json:
-    """ListJobs: of a queue, without arrays' children, or the children of one array."""
+    """ListJobs: of a queue, without children and nodes, or those of one array or multi-node job."""
     given = [name for name in ("jobQueue", "arrayJobId", "multiNodeJobId") if request.get(name)]
-    if given not in (["jobQueue"], ["arrayJobId"]):
-        raise ClientException(
-            "exactly one of jobQueue and arrayJobId must be given (the embedded Batch has no multi-node jobs)"
-        )
-    if given == ["arrayJobId"]:
-        jobs: Iterable[Job] = core.state.children.get(_get(core, scope, request["arrayJobId"]).id, [])
+    if len(given) != 1:
+        raise ClientException("exactly one of jobQueue, arrayJobId and multiNodeJobId must be given")
+    if given != ["jobQueue"]:
+        jobs: Iterable[Job] = core.state.children.get(_get(core, scope, request[given[0]]).id, [])
     else:
         arn = core.state.job_queues.get(scope, request["jobQueue"])["jobQueueArn"]
         jobs = [job for job in core.state.jobs.values() if job.queue_arn == arn and job.parent_id is None]

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
+from aerodrome_local.batch_service.node_ranges import container_of
+
 Json = dict[str, Any]
 """A structure of the Batch API, with the API's own member names."""
 
@@ -42,15 +44,23 @@ class Scope:
         return cls(account, region)
 
 
+def requirement(container: Json, kind: str) -> str | None:
+    """The value of a container's resource requirement: ``VCPU``, ``MEMORY`` (MiB) or ``GPU``."""
+    return next((each["value"] for each in container["resourceRequirements"] if each["type"] == kind), None)
+
+
 @dataclass(slots=True)
 class Job:
-    """One job: a plain one, an array's parent or an array's child.
+    """One job: a plain one, an array's parent or child, a multi-node job or one of its nodes.
 
     Times are milliseconds since 1970, as in the API.
 
     Attributes:
-        container: The container properties after overrides and parameter substitution. Children share their parent's.
+        container: The container properties after overrides and parameter substitution. Children share their parent's; a
+            multi-node job has its main node's.
         order: Where the job stands in its queue: ascending over all submissions.
+        node_properties: Those of a multi-node job, after overrides and parameter substitution; its nodes share them.
+        node_index: Which node this is. None for the multi-node job itself and for any other job.
         waits_for: The jobs that must succeed before this one may run.
         host: What the current or last attempt was given: ``containerInstanceArn``, ``taskArn``, ``logStreamName``,
             and once it ended ``exitCode`` and ``reason``.
@@ -78,6 +88,8 @@ class Job:
     scheduling_priority: int | None = None
     array_size: int | None = None
     array_index: int | None = None
+    node_properties: Json | None = None
+    node_index: int | None = None
     parent_id: str | None = None
     status: JobStatus = JobStatus.SUBMITTED
     status_reason: str | None = None
@@ -97,18 +109,36 @@ class Job:
         return self.array_size is not None and self.array_index is None
 
     @property
+    def is_multinode(self) -> bool:
+        """Whether this is a multi-node job, whose nodes run, and which itself has its main node's story."""
+        return self.node_properties is not None and self.node_index is None
+
+    @property
+    def is_node(self) -> bool:
+        """Whether this is a node of a multi-node job."""
+        return self.node_index is not None
+
+    @property
+    def is_main_node(self) -> bool:
+        """Whether this is the node by which Batch decides about its multi-node job."""
+        return self.node_properties is not None and self.node_index == self.node_properties["mainNode"]
+
+    @property
     def ended(self) -> bool:
         """Whether the job has succeeded or failed."""
         return self.status in ENDED
 
     @property
-    def vcpus(self) -> float:
-        """How many vCPUs an attempt takes."""
-        return float(self.requirement("VCPU") or 1)
+    def containers(self) -> list[Json]:
+        """The containers that an attempt runs, each on an instance that must be large enough for it."""
+        if self.node_properties is None or self.is_node:
+            return [self.container]
+        return [container_of(self.node_properties, index) for index in range(self.node_properties["numNodes"])]
 
-    def requirement(self, kind: str) -> str | None:
-        """The value of a resource requirement: ``VCPU``, ``MEMORY`` (MiB) or ``GPU``."""
-        return next((each["value"] for each in self.container["resourceRequirements"] if each["type"] == kind), None)
+    @property
+    def vcpus(self) -> float:
+        """How many vCPUs an attempt takes. A multi-node job takes those of all its nodes, and they take none."""
+        return 0.0 if self.is_node else sum(float(requirement(each, "VCPU") or 1) for each in self.containers)
 
     def to_json(self) -> Json:
         """The job as it is saved. Shares its lists and dicts with the job."""

@@ -3,12 +3,12 @@
 A queue hands out its jobs one by one from the head. A head that does not fit keeps all behind it waiting, as on AWS.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from aerodrome_local.batch_service.instance_types import Demand, can_hold
 from aerodrome_local.batch_service.job_queues import platform_of
-from aerodrome_local.batch_service.model import Job, Json
+from aerodrome_local.batch_service.model import Job, Json, requirement
 from aerodrome_local.batch_service.state import Usage
 
 # The status reasons of AWS: https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html
@@ -23,10 +23,6 @@ NO_INSTANCE_TYPE = (
 NO_COMPUTE_ENVIRONMENT = (
     "ACTION_REQUIRED - CE(s) associated with the job queue are INVALID or DISABLED, so no job can be placed."
 )
-
-_SIZE = re.compile(r"(\d*)(xlarge|large|medium|small|micro|nano)")
-_VCPUS = {"xlarge": 4, "large": 2}
-_GPU_FAMILIES = re.compile(r"[gp]\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +50,12 @@ def place(job: Job, environments: Iterable[Json], in_use: Mapping[str, float], k
     usable = [each for each in environments if each["state"] == "ENABLED" and each["status"] in {"VALID", "UPDATING"}]
     if not usable:
         return Placement(blocked=NO_COMPUTE_ENVIRONMENT)
+    if job.is_multinode:
+        # They aren't supported on Spot Instances, Fargate and UNMANAGED compute environments, and wait where there is
+        # nothing else: https://docs.aws.amazon.com/batch/latest/userguide/mnp-ce.html
+        usable = [each for each in usable if each.get("computeResources", {}).get("type") == "EC2"]
+        if not usable:
+            return Placement(blocked=NO_INSTANCE_TYPE)
     large_enough = [each for each in usable if job.vcpus <= ceiling(each)]
     if not large_enough:
         return Placement(blocked=TOO_MANY_VCPUS)
@@ -74,19 +76,16 @@ def ceiling(environment: Json) -> float:
 
 
 def _has_instance_type(environment: Json, job: Job) -> bool:
-    """Whether one of the instance types is large enough, so far as its name tells: a family has every size."""
+    """Whether each of the job's containers has an instance type that is large enough, so far as its name tells."""
     types = environment.get("computeResources", {}).get("instanceTypes")
     if not types or platform_of(environment) == "FARGATE":
         return True
-    needs_gpu = job.requirement("GPU") is not None
-    return any(_vcpus(name) >= job.vcpus and (not needs_gpu or _GPU_FAMILIES.match(name) is not None) for name in types)
+    return all(any(can_hold(name, demand) for name in types) for demand in map(_demand, job.containers))
 
 
-def _vcpus(instance_type: str) -> float:
-    match = _SIZE.fullmatch(instance_type.partition(".")[2])
-    if match is None:
-        return float("inf")  # a family, "optimal", or metal, whose vCPUs the name does not tell
-    return _VCPUS.get(match.group(2), 1) * int(match.group(1) or 1)
+def _demand(container: Json) -> Demand:
+    vcpus, memory, gpus = (float(requirement(container, kind) or 0) for kind in ("VCPU", "MEMORY", "GPU"))
+    return Demand(vcpus or 1, memory, int(gpus))
 
 
 def next_share(

@@ -84,7 +84,8 @@ class Runner:
             for job in list(self._state.on_host.values()):
                 if job.process is not None:
                     process_groups.kill_recorded(job.process)
-                self._record(job, _Outcome(stopped=StopCause.HOST_LOST))
+                if not job.is_multinode:  # which ends as its nodes do
+                    self._record(job, _Outcome(stopped=StopCause.HOST_LOST))
 
     def _attempt(self, job: Job) -> None:
         try:
@@ -111,9 +112,10 @@ class Runner:
         elif outcome.exit_code is None:
             status_reason = NOT_STARTED
         exit_code = None if outcome.stopped is StopCause.HOST_LOST else outcome.exit_code
-        self._lifecycle.end_attempt(
+        for node in self._lifecycle.end_attempt(
             job, exit_code=exit_code, reason=outcome.reason, status_reason=status_reason, may_retry=may_retry
-        )
+        ):
+            self.stop_attempt(node, StopCause.TERMINATED)
 
     def _run(self, job: Job) -> _Outcome:
         scope = Scope.of_arn(job.arn)
@@ -142,7 +144,7 @@ class Runner:
         command = self._command(job, scope, directory, environment, write)
         duration = None if job.timeout_seconds is None else job.timeout_seconds * self._settings.time_scale
         with self._state.changing():
-            if job.terminated or self._stopping or job.status not in ON_HOST:
+            if job.terminated or self._stopping or job.status not in ON_HOST or self._lifecycle.is_over(job):
                 return _Outcome()
             # Started under the lock: a process is either on record or was never there.
             execution = Execution(
@@ -154,7 +156,8 @@ class Runner:
                 grace=self._settings.stop_grace,
             )
             self._executions[job.id] = execution
-            self._lifecycle.run(job, execution.process)
+            for node in self._lifecycle.run(job, execution.process):
+                self.launch(node)
         exit_code = execution.wait()
         return _Outcome(exit_code=exit_code, stopped=execution.stopped)
 

@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from aerodrome_local.batch_service import placement
 from aerodrome_local.batch_service.containers import EC2
@@ -100,8 +101,7 @@ class Scheduler:
             if found.compute_environment is not None:
                 arn = found.compute_environment["computeEnvironmentArn"]
                 in_use[arn] += job.vcpus
-                self._lifecycle.place(job, arn, _host(job, found.compute_environment))
-                self._launch(job)
+                self._launch(self._lifecycle.place(job, arn, partial(_host, job, found.compute_environment)))
             elif found.blocked is not None:
                 self._lifecycle.block(job, found.blocked)
                 delay = self._apply_time_limits(queue, job)

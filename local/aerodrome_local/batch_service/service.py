@@ -109,11 +109,15 @@ class BatchService:
     def reclaim_host(self, job_id: str) -> None:
         """Take the host of a running job away, as EC2 does when it reclaims a spot instance.
 
+        Of a multi-node job that is the main node's host.
+
         Raises:
             ClientException: The job is not RUNNING.
         """
         with self._state.lock:
             job = self._state.on_host.get(job_id)
+            if job is not None and job.is_multinode:
+                job = self._lifecycle.main_node(job)
             if job is None or job.process is None:
                 raise ClientException(f"job {job_id} is not RUNNING, so it has no host to take away")
             self._runner.stop_attempt(job, StopCause.HOST_LOST)

@@ -132,7 +132,7 @@ class State:
         self.index(job)
 
     def was_last_child(self, job: Job) -> bool:
-        """Count a child that has just ended. True when it was the last of its array."""
+        """Count an array's child that has just ended. True when it was the last of its array."""
         parent = job.parent_id or ""
         self._unfinished[parent] -= 1
         return not self._unfinished[parent]
@@ -143,7 +143,8 @@ class State:
             self.on_host[job.id] = job
         else:
             self.on_host.pop(job.id, None)
-        if job.status is JobStatus.RUNNABLE and not job.is_parent:
+        # An array's parent never runs, and a node starts with its job.
+        if job.status is JobStatus.RUNNABLE and not job.is_parent and not job.is_node:
             shares = self._runnable[job.queue_arn]
             # Higher priority first, then first come, first served. Queues without shares use one share without a name.
             entry = (-(job.scheduling_priority or 0), job.order, job.id)

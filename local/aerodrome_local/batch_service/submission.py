@@ -6,11 +6,12 @@ import re
 import uuid
 from collections.abc import Iterator
 
-from aerodrome_local.batch_service import containers, job_definitions, tags
+from aerodrome_local.batch_service import containers, job_definitions, nodes, tags
 from aerodrome_local.batch_service.core import Core
 from aerodrome_local.batch_service.errors import ClientException
 from aerodrome_local.batch_service.job_queues import platform_of
 from aerodrome_local.batch_service.model import Job, Json, Scope
+from aerodrome_local.batch_service.node_ranges import container_of
 from aerodrome_local.batch_service.state import now_ms
 
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
@@ -18,7 +19,6 @@ _SHARE = re.compile(r"[A-Za-z0-9]{1,255}")
 _ARRAY_SIZES = (2, 10_000)
 _MOST_DEPENDENCIES = 20
 _NOT_RUN_HERE = {
-    "nodeOverrides": "multi-node parallel jobs",
     "eksPropertiesOverride": "jobs on EKS",
     "ecsPropertiesOverride": "jobs of several containers (ecsProperties)",
     "consumableResourcePropertiesOverride": "jobs with consumable resources",
@@ -32,16 +32,17 @@ def submit_job(core: Core, scope: Scope, request: Json) -> Json:
         raise ClientException("Error executing request, Exception : Job name should match valid pattern")
     for member, what in _NOT_RUN_HERE.items():
         if request.get(member):
-            raise ClientException(f"{member}: the embedded Batch runs container jobs only, not {what}")
+            raise ClientException(f"{member}: the embedded Batch runs jobs of one container, not {what}")
     queue = core.state.job_queues.get(scope, request["jobQueue"])
     if queue["state"] != "ENABLED":
         raise ClientException(f"{queue['jobQueueArn']} is DISABLED; a job queue must be ENABLED to take jobs")
     definition = job_definitions.find_active(core, scope, request["jobDefinition"])
     _check_platform(core, scope, queue, definition)
+    _check_kind(request, definition)
     job = _job(core, scope, request, queue=queue, definition=definition)
     children = list(_children(core, job)) if job.is_parent else []
     _resolve_dependencies(core, job, children)
-    core.lifecycle.submit(job, children)
+    core.lifecycle.submit(job, children, list(_nodes(core, job)) if job.is_multinode else [])
     core.wake()
     return {"jobArn": job.arn, "jobName": job.name, "jobId": job.id}
 
@@ -56,12 +57,25 @@ def _check_platform(core: Core, scope: Scope, queue: Json, definition: Json) -> 
             )
 
 
+def _check_kind(request: Json, definition: Json) -> None:
+    multinode = definition["type"] == "multinode"
+    for member in ("containerOverrides", "arrayProperties") if multinode else ("nodeOverrides",):
+        if request.get(member):
+            raise ClientException(f"{member} must not be provided for a job definition of type {definition['type']}")
+
+
 def _job(core: Core, scope: Scope, request: Json, *, queue: Json, definition: Json) -> Job:
     platform: str = definition["platformCapabilities"][0]
-    overrides = request.get("containerOverrides") or {}
-    container = containers.overridden(definition["containerProperties"], overrides, platform)
     parameters = {**definition["parameters"], **(request.get("parameters") or {})}
-    container["command"] = containers.substituted(container["command"], parameters)
+    node_properties = None
+    if definition["type"] == "multinode":
+        node_properties = nodes.overridden(definition["nodeProperties"], request.get("nodeOverrides") or {})
+        node_properties = nodes.with_commands(node_properties, lambda words: containers.substituted(words, parameters))
+        container = container_of(node_properties, node_properties["mainNode"])
+    else:
+        overrides = request.get("containerOverrides") or {}
+        container = containers.overridden(definition["containerProperties"], overrides, platform)
+        container["command"] = containers.substituted(container["command"], parameters)
     retry = job_definitions.checked_retry(request.get("retryStrategy") or definition.get("retryStrategy") or {})
     timeout = job_definitions.checked_timeout(request.get("timeout") or definition.get("timeout") or {})
     share, priority = _share(request, queue, definition)
@@ -86,6 +100,7 @@ def _job(core: Core, scope: Scope, request: Json, *, queue: Json, definition: Js
         share_identifier=share,
         scheduling_priority=priority,
         array_size=_array_size(request.get("arrayProperties")),
+        node_properties=node_properties,
     )
 
 
@@ -129,6 +144,26 @@ def _children(core: Core, parent: Job) -> Iterator[Job]:
             array_size=None,
             array_index=index,
             parent_id=parent.id,
+            attempts=[],
+            waits_for=[],
+            host={},
+        )
+
+
+def _nodes(core: Core, job: Job) -> Iterator[Job]:
+    assert job.node_properties is not None  # noqa: S101 - only a multi-node job has nodes
+    for index in range(job.node_properties["numNodes"]):
+        yield dataclasses.replace(
+            job,
+            id=f"{job.id}#{index}",
+            arn=f"{job.arn}#{index}",
+            order=core.state.next_order(),
+            container=container_of(job.node_properties, index),
+            node_index=index,
+            parent_id=job.id,
+            # "The timeout value ... applies to the whole job and not to the nodes", and the main node's end is its end:
+            # https://docs.aws.amazon.com/batch/latest/userguide/mnp-job-lifecycle.html
+            timeout_seconds=job.timeout_seconds if index == job.node_properties["mainNode"] else None,
             attempts=[],
             waits_for=[],
             host={},

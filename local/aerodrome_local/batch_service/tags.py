@@ -63,7 +63,7 @@ def _change(core: Core, scope: Scope, arn: str, added: Mapping[str, str], remove
 def _taggable(core: Core, scope: Scope, arn: str) -> Job | Json:
     if arn.startswith(scope.arn("job/")):
         job = core.state.jobs.get(arn.removeprefix(scope.arn("job/")))
-        if job is not None and job.array_index is None:
+        if job is not None and job.parent_id is None:
             return job
     elif arn.startswith(scope.arn("")):
         return core.resources(arn).get(scope, arn)

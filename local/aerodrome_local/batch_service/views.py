@@ -35,8 +35,12 @@ def described(state: State, job: Job) -> Json:
         "schedulingPriority": job.scheduling_priority,
         "timeout": {"attemptDurationSeconds": job.timeout_seconds} if job.timeout_seconds else None,
         "arrayProperties": _array(state, job),
+        "nodeProperties": job.node_properties if job.is_multinode else None,
+        "nodeDetails": {"nodeIndex": job.node_index, "isMainNode": job.is_main_node} if job.is_node else None,
     }
     detail.update({name: value for name, value in optional.items() if value is not None})
+    if job.is_multinode:
+        return detail
     network: list[Json] = []
     detail["container"] = {**job.container, **job.host, "networkInterfaces": network}
     return detail
@@ -60,6 +64,13 @@ def _array(state: State, job: Job) -> Json | None:
     return {"size": job.array_size, "statusSummary": {str(status): counts[status] for status in JobStatus}}
 
 
+def _nodes(job: Job) -> Json | None:
+    if job.node_properties is None:
+        return None
+    count = {"numNodes": job.node_properties["numNodes"]}
+    return {**count, "isMainNode": job.is_main_node, "nodeIndex": job.node_index} if job.is_node else count
+
+
 def summarized(job: Job) -> Json:
     """A job as ListJobs gives it (``JobSummary``)."""
     summary: Json = {
@@ -81,5 +92,6 @@ def summarized(job: Job) -> Json:
         "shareIdentifier": job.share_identifier,
         "container": outcome or None,
         "arrayProperties": {name: value for name, value in array.items() if value is not None} or None,
+        "nodeProperties": _nodes(job),
     }
     return {**summary, **{name: value for name, value in optional.items() if value is not None}}

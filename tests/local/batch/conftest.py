@@ -154,6 +154,21 @@ class Batch:
         )["jobDefinitionArn"]
         return arn
 
+    def multinode(self, ranges: dict[str, Json], nodes: int = 3, main: int = 0, **request: Any) -> str:  # noqa: ANN401 - as AWS
+        """A definition ``multi`` of a multi-node job, of container properties by range."""
+        given = [{"targetNodes": target, "container": each} for target, each in ranges.items()]
+        properties = {"numNodes": nodes, "mainNode": main, "nodeRangeProperties": given}
+        arn: str = self.call(
+            "RegisterJobDefinition", jobDefinitionName="multi", type="multinode", nodeProperties=properties, **request
+        )["jobDefinitionArn"]
+        return arn
+
+    def nodes(self, job_id: str, count: int = 3) -> list[Json]:
+        """The nodes of a multi-node job."""
+        found: list[Json] = self.call("DescribeJobs", jobs=[f"{job_id}#{index}" for index in range(count)])["jobs"]
+        assert len(found) == count
+        return found
+
     def submit(self, definition: str, queue: str = "queue", name: str = "job", **request: Any) -> str:  # noqa: ANN401 - as AWS
         job_id: str = self.call("SubmitJob", jobName=name, jobQueue=queue, jobDefinition=definition, **request)["jobId"]
         return job_id

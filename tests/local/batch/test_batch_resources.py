@@ -220,8 +220,8 @@ def test_fargate_containers_that_aws_refuses_are_refused(batch: Batch, container
         ({"retryStrategy": {"attempts": 2, "evaluateOnExit": [{"action": "EXIT"}]}}, "needs at least one of"),
         ({"retryStrategy": {"attempts": 2, "evaluateOnExit": [{"onExitCode": "*1", "action": "EXIT"}]}}, r"'\*1'"),
         ({"timeout": {"attemptDurationSeconds": 59}}, "attemptDurationSeconds=59: must be at least 60"),
-        ({"type": "multinode"}, "container jobs only, not multi-node parallel jobs"),
-        ({"eksProperties": {"podProperties": {}}}, "container jobs only, not jobs on EKS"),
+        ({"type": "multinode"}, "nodeProperties must not be empty"),
+        ({"eksProperties": {"podProperties": {}}}, "jobs of one container, not jobs on EKS"),
         ({"jobDefinitionName": "no spaces"}, "should match valid pattern"),
         ({"schedulingPriority": 10_000}, "must be from 0 to 9999"),
         ({"tags": {f"tag{number}": "" for number in range(51)}}, "51 tags given"),
@@ -257,7 +257,7 @@ def test_what_a_submission_may_say(batch: Batch) -> None:
         ({"definition": "nobody"}, "job-definition/nobody does not exist or has no ACTIVE revision"),
         ({"arrayProperties": {"size": 10_001}}, "must be from 2 to 10000"),
         ({"shareIdentifier": "A"}, "fair share scheduling policy"),
-        ({"eksPropertiesOverride": {"podProperties": {}}}, "container jobs only"),
+        ({"eksPropertiesOverride": {"podProperties": {}}}, "jobs of one container, not jobs on EKS"),
         ({"containerOverrides": {"environment": [{"name": "AWS_BATCH_JOB_ID", "value": "x"}]}}, "are reserved"),
     ):
         with pytest.raises(ClientException, match=message):
@@ -285,7 +285,7 @@ def test_jobs_are_found_by_status_and_by_filter(batch: Batch) -> None:
     assert found(filters=[{"name": "JOB_DEFINITION", "values": ["score"]}]) == [second]
     assert found(filters=[{"name": "AFTER_CREATED_AT", "values": ["0"]}]) == [second, first], "newest first"
     assert found(filters=[{"name": "BEFORE_CREATED_AT", "values": ["0"]}]) == []
-    with pytest.raises(ClientException, match="exactly one of jobQueue and arrayJobId"):
+    with pytest.raises(ClientException, match="exactly one of jobQueue, arrayJobId and multiNodeJobId"):
         batch.call("ListJobs")
     page = batch.call("ListJobs", jobQueue="queue", filters=[{"name": "JOB_NAME", "values": ["*"]}], maxResults=1)
     assert [job["jobId"] for job in page["jobSummaryList"]] == [second]
