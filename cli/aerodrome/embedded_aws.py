@@ -43,8 +43,11 @@ class EmbeddedAws:
 
     def environment_variables(self) -> dict[str, str]:
         """The variables that make a program, such as the CDK CLI, talk to this AWS and to no other."""
+        return {**PROJECT.environment_variables(), **self.own_variables()}
+
+    def own_variables(self) -> dict[str, str]:
+        """Of these, the ones that lead to this AWS, whatever else the caller has."""
         return {
-            **PROJECT.environment_variables(),
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": self.account,
             "AWS_SECRET_ACCESS_KEY": _ANY_SECRET,

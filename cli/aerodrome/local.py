@@ -1,11 +1,16 @@
 """``aerodrome local``: the embedded AWS's own commands, run by the interpreter of its virtual environment."""
 
+import json
+import os
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from aerodrome import flyte_runs
+from aerodrome.embedded_aws import EmbeddedAwsError
 from aerodrome.project import PROJECT, NotInstalledError
 
 app = typer.Typer(name="local", help="An AWS that runs on loopback.", no_args_is_help=True)
@@ -14,6 +19,9 @@ StateDir = Annotated[
     Path | None, typer.Option("--state-dir", help="Its directory. Left out, .aerodrome/local in the project.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+# Of the caller's shell: they would be taken before what the embedded AWS needs, or beside it.
+_IN_THE_WAY = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 
 
 @app.command()
@@ -60,6 +68,43 @@ def releases(
 ) -> None:
     """List the recorded Helm releases, or show one."""
     _run("releases", state_dir, *([name] if name else []), as_json=as_json)
+
+
+@app.command()
+def flyte(
+    *,
+    env: Annotated[
+        str | None, typer.Option("--env", "-e", help="The environment. Left out, the one that is deployed.")
+    ] = None,
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", help="Whose tasks they are. Left out, its first project's.")
+    ] = None,
+    domain: Annotated[
+        str | None, typer.Option("--domain", "-d", help="In which domain. Left out, the project's first.")
+    ] = None,
+    state_dir: StateDir = None,
+    as_json: Json = False,
+) -> None:
+    """Say how `pyflyte run` here runs tasks as jobs of it: lines for a shell.
+
+    Writes the connector's settings to a file, as the platform that is deployed has them.
+    """
+    directory = (state_dir or PROJECT.embedded_aws_state).absolute()
+    try:
+        runs = flyte_runs.find(directory, env=env, project=project, domain=domain)
+    except (NotInstalledError, EmbeddedAwsError) as error:
+        typer.echo(f"aerodrome: {error}", err=True)
+        raise typer.Exit(1) from None
+    variables = runs.variables(runs.write(flyte_runs.folder_of(directory)))
+    if as_json:
+        typer.echo(json.dumps(variables, indent=2))
+        return
+    typer.echo(f"# Tasks of {runs.project} in {runs.domain} as jobs of the embedded AWS, once a shell has taken this:")
+    typer.echo(f'#   pyflyte run --raw-output-data-prefix "${flyte_runs.RAW_OUTPUT}" FILE WORKFLOW')
+    if unset := [name for name in _IN_THE_WAY if name in os.environ]:
+        typer.echo(f"unset {' '.join(unset)}")
+    for name, value in variables.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
 
 
 def _run(verb: str, state_dir: Path | None, *arguments: str, as_json: bool = False) -> None:

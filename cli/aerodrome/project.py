@@ -35,6 +35,11 @@ class Project:
         return self.root / ".venv" / "bin"
 
     @property
+    def flytekit_tools(self) -> Path:
+        """The folder of flytekit's commands. It is not there where no Python is one that flytekit takes."""
+        return self.root / ".venv-workflows" / "bin"
+
+    @property
     def node_modules(self) -> Path:
         """Where npm installs the CDK CLI."""
         return self.root / "node_modules"
@@ -66,8 +71,9 @@ class Project:
         return {
             **others,
             "PATH": f"{self.tools}{os.pathsep}{others.get('PATH', os.defpath)}",
-            # Batch jobs of the embedded AWS run on this machine, with this interpreter and what is installed for it.
-            "AERODROME_JOB_PATH": str(self.tools),
+            # Batch jobs of the embedded AWS run on this machine, with this interpreter and what is installed for it; those
+            # of Flyte run with flytekit's.
+            "AERODROME_JOB_PATH": os.pathsep.join(map(str, (self.tools, self.flytekit_tools))),
             "PYTHONPATH": str(self.root / "local"),
         }
 

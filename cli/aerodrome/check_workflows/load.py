@@ -43,7 +43,7 @@ class Source:
 
 def default_python() -> Path:
     """The interpreter that ``make workflows`` sets up, or this one where it did not."""
-    own = PROJECT.root / ".venv-workflows" / "bin" / "python"
+    own = PROJECT.flytekit_tools / "python"
     return own if own.exists() else Path(sys.executable)
 
 
