@@ -170,16 +170,32 @@ class Aws:
             await self.clock.pause(pause)
 
     async def _turn(self, service: str, operation: str, until: float) -> None:
-        if service in _UNLIMITED:
-            return
-        group = _GROUPS.get((service, operation), "others")
-        wait = self._paces[group].reserve(until - self.clock.now())
+        wait = self.reserve(service, operation, until - self.clock.now())
         if wait is None:
-            message = f"too many calls wait already for the limit of {getattr(self.settings.limits, group):g} a second"
+            message = "too many calls wait already for the connector's own limit (limits in its settings)"
             raise CallError(_title(operation), "OwnLimit", message, "throttled")
-        self.metrics.wait_seconds.labels(group).observe(wait)
         if wait:
             await self.clock.pause(wait)
+
+    def reserve(self, service: str, operation: str, most_seconds: float) -> float | None:
+        """Take a place in the line for an operation that is then tried with :meth:`attempt` or :meth:`submit`.
+
+        Returns:
+            In how many seconds it may be tried. None: not within ``most_seconds``, and no place was taken.
+        """
+        if service in _UNLIMITED:
+            return 0.0
+        group = _GROUPS.get((service, operation), "others")
+        wait = self._paces[group].reserve(most_seconds)
+        if wait is not None:
+            self.metrics.wait_seconds.labels(group).observe(wait)
+        return wait
+
+    def submit(
+        self, service: str, operation: str, parameters: Mapping[str, Any]
+    ) -> concurrent.futures.Future[dict[str, Any]]:
+        """:meth:`attempt` in a thread, which goes on whatever becomes of the event loop that asked for it."""
+        return self._executor.submit(self.attempt, service, operation, parameters)
 
     def attempt(self, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Call an operation once, in the calling thread, without regard to limits.

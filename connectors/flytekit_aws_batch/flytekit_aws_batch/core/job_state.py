@@ -4,13 +4,15 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 STATUSES: Final = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED")
 """In the order in which a job has them (https://docs.aws.amazon.com/batch/latest/userguide/job_states.html)."""
 
 PREFIX_VARIABLE: Final = "FLYTE_AWS_BATCH_PREFIX"
 """The environment variable of a job that says where its run's outputs go."""
+
+WaitsFor = Literal["", "queue", "capacity", "misconfiguration", "other"]
 
 _ENDED = frozenset({"SUCCEEDED", "FAILED"})
 # Reasons are sentences; what is longer is somebody's stack trace.
@@ -108,6 +110,18 @@ class JobState:
     def ended(self) -> bool:
         """Whether it will change no more."""
         return self.status in _ENDED
+
+    @property
+    def waits_for(self) -> WaitsFor:
+        """What a RUNNABLE job waits for, as far as Batch says; ``queue`` where it says nothing. Else nothing."""
+        if self.status != "RUNNABLE":
+            return ""
+        code = self.status_reason.partition(":")[0]
+        if code == "CAPACITY":
+            return "capacity"
+        if code == "MISCONFIGURATION":
+            return "misconfiguration"
+        return "other" if self.status_reason else "queue"
 
     @property
     def rank(self) -> tuple[bool, int, int]:
