@@ -101,7 +101,7 @@ class JobState:
     timeout_seconds: int | None = None
     prefix: str | None = None
     size: int = 0
-    summary: Mapping[str, int] = field(default=_NOTHING)
+    summary: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
     nodes: int = 1
     is_cancelled: bool = False
     is_terminated: bool = False

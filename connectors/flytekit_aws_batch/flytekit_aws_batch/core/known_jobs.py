@@ -160,7 +160,7 @@ class KnownJobs:
     def _count(self, job: JobState | None, sign: int) -> None:
         for status, count in job.counts().items() if job and not job.ended else ():
             if status not in ("SUCCEEDED", "FAILED"):
-                labels = (status, job.waits_for if job and status == "RUNNABLE" else "")
+                labels = (status, (job.waits_for or "queue") if job and status == "RUNNABLE" else "")
                 self._counts[labels] += sign * count
                 self._metrics.jobs.labels(*labels).set(self._counts[labels])
 
