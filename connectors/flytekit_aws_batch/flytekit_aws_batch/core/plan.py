@@ -3,7 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from flytekit_aws_batch.core.spec import ArraySpec, JobSpec, Part, Resources
 
@@ -84,7 +84,8 @@ class Plan(Part):
         attempt: The attempt's number.
         project: Whose it is.
         domain: In which domain.
-        definition: The ARN of the job definition's revision.
+        definition: The ARN of the job definition's revision. Empty: it is still to be found or registered.
+        register: The request of RegisterJobDefinition, as long as there is no ``definition``.
         queue: The ARN of the queue.
         last_queue: The ARN of the queue of on-demand instances, for what spot instances did not finish, and for the
             last try of a list's elements. None: the same.
@@ -102,6 +103,8 @@ class Plan(Part):
         tags: The job's tags.
         log_group: The CloudWatch log group of its containers.
         output_prefix: Where its outputs go.
+        resources: What a container gets.
+        notes: What differs from what was asked for, for people, such as a timeout that was raised. Each a clause.
     """
 
     name: str
@@ -109,6 +112,7 @@ class Plan(Part):
     project: str
     domain: str
     definition: str
+    register: dict[str, Any] | None = None
     queue: str
     last_queue: str | None = None
     share: str | None = None
@@ -126,6 +130,7 @@ class Plan(Part):
     log_group: str
     output_prefix: str
     resources: Resources
+    notes: tuple[str, ...] = ()
 
     def job_name(self, wave: int) -> str:
         """The name of a wave's job: ``<name>-<attempt>-<wave>``, at most 128 characters, as Batch takes."""
@@ -145,7 +150,14 @@ class Wave(Part):
         indices: The elements of the list that it runs, in order of the job's own indices. Empty for what is no list.
         last: Whether it is sent to :attr:`Plan.last_queue`.
         because: Why there is a further wave, for people, such as ``its spot instance was taken back 5 times``.
-        tries: How often each of its elements failed before by fault of its own, where that is more than never.
+        tries: How often each element that is not done failed before by fault of its own, where that is more than never.
+        done: The elements that succeeded before, in ranges such as ``0-411,413``.
+        failed: The elements that failed for good before, in the same way.
+        reclaimed: The elements that lost their spot instances before and are to go to :attr:`Plan.last_queue`.
+        reasons: Why the first elements failed for good.
+        earlier: The IDs of the jobs of the waves before, of which the last 100.
+        claim: Another one each time that it is written, so that S3 tells one writer's content from another's.
+        job: The job's ID. Empty: as far as is known here it is not submitted.
     """
 
     number: int
@@ -153,6 +165,13 @@ class Wave(Part):
     last: bool = False
     because: str = ""
     tries: dict[int, int] = {}
+    done: str = ""
+    failed: str = ""
+    reclaimed: str = ""
+    reasons: dict[int, str] = {}
+    earlier: tuple[str, ...] = ()
+    claim: str = ""
+    job: str = ""
 
     @property
     def runs(self) -> int:

@@ -31,7 +31,8 @@ class Queue(Part):
         most_memory_mib: The memory that a job may have at most there, in MiB: the largest instance's, less what the
             host keeps for itself. None: unknown.
         most_gpus: The GPUs of the largest instance. None: unknown.
-        architecture: Of its instances.
+        architecture: Of its instances. Those of the kind arm are arm64, whatever is said here.
+        spot: Whether its jobs may get capacity that is taken back. Default: in every kind but on-demand.
     """
 
     arn: str
@@ -41,6 +42,12 @@ class Queue(Part):
     most_memory_mib: int | None = None
     most_gpus: int | None = None
     architecture: Architecture = "x86_64"
+    spot: bool | None = None
+
+    @property
+    def has_spot(self) -> bool:
+        """Whether its jobs may get capacity that is taken back."""
+        return self.kind != "on-demand" if self.spot is None else self.spot
 
     @property
     def name(self) -> str:
