@@ -85,7 +85,7 @@ class Plan(Part):
         project: Whose it is.
         domain: In which domain.
         definition: The ARN of the job definition's revision. Empty: it is still to be found or registered.
-        register: The request of RegisterJobDefinition, as long as there is no ``definition``.
+        registration: The request of RegisterJobDefinition, as long as there is no ``definition``.
         queue: The ARN of the queue.
         last_queue: The ARN of the queue of on-demand instances, for what spot instances did not finish, and for the
             last try of a list's elements. None: the same.
@@ -112,7 +112,7 @@ class Plan(Part):
     project: str
     domain: str
     definition: str
-    register: dict[str, Any] | None = None
+    registration: dict[str, Any] | None = None
     queue: str
     last_queue: str | None = None
     share: str | None = None
