@@ -81,6 +81,14 @@ class FlyteBuckets:
             BucketAccess(bucket_arn=self.metadata, read=("metadata/*",), write=("metadata/propeller/*",), list_all=True)
         ]
 
+    def batch_connector(self) -> list[BucketAccess]:
+        """It keeps beside a task's outputs what it has submitted, and puts together what the elements of a list left.
+
+        Inputs it never reads: flytepropeller hands it what it needs of them.
+        """
+        executions = ("metadata/propeller/*",)
+        return [BucketAccess(bucket_arn=self.metadata, read=executions, write=executions, list_all=True)]
+
     def project(self, project: str, domain: str, *, uses: Sequence[str] = ()) -> list[BucketAccess]:
         """A project's pods and jobs reach what is the project's own in its domain, and read what it uses.
 
@@ -134,27 +142,29 @@ def propeller_batch_statements(environment: Environment, partition: str) -> list
     ]
 
 
-def pass_role_policies(scope: Construct, project_roles: Mapping[tuple[str, str], str]) -> list[iam.IManagedPolicy]:
-    """What lets flytepropeller hand on projects' roles to their jobs in AWS Batch: a policy for each domain.
+def pass_role_policies(
+    scope: Construct, roles: Mapping[tuple[str, str], str], *, prefix: str, description: str
+) -> list[iam.IManagedPolicy]:
+    """What lets Flyte hand on roles of projects to their jobs in AWS Batch: a policy for each domain.
 
     The roles are named one by one. IAM takes 10,240 characters in a role, which 80 ARNs of the longest names would use
     up beside its other rights; a policy by itself takes 6,144, which are 60 of them.
 
     Args:
         scope: Where the policies are made.
-        project_roles: The ARN of each project's role in each domain.
+        roles: The ARN of the role of each project in each domain.
+        prefix: What the policies' IDs begin with. It never changes: they would be other ones.
+        description: What they are for, with ``{domain}`` in it.
     """
     to_jobs = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
     return [
         iam.ManagedPolicy(
             scope,
-            f"Flytepropeller{domain.capitalize()}",
-            description=f"Hand on the roles of projects in {domain} to their jobs",
-            statements=[
-                allow(["iam:PassRole"], [arn for (_, of), arn in project_roles.items() if of == domain], to_jobs)
-            ],
+            f"{prefix}{domain.capitalize()}",
+            description=description.format(domain=domain),
+            statements=[allow(["iam:PassRole"], [arn for (_, of), arn in roles.items() if of == domain], to_jobs)],
         )
-        for domain in dict.fromkeys(domain for _, domain in project_roles)
+        for domain in dict.fromkeys(domain for _, domain in roles)
     ]
 
 

@@ -25,12 +25,13 @@ from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.file_systems_stack import EfsPorts
 from aerodrome_stacks.flyte_access import FlyteBuckets, pass_role_policies, used_code_policy
-from aerodrome_stacks.names import project_role_name
+from aerodrome_stacks.names import flyte_jobs_role_name, project_role_name
 from aerodrome_stacks.notifications_stack import NotificationsPorts
 from aerodrome_stacks.project_roles import project_tags
 from aerodrome_stacks.roles import OBJECTS, AccountRegion, DataBuckets, RoleRights
 from aerodrome_stacks.roles.addons import addon_roles
 from aerodrome_stacks.roles.flyte import flyte_roles
+from aerodrome_stacks.roles.flyte_batch_connector import batch_connector_roles
 from aerodrome_stacks.roles.observability import observability_roles
 from aerodrome_stacks.roles.tracking import tracking_roles
 from aerodrome_stacks.sharing import uses
@@ -89,14 +90,22 @@ class IdentityStack(AerodromeStack):
             (project, domain): self._project_role(environment, project, domain)
             for project, domain in environment.project_domains
         }
+        pass_role = self._pass_role(environment, projects)
         rights = [
             *flyte_roles(
                 environment,
                 partition=self._place.partition,
                 buckets=self._buckets,
                 data=self._data,
-                pass_role=pass_role_policies(self, projects),
+                pass_role=pass_role,
                 notifications=notifications,
+            ),
+            *batch_connector_roles(
+                environment,
+                place=self._place,
+                buckets=self._buckets,
+                data=self._data,
+                pass_role=[*pass_role, *self._pass_execution_role(environment)],
             ),
             *tracking_roles(artifacts_arn=storage.mlflow_artifacts.bucket_arn, data=self._data),
             *observability_roles(environment, place=self._place, alerts=alerts, alerts_key_arn=alerts_key.key_arn),
@@ -113,6 +122,32 @@ class IdentityStack(AerodromeStack):
                 for project, domain in projects
             },
             project_role_name=project_role_name(environment, "{project}", "{domain}"),
+        )
+
+    def _pass_role(
+        self, environment: Environment, projects: Mapping[tuple[str, str], str]
+    ) -> Sequence[iam.IManagedPolicy]:
+        if not (environment.flyte.batch_plugin or environment.flyte.batch_connector):
+            return []
+        return pass_role_policies(
+            self,
+            projects,
+            prefix="Flytepropeller",
+            description="Hand on the roles of projects in {domain} to their jobs",
+        )
+
+    def _pass_execution_role(self, environment: Environment) -> Sequence[iam.IManagedPolicy]:
+        if environment.flyte.batch_connector is None:
+            return []
+        role = f"arn:{self._place.partition}:iam::{self._place.account}:role/"
+        return pass_role_policies(
+            self,
+            {
+                (project, domain): f"{role}{flyte_jobs_role_name(environment, project, domain)}"
+                for project, domain in environment.project_domains
+            },
+            prefix="BatchConnector",
+            description="Have containers of projects in {domain} started with the roles that are for that",
         )
 
     def _role(self, rights: RoleRights) -> str:

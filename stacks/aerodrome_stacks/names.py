@@ -44,3 +44,26 @@ def jobs_log_group(environment: Environment, project: str, domain: str) -> str:
 def kubernetes_log_group(environment: Environment, namespace: str) -> str:
     """Where the pods of a namespace write, such as ``/aerodrome/dev/kubernetes/flyte``."""
     return f"/aerodrome/{environment.name}/kubernetes/{namespace}"
+
+
+def flyte_jobs_role_name(environment: Environment, project: str, domain: str) -> str:
+    """The role that ECS starts containers of a project's Flyte tasks with.
+
+    It is called ``dev-fraud-detection-development-flyte-jobs``, for example. It does not begin with ``aerodrome-`` as
+    others do: the longest names would have 74 characters, and IAM allows 64.
+    """
+    return f"{environment.name}-{project}-{domain}-flyte-jobs"
+
+
+def flyte_definition_prefix(environment: Environment) -> str:
+    """What the names of the connector's job definitions begin with, such as ``aerodrome-dev-flyte_``.
+
+    The underscore keeps them from every project's own, which begin with ``aerodrome-<environment>-<project>-``: with a
+    hyphen, people of a project called flyte could submit another project's.
+    """
+    return f"{resource_prefix(environment)}-flyte_"
+
+
+def flyte_jobs_events_name(environment: Environment) -> str:
+    """The queue with state changes of Flyte tasks' jobs, such as ``aerodrome-dev-flyte-job-changes``."""
+    return f"{resource_prefix(environment)}-flyte-job-changes"

@@ -18,6 +18,7 @@ from aerodrome_stacks.chart_values.flyte import (
     FlyteInputs,
     flyte,
 )
+from aerodrome_stacks.chart_values.flyte_batch_connector import BatchConnectorInputs
 from aerodrome_stacks.chart_values.flyte_components import surroundings
 from aerodrome_stacks.chart_values.flyte_projects import team_namespaces
 from aerodrome_stacks.chart_values.flyte_sign_on import AUTH_SECRET, CLIENT_SECRET, sign_on_secrets
@@ -26,6 +27,7 @@ from aerodrome_stacks.chart_values.secrets import Certificates, SecretKeys, Secr
 from aerodrome_stacks.cluster_stack import ClusterPorts
 from aerodrome_stacks.database_stack import DatabasePorts
 from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.file_systems_stack import EfsPorts
 from aerodrome_stacks.front_door_stack import FrontDoorPorts
 from aerodrome_stacks.identity_stack import IdentityPorts
 from aerodrome_stacks.namespace_secrets import namespace_secrets
@@ -53,6 +55,7 @@ class OrchestratorStack(AerodromeStack):
         sign_on: SignOnPorts,
         front_door: FrontDoorPorts,
         notifications: NotificationsPorts | None,
+        efs: EfsPorts | None,
         after: Iterable[cdk.Stack],
     ) -> None:
         """Make the stack.
@@ -70,6 +73,7 @@ class OrchestratorStack(AerodromeStack):
             sign_on: Who issues tokens, and Flyte's clients there.
             front_door: What the load balancer gets from AWS.
             notifications: Where Flyte tells of executions; ``None`` where it tells nobody.
+            efs: The file system that tasks on AWS Batch may mount; ``None`` where there is none.
             after: Stacks whose releases must be ready first: Addons, and Observability for the CRDs of Prometheus.
         """
         super().__init__(
@@ -94,7 +98,7 @@ class OrchestratorStack(AerodromeStack):
             HelmReleaseProps(
                 cluster=cluster.cluster,
                 spec=release("aerodrome-flyte", environment),
-                values=surroundings(environment),
+                values=surroundings(environment, self._batch_connector(environment, identity, efs)),
             ),
         )
         projects = HelmRelease(
@@ -142,6 +146,19 @@ class OrchestratorStack(AerodromeStack):
             ),
         )
         flyte_release.node.add_dependency(secrets, surrounding, projects)
+
+    def _batch_connector(
+        self, environment: Environment, identity: IdentityPorts, efs: EfsPorts | None
+    ) -> BatchConnectorInputs | None:
+        if environment.flyte.batch_connector is None:
+            return None
+        return BatchConnectorInputs(
+            role_arn=identity.service_accounts[service_accounts.BATCH_CONNECTOR],
+            partition=self.partition,
+            url_suffix=self.url_suffix,
+            project_roles=identity.projects,
+            efs=efs,
+        )
 
     def _project_role_arn(self, identity: IdentityPorts) -> str:
         return f"arn:{self.partition}:iam::{self.account}:role/{identity.project_role_name}"

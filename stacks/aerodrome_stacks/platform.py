@@ -14,6 +14,7 @@ from aerodrome_stacks.database_stack import DatabaseStack
 from aerodrome_stacks.emergency_stack import EmergencyStack
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.file_systems_stack import FileSystemsStack, has_file_systems
+from aerodrome_stacks.flyte_jobs_stack import FlyteJobsStack
 from aerodrome_stacks.front_door_stack import FrontDoorStack
 from aerodrome_stacks.identity_stack import IdentityStack
 from aerodrome_stacks.images_stack import ImagesStack
@@ -113,6 +114,19 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         )
         for domain in domains(environment)
     ]
+    flyte_jobs = (
+        [
+            FlyteJobsStack(
+                scope,
+                "FlyteJobs",
+                environment=environment,
+                secrets_key=keys.secrets,
+                after=[identity_stack, *jobs],
+            )
+        ]
+        if environment.flyte.batch_connector
+        else []
+    )
     IngestStack(
         scope,
         "Ingest",
@@ -169,8 +183,10 @@ def build_platform(scope: Construct, environment: Environment) -> None:
         sign_on=sign_on,
         front_door=front_door,
         notifications=notifications,
-        # Batch's queues have names that are chosen, not generated: nothing but this says that Flyte needs them.
-        after=[addons, observability, batch],
+        efs=file_systems.efs if file_systems else None,
+        # Queues and roles of jobs have names that are chosen, not generated: nothing but this says that Flyte needs
+        # them.
+        after=[addons, observability, batch, *flyte_jobs],
     )
     TrackingStack(
         scope,

@@ -5,6 +5,7 @@ from aerodrome_constructs.identity import ServiceAccount
 FLYTEADMIN = ServiceAccount("flyte", "flyteadmin")
 DATACATALOG = ServiceAccount("flyte", "datacatalog")
 FLYTEPROPELLER = ServiceAccount("flyte", "flytepropeller")
+BATCH_CONNECTOR = ServiceAccount("flyte", "connector-aws-batch")
 MLFLOW = ServiceAccount("mlflow", "mlflow")
 GRAFANA = ServiceAccount("monitoring", "grafana")
 PROMETHEUS = ServiceAccount("monitoring", "prometheus")

@@ -5,19 +5,19 @@ passes, and waits for a node that there is not.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from aerodrome_stacks.batch_queues import Kind, kinds
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.aws import InstanceShape, instance_shape
 from aerodrome_stacks.environment.model import Quota
+from aerodrome_stacks.job_limits import VIRTUAL_MACHINE_SHARE
+from aerodrome_stacks.job_limits import job_limits as limits_of_kind
 
 # What a node keeps for itself, so that no task fits which asks for all that the instance type has.
 #
 # vCPUs: the kubelet's 0.07 to 0.3, and what the daemons ask for: one in all, as tasks mostly ask for whole ones.
 _DAEMONS_VCPUS = 1
-# Memory: a virtual machine sees about 7.5 % less than its type has (what Karpenter reckons with,
-# VM_MEMORY_OVERHEAD_PERCENT).
-_VIRTUAL_MACHINE_SHARE = 0.075
 # The kubelet keeps 255 MiB and 11 MiB for each pod that the node may have, and evicts at 100 MiB (nodeadm of Amazon
 # Linux 2023, kubelet/config.go).
 _KUBELET_MIB, _KUBELET_MIB_A_POD, _EVICTION_MIB = 255, 11, 100
@@ -26,10 +26,6 @@ _DAEMONS_MIB = 512
 # As many pods as a managed node group lets a node have (EKS User Guide, "Assign more IP addresses to Amazon EKS nodes
 # with prefixes").
 _MANY_VCPUS, _PODS, _PODS_OF_MANY_VCPUS = 30, 110, 250
-
-# The largest instances of the families that AWS Batch chooses from are 48xlarge: 192 vCPUs, 8 GiB each (r7a, r7i).
-_LARGEST_JOB_VCPUS = 192
-_LARGEST_JOB_GIB_A_VCPU = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +80,23 @@ def registered_limits(environment: Environment, quota: Quota | None = None) -> T
     largest = TaskLimits(
         cpu=max(node.cpu, job.cpu), memory_gib=max(node.memory_gib, job.memory_gib), gpu=max(node.gpu, job.gpu)
     )
-    return quota_limits(quota or environment.largest_quota()).within(largest)
+    limits = quota_limits(quota or environment.largest_quota()).within(largest)
+    # A quota of no GPUs is one of pods: where nodes have none, AWS Batch may.
+    return replace(limits, gpu=max(limits.gpu, job.gpu))
 
 
 def job_limits(environment: Environment) -> TaskLimits:
-    """The most that one job of a task on AWS Batch can have. Flyte's plugin passes no GPUs on."""
-    # A spot queue falls back on the on-demand compute environment: the larger of the two is what a job can have.
-    vcpus = min(max(environment.batch.spot_vcpus, environment.batch.on_demand_vcpus), _LARGEST_JOB_VCPUS)
-    return TaskLimits(cpu=vcpus, memory_gib=vcpus * _LARGEST_JOB_GIB_A_VCPU, gpu=0)
+    """The most that one job of a task on AWS Batch can have, of each thing in the queue that has most of it.
+
+    Flyte's plugin reaches x86 instances, and passes no GPUs on; the connector reaches every queue.
+    """
+    reached = kinds(environment) if environment.flyte.batch_connector else [Kind.SPOT]
+    limits = [limits_of_kind(environment, kind) for kind in reached]
+    return TaskLimits(
+        cpu=max(one.vcpus for one in limits),
+        memory_gib=max(one.memory_gib for one in limits),
+        gpu=max(one.gpus for one in limits),
+    )
 
 
 def _largest_node(environment: Environment) -> TaskLimits:
@@ -111,7 +116,7 @@ def _memory_gib(shape: InstanceShape) -> int | None:
         return None
     pods = _PODS if shape.vcpus < _MANY_VCPUS else _PODS_OF_MANY_VCPUS
     kept = _KUBELET_MIB + _KUBELET_MIB_A_POD * pods + _EVICTION_MIB + _DAEMONS_MIB
-    return int(shape.memory_gib * (1 - _VIRTUAL_MACHINE_SHARE) - kept / 1024)
+    return int(shape.memory_gib * (1 - VIRTUAL_MACHINE_SHARE) - kept / 1024)
 
 
 def _most(amounts: Iterable[int | None], *, unknown: int) -> int:

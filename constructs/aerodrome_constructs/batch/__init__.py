@@ -7,6 +7,7 @@ from aerodrome_constructs.batch.execution_role import JobExecutionRole, JobExecu
 from aerodrome_constructs.batch.host import HostMetrics
 from aerodrome_constructs.batch.job import ContainerJob, ContainerJobProps, ElasticMount, HostMount
 from aerodrome_constructs.batch.queues import FairShareProps, QueueProps, fair_share, job_queue
+from aerodrome_constructs.batch.state_changes import JobStateChanges, JobStateChangesProps
 from aerodrome_constructs.batch.submit_policy import JobSubmitPolicy, JobSubmitPolicyProps
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "JobDefinitionCleanerProps",
     "JobExecutionRole",
     "JobExecutionRoleProps",
+    "JobStateChanges",
+    "JobStateChangesProps",
     "JobSubmitPolicy",
     "JobSubmitPolicyProps",
     "Platform",

@@ -11,6 +11,8 @@ from aerodrome_constructs.identity import Conditions, allow, service_role
 
 _TOKEN = "Resource::[*]"  # noqa: S105 - the finding about ecr:GetAuthorizationToken
 _STREAMS = "Resource::arn:*:logs:*:log-group:*:[*]"
+_REPOSITORIES = "Resource::arn:*:ecr:*:repository/[*]"
+_SECRETS = "Resource::arn:*:secretsmanager:*:secret:*/[*]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +22,13 @@ class JobExecutionRoleProps:
     Attributes:
         log_group_name: The one log group that its containers write to.
         boundary: The most that the role may do, whatever it is given.
-        repositories: The repositories of the account's own registry that images come from. Default: none.
+        repositories: The repositories of the account's own registry that images come from; ``*`` stands for all.
+            Default: none.
         secret_arns: Patterns of the ARNs of the secrets that containers get. Default: none.
         secret_conditions: When it may read one, such as by the secret's tags. Default: always.
         secrets_key_arn: The key that encrypts the secrets. Default: the one that AWS manages, which needs no right.
         tags: The role's tags, which a boundary may compare with those of a secret.
+        role_name: The role's name, where another stack works it out rather than being told. Default: generated.
     """
 
     log_group_name: str
@@ -34,6 +38,7 @@ class JobExecutionRoleProps:
     secret_conditions: Conditions | None = None
     secrets_key_arn: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    role_name: str | None = None
 
 
 class JobExecutionRole(Construct):
@@ -53,9 +58,12 @@ class JobExecutionRole(Construct):
             "Resource",
             service="ecs-tasks.amazonaws.com",
             statements=self._statements(props),
-            wildcards=[_STREAMS, *([_TOKEN] if props.repositories else [])],
-            because="a log stream is named by the task that writes it, and a registry's token is for no one image",
+            wildcards=_wildcards(props),
+            because="a log stream is named by the task that writes it, and a registry's token is for no one image; "
+            "where people choose images and secrets themselves, all of the account's registry are theirs to choose "
+            "from, and of secrets those below a prefix that carry their tags",
             boundary=props.boundary,
+            role_name=props.role_name,
         )
         for key, value in props.tags.items():
             cdk.Tags.of(self.role).add(key, value)
@@ -80,3 +88,14 @@ class JobExecutionRole(Construct):
 
     def _arn(self, service: str, resource: str) -> str:
         return f"arn:{self._partition}:{service}:{self._here}:{resource}"
+
+
+def _wildcards(props: JobExecutionRoleProps) -> list[str]:
+    found = [_STREAMS]
+    if props.repositories:
+        found.append(_TOKEN)
+    if "*" in props.repositories:
+        found.append(_REPOSITORIES)
+    if any(arn.endswith("/*") for arn in props.secret_arns):
+        found.append(_SECRETS)
+    return found

@@ -21,6 +21,7 @@ def service_role(
     source_arn: str | None = None,
     boundary: iam.IManagedPolicy | None = None,
     description: str | None = None,
+    role_name: str | None = None,
 ) -> iam.Role:
     """A role for a service, on behalf of this account alone.
 
@@ -37,6 +38,7 @@ def service_role(
         source_arn: The one resource on whose behalf the service takes it. Default: any of this account's.
         boundary: The most that it may do, whatever it is given. Default: no such limit.
         description: What it is for, as the console shows it. Default: nothing.
+        role_name: Its name, where another stack works it out rather than being told. Default: generated.
     """
     conditions: dict[str, object] = {"StringEquals": {"aws:SourceAccount": cdk.Stack.of(scope).account}}
     if source_arn is not None:
@@ -44,6 +46,7 @@ def service_role(
     role = iam.Role(
         scope,
         construct_id,
+        role_name=role_name,
         description=description,
         # Another account's service cannot be talked into using the role (the confused deputy).
         assumed_by=iam.ServicePrincipal(service, conditions=conditions),

@@ -7,6 +7,8 @@ The numbers are those of the load class (``environment/flyte.py``); the arithmet
 from collections.abc import Sequence
 
 from aerodrome_constructs.helm import Value
+from aerodrome_stacks.chart_values import flyte_batch_connector
+from aerodrome_stacks.chart_values.flyte_batch_connector import BatchConnectorInputs
 from aerodrome_stacks.chart_values.flyte_connectors import deployments
 from aerodrome_stacks.chart_values.flyte_rights import custom_resources
 from aerodrome_stacks.environment import Environment
@@ -59,15 +61,20 @@ def components(environment: Environment) -> dict[str, Value]:
     }
 
 
-def surroundings(environment: Environment) -> dict[str, Value]:
-    """Values of ``charts/aerodrome-flyte``: which pods go at once, who reaches them, their rights, and connectors."""
+def surroundings(environment: Environment, batch_connector: BatchConnectorInputs | None) -> dict[str, Value]:
+    """Values of ``charts/aerodrome-flyte``: which pods go at once, who reaches them, their rights, and connectors.
+
+    Args:
+        environment: What the team decided.
+        batch_connector: What the connector of AWS Batch takes from other stacks. None: the environment has none.
+    """
     return {
         "customResources": custom_resources(environment),
         # Pods have their addresses in another range, `network.pod_cidr`.
         "loadBalancerRanges": [str(environment.network.cidr)],
         "propellerShards": environment.flyte.propeller_shards,
         "resourceStore": {"enabled": bool(environment.flyte.resource_limits)},
-        "connectors": deployments(environment),
+        "connectors": {**deployments(environment), **flyte_batch_connector.deployment(environment, batch_connector)},
     }
 
 

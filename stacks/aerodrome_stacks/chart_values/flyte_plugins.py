@@ -20,14 +20,14 @@ domain gets must name this one."""
 OPERATORS_NAMESPACE = "operators"
 """Where the operators of the plugins run."""
 
-# The chart's own five, which Helm would replace by whatever list we give, and AWS Batch.
-_ENABLED = ("container", "sidecar", "k8s-array", "connector-service", "echo", "aws_array")
+# The chart's own five, which Helm would replace by whatever list we give.
+_ENABLED = ("container", "sidecar", "k8s-array", "connector-service", "echo")
+_BATCH = "aws_array"
 _DEFAULTS: Mapping[str, str] = {
     "container": "container",
     "sidecar": "sidecar",
     # Map tasks stay on Kubernetes. A project that wants them on AWS Batch says so with a plugin override.
     "container_array": "k8s-array",
-    "aws-batch": "aws_array",
 }
 
 # Where pods ask for the Kubernetes API: the first address of the range of Services, of which EKS knows two and takes
@@ -162,13 +162,14 @@ def plugins(environment: Environment) -> dict[str, Value]:
     come up. The Addons stack installs the operators, and comes first.
     """
     names = environment.flyte.plugins
+    batch = {"aws-batch": _BATCH} if environment.flyte.batch_plugin else {}
     values: dict[str, Value] = {
         "configmap": {
             "enabled_plugins": {
                 "tasks": {
                     "task-plugins": {
-                        "enabled-plugins": [*_ENABLED, *names],
-                        "default-for-task-types": {**_DEFAULTS, **{name: name for name in names}},
+                        "enabled-plugins": [*_ENABLED, *batch.values(), *names],
+                        "default-for-task-types": {**_DEFAULTS, **batch, **{name: name for name in names}},
                     }
                 }
             },

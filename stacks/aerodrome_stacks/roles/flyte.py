@@ -1,6 +1,7 @@
 """The roles of Flyte's components."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from aws_cdk import aws_iam as iam
 
@@ -29,7 +30,7 @@ def flyte_roles(
         partition: The AWS partition.
         buckets: The buckets that they share with tasks.
         data: The key of those buckets.
-        pass_role: What lets flytepropeller hand on projects' roles.
+        pass_role: What lets flytepropeller hand on projects' roles, where it starts jobs of AWS Batch.
         notifications: Where flyteadmin tells of executions, where it does.
     """
     return [
@@ -45,21 +46,30 @@ def flyte_roles(
             wildcards=object_wildcards(buckets.flyteadmin()),
         ),
         data.role("Datacatalog", service_accounts.DATACATALOG, buckets.datacatalog()),
-        RoleRights(
-            construct_id="Flytepropeller",
-            service_account=service_accounts.FLYTEPROPELLER,
-            statements=[
-                *data.statements(buckets.flytepropeller()),
-                *propeller_batch_statements(environment, partition),
-            ],
-            policies=pass_role,
-            because="it makes up the names of its job definitions, and neither a job's ID nor an object's name is "
-            "known before; what is allowed on everything takes no resource",
-            wildcards=[
-                *object_wildcards(buckets.flytepropeller()),
-                "Resource::[*]",
-                "Resource::arn:*:batch:*:job-definition/[*]",
-                "Resource::arn:*:batch:*:job/[*]",
-            ],
-        ),
+        _flytepropeller(environment, partition, buckets, data, pass_role),
     ]
+
+
+def _flytepropeller(
+    environment: Environment,
+    partition: str,
+    buckets: FlyteBuckets,
+    data: DataBuckets,
+    pass_role: Sequence[iam.IManagedPolicy],
+) -> RoleRights:
+    rights = data.role("Flytepropeller", service_accounts.FLYTEPROPELLER, buckets.flytepropeller())
+    if not environment.flyte.batch_plugin:
+        return rights
+    return replace(
+        rights,
+        statements=[*rights.statements, *propeller_batch_statements(environment, partition)],
+        policies=pass_role,
+        because="it makes up the names of its job definitions, and neither a job's ID nor an object's name is known "
+        "before; what is allowed on everything takes no resource",
+        wildcards=[
+            *rights.wildcards,
+            "Resource::[*]",
+            "Resource::arn:*:batch:*:job-definition/[*]",
+            "Resource::arn:*:batch:*:job/[*]",
+        ],
+    )
