@@ -25,6 +25,10 @@ _FARGATE_MEMORY: dict[str, Iterable[int]] = {
     "32": (61440, 122880, 249856),
 }
 
+# https://docs.aws.amazon.com/batch/latest/APIReference/API_LinuxParameters.html
+_LINUX_NOT_ON_FARGATE = ("devices", "sharedMemorySize", "tmpfs", "maxSwap", "swappiness")
+# https://docs.aws.amazon.com/batch/latest/APIReference/API_EphemeralStorage.html
+_EPHEMERAL_STORAGE_GIB = range(21, 200 + 1)
 _NOT_ON_FARGATE = ("privileged", "ulimits", "instanceType")
 _ONLY_ON_FARGATE = ("networkConfiguration", "fargatePlatformConfiguration", "ephemeralStorage", "runtimePlatform")
 _PLACEHOLDER = re.compile(r"Ref::([A-Za-z0-9_-]+)")
@@ -95,6 +99,17 @@ def _check_fargate(container: Json, requirements: Mapping[str, str]) -> None:
     for member in _NOT_ON_FARGATE:
         if container.get(member):
             raise ClientException(f"Error executing request, Exception : {member} not applicable for Fargate.")
+    for member in _LINUX_NOT_ON_FARGATE:
+        if (container.get("linuxParameters") or {}).get(member) is not None:
+            raise ClientException(
+                f"Error executing request, Exception : linuxParameters.{member} not applicable for Fargate."
+            )
+    storage = (container.get("ephemeralStorage") or {}).get("sizeInGiB")
+    if storage is not None and storage not in _EPHEMERAL_STORAGE_GIB:
+        raise ClientException(
+            f"Error executing request, Exception : ephemeralStorage.sizeInGiB={storage}: must be from "
+            f"{_EPHEMERAL_STORAGE_GIB[0]} to {_EPHEMERAL_STORAGE_GIB[-1]}"
+        )
     if "GPU" in requirements:
         raise ClientException("Error executing request, Exception : GPU not applicable for Fargate.")
     if not container.get("executionRoleArn"):

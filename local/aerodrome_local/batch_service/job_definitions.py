@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from aerodrome_local.batch_service import containers, nodes, tags
+from aerodrome_local.batch_service import containers, nodes, shapes, tags
 from aerodrome_local.batch_service.compute_environments import NAME
 from aerodrome_local.batch_service.core import Core, Operation, page
 from aerodrome_local.batch_service.errors import ClientException
@@ -14,6 +14,8 @@ _MOST_ATTEMPTS = 10
 _MOST_EXIT_RULES = 5
 _SHORTEST_TIMEOUT_SECONDS = 60
 _HIGHEST_PRIORITY = 9999
+# https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html
+_MOST_KIB = 24
 _EXIT_CONDITIONS = ("onExitCode", "onReason", "onStatusReason")
 # What each condition of evaluateOnExit may hold; an asterisk is allowed at the end only.
 # https://docs.aws.amazon.com/batch/latest/APIReference/API_EvaluateOnExit.html
@@ -34,6 +36,7 @@ def register_job_definition(core: Core, scope: Scope, request: Json) -> Json:
     name = request["jobDefinitionName"]
     if not NAME.fullmatch(name):
         raise ClientException("Error executing request, Exception : Job Definition name should match valid pattern")
+    shapes.check_size("Job definition", request, _MOST_KIB)
     _refuse_other_kinds(request)
     platforms = request.get("platformCapabilities") or [containers.EC2]
     if len(platforms) != 1:

@@ -61,6 +61,7 @@ class Job:
         order: Where the job stands in its queue: ascending over all submissions.
         node_properties: Those of a multi-node job, after overrides and parameter substitution; its nodes share them.
         node_index: Which node this is. None for the multi-node job itself and for any other job.
+        start_problem: Why the job will fail when it is to be started. None when nothing is known against it.
         waits_for: The jobs that must succeed before this one may run.
         host: What the current or last attempt was given: ``containerInstanceArn``, ``taskArn``, ``logStreamName``,
             and once it ended ``exitCode`` and ``reason``.
@@ -90,6 +91,7 @@ class Job:
     array_index: int | None = None
     node_properties: Json | None = None
     node_index: int | None = None
+    start_problem: str | None = None
     parent_id: str | None = None
     status: JobStatus = JobStatus.SUBMITTED
     status_reason: str | None = None

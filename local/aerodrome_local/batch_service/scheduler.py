@@ -96,6 +96,9 @@ class Scheduler:
             if not heads:
                 break
             queue, job = min(heads, key=lambda each: each[1].order)
+            if job.start_problem is not None:
+                self._lifecycle.end(job, JobStatus.FAILED, job.start_problem)
+                continue
             environments = self._environments(queue)
             found = placement.place(job, environments, in_use, self._kept_free(queue))
             if found.compute_environment is not None:

@@ -4,6 +4,8 @@ AWS refuses a request with a missing member, a wrong type or an unknown enum val
 deploys here does not fail there on a misspelt property.
 """
 
+import json
+import math
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -49,6 +51,20 @@ def check(operation: str, request: Json) -> None:
     if problems:
         noun = "error" if len(problems) == 1 else "errors"
         raise ClientException(f"{len(problems)} validation {noun} detected: " + "; ".join(problems))
+
+
+def check_size(what: str, request: Json, most_kib: int) -> None:
+    """Refuse a request that is too large, in the words of AWS.
+
+    Raises:
+        ClientException: It is as large as that, or larger.
+    """
+    size = len(json.dumps(request, separators=(",", ":"), ensure_ascii=False).encode())
+    if size >= most_kib * 1024:
+        raise ClientException(
+            f"Error executing request, Exception : {what} size must be less than {most_kib} KiB, got "
+            f"{math.ceil(size / 1024)} KiB"
+        )
 
 
 def _problems(shape: Shape, value: object, path: str) -> Iterator[str]:

@@ -2,11 +2,12 @@
 
 import dataclasses
 import itertools
+import json
 import re
 import uuid
 from collections.abc import Iterator
 
-from aerodrome_local.batch_service import containers, job_definitions, nodes, tags
+from aerodrome_local.batch_service import containers, job_definitions, nodes, shapes, tags
 from aerodrome_local.batch_service.core import Core
 from aerodrome_local.batch_service.errors import ClientException
 from aerodrome_local.batch_service.job_queues import platform_of
@@ -24,12 +25,17 @@ _NOT_RUN_HERE = {
     "consumableResourcePropertiesOverride": "jobs with consumable resources",
 }
 _HIGHEST_PRIORITY = 9999
+# https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html
+_MOST_KIB = 30
+_LONGEST_OVERRIDES = 8192
+TOO_LONG_OVERRIDES = f"Container Overrides length must be at most {_LONGEST_OVERRIDES}"
 
 
 def submit_job(core: Core, scope: Scope, request: Json) -> Json:
     """SubmitJob."""
     if not _JOB_NAME.fullmatch(request["jobName"]):
         raise ClientException("Error executing request, Exception : Job name should match valid pattern")
+    shapes.check_size("Job", request, _MOST_KIB)
     for member, what in _NOT_RUN_HERE.items():
         if request.get(member):
             raise ClientException(f"{member}: the embedded Batch runs jobs of one container, not {what}")
@@ -67,7 +73,7 @@ def _check_kind(request: Json, definition: Json) -> None:
 def _job(core: Core, scope: Scope, request: Json, *, queue: Json, definition: Json) -> Job:
     platform: str = definition["platformCapabilities"][0]
     parameters = {**definition["parameters"], **(request.get("parameters") or {})}
-    node_properties = None
+    node_properties = start_problem = None
     if definition["type"] == "multinode":
         node_properties = nodes.overridden(definition["nodeProperties"], request.get("nodeOverrides") or {})
         node_properties = nodes.with_commands(node_properties, lambda words: containers.substituted(words, parameters))
@@ -76,6 +82,7 @@ def _job(core: Core, scope: Scope, request: Json, *, queue: Json, definition: Js
         overrides = request.get("containerOverrides") or {}
         container = containers.overridden(definition["containerProperties"], overrides, platform)
         container["command"] = containers.substituted(container["command"], parameters)
+        start_problem = _start_problem(definition["containerProperties"], container)
     retry = job_definitions.checked_retry(request.get("retryStrategy") or definition.get("retryStrategy") or {})
     timeout = job_definitions.checked_timeout(request.get("timeout") or definition.get("timeout") or {})
     share, priority = _share(request, queue, definition)
@@ -101,7 +108,21 @@ def _job(core: Core, scope: Scope, request: Json, *, queue: Json, definition: Js
         scheduling_priority=priority,
         array_size=_array_size(request.get("arrayProperties")),
         node_properties=node_properties,
+        start_problem=start_problem,
     )
+
+
+def _start_problem(defined: Json, container: Json) -> str | None:
+    """Why ECS will refuse to run the job: what the task has besides the job definition's, as JSON, is too long.
+
+    The job definition's is in the task definition, which may be longer. Batch takes the job all the same, and it fails
+    when it is to be started (https://github.com/ASFHyP3/hyp3/issues/3041).
+    """
+    changed = {
+        "command": [] if container["command"] == defined["command"] else container["command"],
+        "environment": [each for each in container["environment"] if each not in defined["environment"]],
+    }
+    return TOO_LONG_OVERRIDES if len(json.dumps(changed, separators=(",", ":"))) > _LONGEST_OVERRIDES else None
 
 
 def _share(request: Json, queue: Json, definition: Json) -> tuple[str | None, int | None]:

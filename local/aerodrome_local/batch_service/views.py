@@ -80,8 +80,6 @@ def summarized(job: Job) -> Json:
         "createdAt": job.created_at,
         "status": str(job.status),
         "jobDefinition": job.definition_arn,
-        "isCancelled": job.cancelled,
-        "isTerminated": job.terminated,
     }
     outcome = {name: job.host[name] for name in ("exitCode", "reason") if name in job.host}
     array = {"size": job.array_size, "index": job.array_index}
@@ -93,5 +91,8 @@ def summarized(job: Job) -> Json:
         "container": outcome or None,
         "arrayProperties": {name: value for name, value in array.items() if value is not None} or None,
         "nodeProperties": _nodes(job),
+        # Unlike DescribeJobs, "only present when the value is true".
+        "isCancelled": job.cancelled or None,
+        "isTerminated": job.terminated or None,
     }
     return {**summary, **{name: value for name, value in optional.items() if value is not None}}
