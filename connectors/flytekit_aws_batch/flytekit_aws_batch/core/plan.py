@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Self
 
+from pydantic import Field
+
 from flytekit_aws_batch.core.spec import ArraySpec, JobSpec, Part, Resources
 
 _MOST_OF_A_PART = 36
@@ -85,7 +87,8 @@ class Plan(Part):
         project: Whose it is.
         domain: In which domain.
         definition: The ARN of the job definition's revision. Empty: it is still to be found or registered.
-        registration: The request of RegisterJobDefinition, as long as there is no ``definition``.
+        registration: The request of RegisterJobDefinition, by which its revision is found, or registered anew where
+            somebody deregistered it. None: ``definition`` is all that is known.
         queue: The ARN of the queue.
         last_queue: The ARN of the queue of on-demand instances, for what spot instances did not finish, and for the
             last try of a list's elements. None: the same.
@@ -164,11 +167,11 @@ class Wave(Part):
     indices: tuple[int, ...] = ()
     last: bool = False
     because: str = ""
-    tries: dict[int, int] = {}
+    tries: dict[int, int] = Field(default_factory=dict)
     done: str = ""
     failed: str = ""
     reclaimed: str = ""
-    reasons: dict[int, str] = {}
+    reasons: dict[int, str] = Field(default_factory=dict)
     earlier: tuple[str, ...] = ()
     claim: str = ""
     job: str = ""

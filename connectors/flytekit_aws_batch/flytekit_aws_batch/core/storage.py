@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -83,7 +82,7 @@ class Storage:
         Returns:
             Its ETag. None: it is there already, by somebody else.
         """
-        return await self._conditional(url, body, IfNoneMatch="*")
+        return await self._conditional(url, body, {"IfNoneMatch": "*"})
 
     async def replace(self, url: str, body: bytes, etag: str) -> str | None:
         """Write an object that is still as it was read. One of many who try succeeds.
@@ -96,9 +95,9 @@ class Storage:
         Returns:
             The new ETag. None: somebody else has changed it meanwhile.
         """
-        return await self._conditional(url, body, IfMatch=etag)
+        return await self._conditional(url, body, {"IfMatch": etag})
 
-    async def _conditional(self, url: str, body: bytes, **condition: str) -> str | None:
+    async def _conditional(self, url: str, body: bytes, condition: dict[str, Any]) -> str | None:
         bucket, key = split(url)
         try:
             answer = await self._aws.call("s3", "put_object", Bucket=bucket, Key=key, Body=body, **condition)
@@ -126,19 +125,19 @@ class Storage:
 
     async def folders(self, url: str) -> AsyncIterator[str]:
         """The folders right below a folder whose URL ends in a slash; theirs end so, too."""
-        async for page in self._pages(url, Delimiter="/"):
+        async for page in self._pages(url, delimiter="/"):
             for each in page.get("CommonPrefixes", ()):
                 yield f"{_SCHEME}{split(url)[0]}/{each['Prefix']}"
 
-    async def _pages(self, url: str, **options: str) -> AsyncIterator[dict[str, Any]]:
+    async def _pages(self, url: str, delimiter: str | None = None) -> AsyncIterator[dict[str, Any]]:
         bucket, prefix = split(url)
-        token: dict[str, str] = {}
+        options: dict[str, Any] = {} if delimiter is None else {"Delimiter": delimiter}
         while True:
-            page = await self._aws.call("s3", "list_objects_v2", Bucket=bucket, Prefix=prefix, **options, **token)
+            page = await self._aws.call("s3", "list_objects_v2", Bucket=bucket, Prefix=prefix, **options)
             yield page
             if not page.get("IsTruncated"):
                 return
-            token = {"ContinuationToken": page["NextContinuationToken"]}
+            options["ContinuationToken"] = page["NextContinuationToken"]
 
 
 def split(url: str) -> tuple[str, str]:
@@ -155,6 +154,5 @@ def split(url: str) -> tuple[str, str]:
 
 def _age(answer: dict[str, Any]) -> float:
     """Both times are S3's, so that no two clocks have to agree."""
-    changed: datetime = answer["LastModified"]
     now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-    return (now - changed).total_seconds()
+    return float((now - answer["LastModified"]).total_seconds())
