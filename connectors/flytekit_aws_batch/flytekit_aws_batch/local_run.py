@@ -1,0 +1,140 @@
+"""A task that is run from somebody's own machine: sent to AWS Batch by a connector in the same process."""
+
+import asyncio
+import re
+import threading
+from datetime import UTC, datetime
+from functools import partial
+from types import FrameType
+from typing import Any
+
+from flytekit.configuration import ImageConfig, SerializationSettings
+from flytekit.core import utils
+from flytekit.core.context_manager import ExecutionState, FlyteContext, FlyteContextManager
+from flytekit.core.type_engine import TypeEngine
+from flytekit.extend.backend.base_connector import AsyncConnectorExecutorMixin, ResourceMeta
+from flytekit.models.literals import Literal, LiteralMap, Primitive, Scalar
+from flytekit.models.task import TaskTemplate
+
+from flytekit_aws_batch.core.progress import RefusedError
+
+# As propeller has them (flyteplugins/go/tasks/pluginmachinery/core/template/template.go): whatever the case.
+_TEMPLATE = re.compile(r"{{\s*[.$](?P<name>[A-Za-z]+)(\.(?P<input>[^}\s]+))?\s*}}")
+
+
+_GO_WRITES_EXPONENTS = 1e21
+
+
+class LocalRun(AsyncConnectorExecutorMixin):
+    """A task that a local run sends to AWS Batch where its data can be found from there, and runs in process otherwise."""
+
+    def run_here(self, **inputs: Any) -> Any:  # noqa: ANN401 - whatever the author's function takes and gives
+        """Run the task in this process.
+
+        Raises:
+            RefusedError: It cannot be.
+        """
+        raise NotImplementedError
+
+    def execute(self, **inputs: Any) -> Any:  # noqa: ANN401 - whatever the author's function takes and gives
+        """Run the task: in its container and without S3 in this process, else as a job."""
+        context = FlyteContextManager.current_context()
+        if _in_container(context) or not str(context.file_access.raw_output_prefix).startswith("s3://"):
+            return self.run_here(**inputs)
+        if context.serialization_settings and context.serialization_settings.image_config:
+            return super().execute(**inputs)
+        settings = SerializationSettings(image_config=ImageConfig.auto_default_image())
+        with FlyteContextManager.with_context(context.with_serialization_settings(settings)):
+            return super().execute(**inputs)
+
+    async def _create(
+        self, task_template: TaskTemplate, output_prefix: str, inputs: dict[str, Any] | None = None
+    ) -> ResourceMeta:
+        """Put the inputs where the job finds them, fill in the templates as propeller would, and submit."""
+        context = FlyteContextManager.current_context()
+        state = context.new_execution_state().with_params(mode=ExecutionState.Mode.TASK_EXECUTION)
+        with FlyteContextManager.with_context(context.with_execution_state(state)) as uploading:
+            # The asynchronous of its methods: this one is called inside an event loop.
+            literals = await TypeEngine._dict_to_literal_map(uploading, inputs or {}, self.get_input_types())  # noqa: SLF001
+            path = uploading.file_access.get_random_local_path()
+            utils.write_proto_to_file(literals.to_flyte_idl(), path)
+            await uploading.file_access.async_put_data(path, f"{output_prefix}/inputs.pb")
+        task_template.container._args = rendered(task_template.container.args, output_prefix, literals)  # noqa: SLF001
+        meta = await self._connector.create(task_template=task_template, inputs=literals, output_prefix=output_prefix)
+        FlyteContextManager.add_signal_handler(partial(self.connector_signal_handler, meta))
+        self.resource_meta = meta
+        return meta
+
+    def connector_signal_handler(self, resource_meta: ResourceMeta, signum: int, frame: FrameType | None) -> None:
+        """Ctrl-C: end the job.
+
+        In a thread of its own, as this one has an event loop that waits and lets no other begin.
+        """
+        del signum, frame
+        ending = threading.Thread(target=lambda: asyncio.run(self._connector.delete(resource_meta=resource_meta)))
+        ending.start()
+        ending.join()
+        self._clean_up_task = True
+
+
+def _in_container(context: FlyteContext) -> bool:
+    return bool(context.execution_state and context.execution_state.mode == ExecutionState.Mode.TASK_EXECUTION)
+
+
+def rendered(arguments: list[str], output_prefix: str, inputs: LiteralMap) -> list[str]:
+    """A container's arguments with what propeller would put in place of the templates.
+
+    Raises:
+        RefusedError: A template asks for what there is not.
+    """
+    places = {
+        "input": f"{output_prefix}/inputs.pb",
+        "inputprefix": output_prefix,
+        "outputprefix": output_prefix,
+        "rawoutputdataprefix": f"{output_prefix}/raw_output",
+        "checkpointoutputprefix": f"{output_prefix}/checkpoint_output",
+        # What propeller gives for a first attempt.
+        "prevcheckpointprefix": '""',
+        "perretryuniquekey": re.sub(r"[^A-Za-z0-9_]+", "_", "a" + output_prefix.rpartition("/")[2]),
+    }
+
+    def replaced(match: re.Match[str]) -> str:
+        name, variable = match["name"].lower(), match["input"]
+        if variable is None:
+            return places.get(name, match[0])
+        if name != "inputs":
+            return match[0]
+        if variable not in inputs.literals:
+            raise RefusedError(f"{match[0]}: there is no input {variable}; there are {', '.join(inputs.literals) or 'none'}")
+        return _written(inputs.literals[variable], match[0])
+
+    return [_TEMPLATE.sub(replaced, argument) for argument in arguments]
+
+
+def _written(literal: Literal, template: str) -> str:
+    if literal.collection is not None:
+        return f"[{','.join(_written(each, template) for each in literal.collection.literals)}]"
+    text = _scalar(literal.scalar) if literal.scalar is not None else None
+    if text is None:
+        raise RefusedError(f"{template}: a value of this type cannot be written into an argument; hand over a file")
+    return text
+
+
+def _scalar(scalar: Scalar) -> str | None:
+    if scalar.primitive is not None:
+        return _primitive(scalar.primitive)
+    for place in (scalar.blob, scalar.schema, scalar.structured_dataset):
+        if place is not None:
+            return str(place.uri)
+    return None
+
+
+def _primitive(primitive: Primitive) -> str:
+    value = primitive.value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < _GO_WRITES_EXPONENTS:
+        return str(int(value))
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return str(value)

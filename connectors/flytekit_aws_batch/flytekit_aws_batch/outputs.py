@@ -1,0 +1,243 @@
+"""What a run has given: found, gathered and put where Flyte looks for it."""
+
+import asyncio
+import base64
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+
+from flyteidl.core import literals_pb2 as literals
+from flyteidl.core.interface_pb2 import VariableMap
+from flyteidl.core.types_pb2 import BlobType, LiteralType
+from flytekit.models.literals import LiteralMap
+from flytekit.models.task import TaskTemplate
+
+from flytekit_aws_batch.config import OUTPUTS_VARIABLE, Expected, Kind
+from flytekit_aws_batch.core.aws import Aws, CallError
+from flytekit_aws_batch.core.plan import Handle, Plan
+from flytekit_aws_batch.core.progress import Progress
+from flytekit_aws_batch.core.storage import Storage, split
+from flytekit_aws_batch.literals import blob, optional, primitive
+
+OUTPUTS_FILE = "outputs.pb"
+DECK_FILE = "deck.html"
+_INTERFACE_FILE = "interface.pb"
+
+# propeller keeps the answer to a create in the workflow's record: larger types are put into S3.
+_MOST_BYTES_OF_TYPES = 256
+_MOST_BYTES_OF_TEXT = 64 * 1024
+_AT_ONCE = 24
+# A short list is gathered within the question that finds it done.
+_PATIENCE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What became of the outputs.
+
+    Attributes:
+        outputs: They themselves, where they are not in S3.
+        waits: What is still to be done. None: nothing.
+        problem: Why there are none, and will be none.
+    """
+
+    outputs: LiteralMap | None = None
+    waits: str | None = None
+    problem: str | None = None
+
+
+class OutputError(Exception):
+    """A run left no outputs, or other ones than its task promises."""
+
+
+class Outputs:
+    """Finds what runs have given.
+
+    Args:
+        aws: The way to AWS.
+        storage: The same for S3.
+    """
+
+    def __init__(self, aws: Aws, storage: Storage) -> None:
+        self._aws = aws
+        self._storage = storage
+        self._gatherings: dict[str, _Gathering] = {}
+
+    async def expect(
+        self, template: TaskTemplate, kind: Kind, output_prefix: str, size: int | None
+    ) -> Expected:
+        """What a run will give, put where a later question finds it."""
+        variables = template.interface.to_flyte_idl().outputs if template.interface else VariableMap()
+        body = variables.SerializeToString()
+        if len(body) > _MOST_BYTES_OF_TYPES:
+            try:
+                await self._storage.write(_interface_url(output_prefix), body)
+            except CallError:
+                # It is larger than it should be, but it is there.
+                pass
+            else:
+                return Expected(kind=kind, types=None, size=size)
+        return Expected(kind=kind, types=base64.b64encode(body).decode(), size=size)
+
+    def of_nothing(self, expected: Expected) -> LiteralMap:
+        """The outputs of a run over an empty list."""
+        variables = VariableMap.FromString(base64.b64decode(expected.types or ""))
+        empty = literals.Literal(collection=literals.LiteralCollection())
+        return LiteralMap.from_flyte_idl(literals.LiteralMap(literals=dict.fromkeys(variables.variables, empty)))
+
+    async def deliver(self, expected: Expected, handle: Handle, progress: Progress) -> Delivery:
+        """The outputs of a run that has succeeded. What passes is told as what it waits for."""
+        source = progress.output_prefix or handle.output_prefix
+        target = handle.deliver_to or handle.output_prefix
+        try:
+            variables = await self._variables(expected, handle)
+            if not variables.variables:
+                return Delivery()
+            if expected.kind == "container":
+                return Delivery(outputs=await self._of_container(variables, handle, source))
+            if await self._storage.exists(f"{target}/{OUTPUTS_FILE}"):
+                return Delivery()
+            if expected.kind == "list":
+                return await self._of_list(variables, handle, progress, source, target)
+            await self._of_function(source, target)
+            return Delivery()
+        except CallError as error:
+            if error.passes:
+                return Delivery(waits=f"it is done; its outputs wait for S3: {error}")
+            return Delivery(problem=f"its outputs cannot be read: {error}; the connector's role needs to read and write {target}")
+        except OutputError as error:
+            return Delivery(problem=str(error))
+
+    async def _variables(self, expected: Expected, handle: Handle) -> VariableMap:
+        if expected.types is not None:
+            return VariableMap.FromString(base64.b64decode(expected.types))
+        place = handle.deliver_to or handle.output_prefix
+        body = await self._storage.read(_interface_url(place))
+        if body is None:
+            raise OutputError(f"{_interface_url(place)} is gone, which said what its outputs are")
+        return VariableMap.FromString(body)
+
+    async def _of_function(self, source: str, target: str) -> None:
+        if source == target or not await self._storage.exists(f"{source}/{OUTPUTS_FILE}"):
+            raise OutputError(
+                f"the job ended well and wrote no {source}/{OUTPUTS_FILE}: does its image have an ENTRYPOINT that does "
+                "not run what it is given?"
+            )
+        if await self._storage.exists(f"{source}/{DECK_FILE}"):
+            await self._storage.copy(f"{source}/{DECK_FILE}", f"{target}/{DECK_FILE}")
+        await self._storage.copy(f"{source}/{OUTPUTS_FILE}", f"{target}/{OUTPUTS_FILE}")
+
+    async def _of_list(
+        self, variables: VariableMap, handle: Handle, progress: Progress, source: str, target: str
+    ) -> Delivery:
+        if target not in self._gatherings:
+            array = (await self._plan(handle, source)).array
+            if array is None:
+                raise OutputError(f"{source}/aws-batch/plan.json is that of no list")
+            gathering = _Gathering(array.size, frozenset(progress.failed_indices))
+            gathering.begin(lambda: self._gather(gathering, variables, source, target))
+            self._gatherings[target] = gathering
+        gathering = self._gatherings[target]
+        await asyncio.to_thread(gathering.finished.wait, _PATIENCE_SECONDS)
+        if not gathering.finished.is_set():
+            return Delivery(waits=f"gathering outputs {gathering.done:,} of {gathering.size:,}")
+        self._gatherings.pop(target, None)
+        if gathering.error is not None:
+            raise gathering.error
+        return Delivery()
+
+    async def _gather(self, gathering: "_Gathering", variables: VariableMap, source: str, target: str) -> None:
+        room = asyncio.Semaphore(_AT_ONCE)
+        # A list has one output at most.
+        name, variable = next(iter(variables.variables.items()))
+        kind = variable.type.collection_type
+
+        async def element(index: int) -> literals.Literal:
+            async with room:
+                body = None
+                if index not in gathering.failed:
+                    body = await self._storage.read(f"{source}/{index}/{OUTPUTS_FILE}")
+                    if body is None:
+                        raise OutputError(f"element {index} ended well and wrote no {source}/{index}/{OUTPUTS_FILE}")
+                gathering.done += 1
+                literal = None if body is None else literals.LiteralMap.FromString(body).literals[name]
+                return optional(literal, kind) if kind.WhichOneof("type") == "union_type" else literal
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(element(index)) for index in range(gathering.size)]
+        collection = literals.LiteralCollection(literals=[task.result() for task in tasks])
+        gathered = literals.LiteralMap(literals={name: literals.Literal(collection=collection)})
+        await self._storage.write(f"{target}/{OUTPUTS_FILE}", gathered.SerializeToString())
+
+    async def _of_container(self, variables: VariableMap, handle: Handle, source: str) -> LiteralMap:
+        plan = await self._plan(handle, source)
+        folder = plan.environment.get(OUTPUTS_VARIABLE, "").rstrip("/")
+        if not folder.startswith("s3://"):
+            raise OutputError(f"its outputs are to be in S3, and Flyte's raw output data prefix is {folder or 'not set'}")
+        found = {name: await self._output(variable.type, f"{folder}/{name}") for name, variable in variables.variables.items()}
+        return LiteralMap.from_flyte_idl(literals.LiteralMap(literals=found))
+
+    async def _output(self, kind: LiteralType, url: str) -> literals.Literal:
+        name = url.rpartition("/")[2]
+        if kind.WhichOneof("type") == "blob":
+            if not await self._is_there(kind.blob, url):
+                raise OutputError(f"output {name}: the container wrote nothing to {url}")
+            return blob(url, kind.blob)
+        bucket, key = split(url)
+        try:
+            size = (await self._aws.call("s3", "head_object", Bucket=bucket, Key=key))["ContentLength"]
+        except CallError as error:
+            if error.kind != "not_found":
+                raise
+            raise OutputError(f"output {name}: the container wrote no {url}") from None
+        if size > _MOST_BYTES_OF_TEXT:
+            raise OutputError(
+                f"output {name}: {url} has {size:,} bytes, and a value has {_MOST_BYTES_OF_TEXT:,} at most; declare a file"
+            )
+        try:
+            return primitive((await self._storage.read(url) or b"").decode(), kind.simple)
+        except ValueError as error:
+            raise OutputError(f"output {name}: {url}: {error}") from None
+
+    async def _is_there(self, kind: BlobType, url: str) -> bool:
+        if kind.dimensionality != BlobType.MULTIPART:
+            return await self._storage.exists(url)
+        async for _ in self._storage.list(f"{url}/"):
+            return True
+        return False
+
+    async def _plan(self, handle: Handle, source: str) -> Plan:
+        if handle.plan is not None:
+            return handle.plan
+        body = await self._storage.read(f"{source}/aws-batch/plan.json")
+        if body is None:
+            raise OutputError(f"{source}/aws-batch/plan.json is gone, which said what was run")
+        return Plan.model_validate_json(body)
+
+
+class _Gathering:
+    """The outputs of a list's elements on their way into one file, in a thread: the questions' event loops come and go."""
+
+    def __init__(self, size: int, failed: frozenset[int]) -> None:
+        self.size = size
+        self.failed = failed
+        self.done = 0
+        self.error: Exception | None = None
+        self.finished = threading.Event()
+
+    def begin(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        threading.Thread(target=self._run, args=(work,), name="gather-outputs", daemon=True).start()
+
+    def _run(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        try:
+            asyncio.run(work())
+        except ExceptionGroup as group:
+            self.error = group.exceptions[0]
+        except Exception as error:  # noqa: BLE001 - whoever asks next is told
+            self.error = error
+        finally:
+            self.finished.set()
+
+
+def _interface_url(output_prefix: str) -> str:
+    return f"{output_prefix}/aws-batch/{_INTERFACE_FILE}"

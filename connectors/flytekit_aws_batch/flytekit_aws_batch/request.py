@@ -1,0 +1,155 @@
+"""What Flyte asks of a connector, as what is asked of AWS Batch."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+
+from flytekit.models.literals import LiteralMap
+from flytekit.models.task import TaskExecutionMetadata, TaskTemplate
+from pydantic import ValidationError
+
+from flytekit_aws_batch.config import OUTPUTS_OPTION, OUTPUTS_VARIABLE, Mapped, Payload
+from flytekit_aws_batch.core.plan import JobRequest
+from flytekit_aws_batch.core.progress import RefusedError
+from flytekit_aws_batch.core.spec import MOST_CHILDREN, ArraySpec
+
+PROJECT_VARIABLE = "FLYTE_AWS_BATCH_PROJECT"
+DOMAIN_VARIABLE = "FLYTE_AWS_BATCH_DOMAIN"
+"""Whose jobs a local run starts. Default: flytesnacks, in development."""
+
+# One for each process: what a local run starts is found by it in Batch's console.
+_LOCAL_EXECUTION = f"local-{secrets.token_hex(4)}"
+
+
+def payload_of(template: TaskTemplate) -> Payload:
+    """What the task says of its job.
+
+    Raises:
+        RefusedError: This is none of ours, or one of another version.
+    """
+    try:
+        return Payload.model_validate(template.custom or {})
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise RefusedError(
+            f"task {template.id.name} says of its job what this connector does not know ({problems}); register it again "
+            "with the version of flytekit-aws-batch that the connector has"
+        ) from None
+
+
+def job_request(
+    template: TaskTemplate, output_prefix: str, metadata: TaskExecutionMetadata | None, size: int | None
+) -> JobRequest:
+    """One attempt of a task.
+
+    Args:
+        template: The task, with its arguments filled in.
+        output_prefix: Where its outputs go.
+        metadata: Whose execution it is. None: it is run from somebody's own machine.
+        size: The length of the list that it runs over. None: it runs once.
+
+    Raises:
+        RefusedError: There is no such job.
+    """
+    payload = payload_of(template)
+    if template.container is None:
+        raise RefusedError(f"task {template.id.name} has no container; leave its pod template out")
+    identity = metadata.task_execution_id if metadata else None
+    node = identity.node_execution_id if identity else None
+    execution = node.execution_id if node else None
+    attempt = identity.retry_attempt if identity else 0
+    environment = dict(template.container.env or {}) | dict((metadata and metadata.environment_variables) or {})
+    command, outputs = _command(template)
+    if outputs is not None:
+        environment[OUTPUTS_VARIABLE] = outputs
+    project = execution.project if execution else os.environ.get(PROJECT_VARIABLE, "flytesnacks")
+    domain = execution.domain if execution else os.environ.get(DOMAIN_VARIABLE, "development")
+    name = execution.name if execution else _LOCAL_EXECUTION
+    timeout = template.metadata.timeout
+    array = None
+    if payload.mapped is not None and size is not None:
+        array = ArraySpec(
+            size=size, concurrency=payload.mapped.concurrency, min_success_ratio=payload.mapped.min_success_ratio
+        )
+    return JobRequest(
+        project=project,
+        domain=domain,
+        execution=name,
+        # A local run's prefix is another one for each task.
+        node=node.node_id if node else output_prefix.rpartition("/")[2],
+        task=template.id.name,
+        attempt=attempt,
+        image=template.container.image,
+        command=command,
+        environment={**_flyte_variables(template, project, domain, name, attempt), **environment},
+        resources=payload.resources,
+        spec=payload.spec,
+        retries=template.metadata.retries.retries if template.metadata.retries else 0,
+        timeout_seconds=int(timeout.total_seconds()) if isinstance(timeout, timedelta) and timeout else None,
+        interruptible=_interruptible(template, metadata),
+        job_role=(metadata.identity.iam_role if metadata and metadata.identity else None) or None,
+        output_prefix=output_prefix,
+        array=array,
+        local=metadata is None,
+    )
+
+
+def list_size(mapped: Mapped, inputs: LiteralMap | None) -> int:
+    """How long the lists are that a task runs over.
+
+    Raises:
+        RefusedError: They differ, or are longer than Batch's arrays.
+    """
+    literals = inputs.literals if inputs else {}
+    sizes: dict[str, int] = {}
+    for name in mapped.inputs:
+        literal = literals.get(name)
+        if literal is None or literal.collection is None:
+            raise RefusedError(f"input {name} is no list, and the task runs over one")
+        sizes[name] = len(literal.collection.literals)
+    if len(set(sizes.values())) > 1:
+        said = ", ".join(f"{name} has {size:,}" for name, size in sizes.items())
+        raise RefusedError(f"the task runs over lists of one length, and {said}; make them equal")
+    size = next(iter(sizes.values()))
+    if size > MOST_CHILDREN:
+        raise RefusedError(
+            f"a list of {size:,} elements: an array of AWS Batch has {MOST_CHILDREN:,} at most; split the list, or give "
+            "each element more to do"
+        )
+    return size
+
+
+def _command(template: TaskTemplate) -> tuple[tuple[str, ...], str | None]:
+    """The command, and the prefix of a raw container's outputs."""
+    command = (*(template.container.command or ()), *(template.container.args or ()))
+    if len(command) > 1 and command[-2] == OUTPUTS_OPTION:
+        return command[:-2], command[-1]
+    return command, None
+
+
+def _interruptible(template: TaskTemplate, metadata: TaskExecutionMetadata | None) -> bool | None:
+    # propeller labels each task with what it is this time: the last attempt of an interruptible task is not.
+    label = ((metadata and metadata.labels) or {}).get("interruptible")
+    if label is not None:
+        return bool(label == "true")
+    said: bool | None = template.metadata.interruptible
+    return said
+
+
+def _flyte_variables(
+    template: TaskTemplate, project: str, domain: str, execution: str, attempt: int
+) -> Mapping[str, str]:
+    # What flytekit's current_context() tells by (flytekit.bin.entrypoint.setup_execution); of a pod, propeller sets them.
+    return {
+        "FLYTE_INTERNAL_EXECUTION_PROJECT": project,
+        "FLYTE_INTERNAL_EXECUTION_DOMAIN": domain,
+        "FLYTE_INTERNAL_EXECUTION_ID": execution,
+        "FLYTE_INTERNAL_TASK_PROJECT": template.id.project or project,
+        "FLYTE_INTERNAL_TASK_DOMAIN": template.id.domain or domain,
+        "FLYTE_INTERNAL_TASK_NAME": template.id.name,
+        "FLYTE_INTERNAL_TASK_VERSION": template.id.version or "",
+        "FLYTE_ATTEMPT_NUMBER": str(attempt),
+        # A failed task is a failed job, in Batch's console, too.
+        "FLYTE_FAIL_ON_ERROR": "true",
+    }

@@ -1,0 +1,60 @@
+"""The connector's parts, made once in a process from its settings."""
+
+from flyteidl.core import literals_pb2
+from flytekit.models.literals import Literal, LiteralMap
+
+from flytekit_aws_batch.config import Mapped
+from flytekit_aws_batch.core.aws import Aws, CallError
+from flytekit_aws_batch.core.progress import RefusedError
+from flytekit_aws_batch.core.runner import BatchRunner
+from flytekit_aws_batch.core.settings import Settings
+from flytekit_aws_batch.core.storage import Storage
+from flytekit_aws_batch.errors import ErrorFiles, said
+from flytekit_aws_batch.outputs import Outputs
+
+
+class Service:
+    """What asks AWS.
+
+    Args:
+        settings: What the connector knows of the account.
+
+    Attributes:
+        runner: Runs jobs.
+        outputs: Finds what they gave.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        aws = Aws(settings)
+        self._storage = Storage(aws)
+        self._errors = ErrorFiles(self._storage)
+        self.outputs = Outputs(aws, self._storage)
+        self.runner = BatchRunner(settings, aws=aws, failures=self._errors)
+
+    async def words(self, output_prefix: str) -> str | None:
+        """What the code wrote of its own end. None: nothing, or S3 does not answer."""
+        try:
+            error = await self._errors.read(output_prefix)
+        except CallError:
+            return None
+        return None if error is None else said(error)
+
+    async def unwrapped(self, inputs: LiteralMap | None, mapped: Mapped | None) -> LiteralMap | None:
+        """The inputs with the lists that Flyte, as they were large, put into S3.
+
+        Raises:
+            RefusedError: One of them is not there.
+            CallError: S3 does not answer, without which nobody knows how many jobs it is.
+        """
+        if inputs is None or mapped is None:
+            return inputs
+        literals = dict(inputs.literals)
+        for name in mapped.inputs:
+            literal = literals.get(name)
+            if literal is not None and literal.offloaded_metadata is not None:
+                url = literal.offloaded_metadata.uri
+                body = await self._storage.read(url)
+                if body is None:
+                    raise RefusedError(f"input {name}: {url} is gone, where Flyte put it as it was large; run it again")
+                literals[name] = Literal.from_flyte_idl(literals_pb2.Literal.FromString(body))
+        return LiteralMap(literals=literals)

@@ -1,0 +1,159 @@
+"""A Python function that AWS Batch runs: ``@task(task_config=AWSBatch(...))``."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+from flytekit.configuration import SerializationSettings
+from flytekit.core.base_task import TaskMetadata
+from flytekit.core.python_function_task import PythonFunctionTask
+from flytekit.core.resources import ResourceSpec
+from flytekit.core.task import TaskPlugins
+from flytekit.models.security import Secret
+
+from flytekit_aws_batch.config import COMMAND, TASK_TYPE, AWSBatch, Payload
+from flytekit_aws_batch.core.planning import spec_problems
+from flytekit_aws_batch.core.progress import RefusedError
+from flytekit_aws_batch.core.spec import SecretVariable
+from flytekit_aws_batch.local_run import LocalRun
+from flytekit_aws_batch.quantities import Wanted, quantity
+
+__all__ = ["AWSBatch", "AWSBatchFunctionTask"]
+
+# What flytekit's SecretManager looks a secret up by (flytekit.configuration.SecretsConfig).
+_SECRET_VARIABLE = "_FSEC_{}"
+
+
+class AWSBatchFunctionTask(LocalRun, PythonFunctionTask[AWSBatch]):
+    """A Python function that AWS Batch runs."""
+
+    def __init__(self, task_config: AWSBatch, task_function: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - flytekit's
+        name = f"{task_function.__module__}.{task_function.__qualname__}"
+        spec, problems = settled(task_config, options)
+        problems += _python_problems(options)
+        refuse(name, problems)
+        super().__init__(
+            task_config=spec, task_function=task_function, task_type=TASK_TYPE, **{**options, "shared_memory": None}
+        )
+        self.payload(self.resources)
+
+    def run_here(self, **inputs: Any) -> Any:  # noqa: ANN401 - whatever the author's function takes and gives
+        """Call the function."""
+        return self.task_function(**inputs)
+
+    def payload(self, resources: ResourceSpec) -> Payload:
+        """What the template says of the job.
+
+        Raises:
+            RefusedError: AWS Batch has no such job.
+        """
+        return payload(self.name, self.task_config, resources, self.metadata)
+
+    def get_custom(self, settings: SerializationSettings) -> dict[str, Any]:
+        """What the connector reads."""
+        del settings
+        return self.payload(self.resources).to_custom()
+
+    def get_default_command(self, settings: SerializationSettings) -> list[str]:
+        """What pyflyte-execute does, and knows nodes, and checkpoints of a job that was started anew."""
+        return [COMMAND, *super().get_default_command(settings)[1:]]
+
+
+def payload(name: str, config: AWSBatch, resources: ResourceSpec, metadata: TaskMetadata) -> Payload:
+    """What a task's template says of its job.
+
+    Raises:
+        RefusedError: AWS Batch has no such job.
+    """
+    wanted = Wanted(resources)
+    spec = config
+    problems = list(wanted.problems)
+    if wanted.ephemeral_gib is not None and spec.ephemeral_gib is None:
+        if spec.queue == "fargate":
+            spec = spec.model_copy(update={"ephemeral_gib": wanted.ephemeral_gib} if wanted.ephemeral_gib > 20 else {})
+        else:
+            problems.append(
+                "ephemeral_storage: jobs share their instance's disk, and only those on Fargate have one of their own; "
+                'leave it out, or say AWSBatch(queue="fargate")'
+            )
+    timeout = metadata.timeout
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    problems += spec_problems(
+        spec, wanted.resources, retries=metadata.retries, timeout_seconds=int(seconds) if seconds else None
+    )
+    refuse(name, problems)
+    return Payload(spec=spec, resources=wanted.resources)
+
+
+def refuse(name: str, problems: list[str]) -> None:
+    """Refuse a task that has problems, with all of them.
+
+    Raises:
+        RefusedError: There are some.
+    """
+    if problems:
+        raise RefusedError("\n".join((f"task {name} cannot run on AWS Batch:", *(f"- {each}" for each in problems))))
+
+
+def settled(config: AWSBatch, options: dict[str, Any]) -> tuple[AWSBatch, list[str]]:
+    """What is asked for, with what flytekit's own options say of it; and what is wrong with those."""
+    problems = list(_pod_problems(options))
+    update: dict[str, Any] = {}
+    secrets = dict(config.secrets)
+    for secret in options.get("secret_requests") or ():
+        try:
+            variable, value = _secret(secret)
+        except ValueError as error:
+            problems.append(str(error))
+        else:
+            secrets.setdefault(variable, value)
+    if secrets:
+        update["secrets"] = secrets
+    shared = options.get("shared_memory")
+    if shared is not None and config.shared_memory_mib is None:
+        if shared is True:
+            problems.append('shared_memory=True: say how much, as in shared_memory="2Gi"')
+        else:
+            try:
+                update["shared_memory_mib"] = int(quantity(str(shared)) / 1024**2)
+            except ValueError as error:
+                problems.append(f"shared_memory={error}")
+    return config.model_copy(update=update), problems
+
+
+def _secret(secret: Secret) -> tuple[str, SecretVariable]:
+    said = f"Secret(group={secret.group!r}, key={secret.key!r})"
+    if secret.mount_requirement is Secret.MountType.FILE:
+        raise ValueError(f"{said}: Batch has secrets in environment variables, not in files; leave mount_requirement out")
+    if secret.group_version:
+        raise ValueError(f"{said}: group_version={secret.group_version!r}: a job gets the secret's current version")
+    name, field = (secret.group, secret.key) if secret.group else (secret.key, None)
+    if not name:
+        raise ValueError(f"{said}: say which: group is the secret's name in Secrets Manager, key a field of its JSON")
+    looked_up = "_".join(part.upper() for part in (secret.group, secret.key) if part)
+    return secret.env_var or _SECRET_VARIABLE.format(looked_up), SecretVariable(secret=name, field=field)
+
+
+def _pod_problems(options: dict[str, Any]) -> Iterator[str]:
+    remedies = {
+        "pod_template": "a job has no pod; say what it needs with AWSBatch(mounts=..., secrets=..., nodes=...)",
+        "pod_template_name": "a job has no pod; say what it needs with AWSBatch(mounts=..., secrets=..., nodes=...)",
+        "accelerator": 'the queue decides which GPU it is; say AWSBatch(queue="gpu") or a queue\'s name, and limits gpu',
+        "labels": "a job has no labels; say AWSBatch(tags={...})",
+        "annotations": "a job has no annotations; say AWSBatch(tags={...})",
+    }
+    for option, remedy in remedies.items():
+        if options.get(option) is not None:
+            yield f"{option}: {remedy}"
+
+
+def _python_problems(options: dict[str, Any]) -> Iterator[str]:
+    mode = options.get("execution_mode", PythonFunctionTask.ExecutionBehavior.DEFAULT)
+    if mode is not PythonFunctionTask.ExecutionBehavior.DEFAULT:
+        yield (
+            f"@{mode.name.lower()}: it makes tasks while it runs, which only a pod of Flyte's can do; leave task_config "
+            "out there, and call tasks that have it"
+        )
+
+
+TaskPlugins.register_pythontask_plugin(AWSBatch, AWSBatchFunctionTask)
