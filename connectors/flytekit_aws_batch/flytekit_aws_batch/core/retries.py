@@ -83,8 +83,8 @@ def rule_problems(spec: JobSpec) -> Iterator[str]:
         for name, pattern in (("reason", rule.reason), ("status_reason", rule.status_reason)):
             if pattern is not None and not (pattern and _TEXT.fullmatch(pattern)):
                 yield (
-                    f"{here}.{name}={pattern!r}: up to 512 letters, digits, periods, colons and spaces, with an asterisk "
-                    "at the end at most; put the asterisk where another character begins"
+                    f"{here}.{name}={pattern!r}: up to 512 letters, digits, periods, colons and spaces, an asterisk "
+                    "at the end at most; end it before another character"
                 )
         if rule.action == "retry" and spec.reclaims == 0:
             yield (
