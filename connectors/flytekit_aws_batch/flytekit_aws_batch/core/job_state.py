@@ -68,6 +68,7 @@ class JobState:
         started_at: When its last attempt began to run. None: it did not.
         stopped_at: When it ended. None: it has not.
         attempts: Those that have ended, the first one first.
+        most_attempts: How many there may be.
         exit_code: That of the last container. None: there is none.
         reason: What ECS says of the last container. Empty: nothing.
         log_group: The CloudWatch log group of its containers. None: Batch's own, or not CloudWatch.
@@ -92,6 +93,7 @@ class JobState:
     started_at: float | None = None
     stopped_at: float | None = None
     attempts: tuple[Attempt, ...] = ()
+    most_attempts: int = 1
     exit_code: int | None = None
     reason: str = ""
     log_group: str | None = None
@@ -151,6 +153,7 @@ class JobState:
             started_at=_seconds(detail.get("startedAt")),
             stopped_at=_seconds(detail.get("stoppedAt")),
             attempts=tuple(Attempt.of(each) for each in detail.get("attempts") or ()),
+            most_attempts=(detail.get("retryStrategy") or {}).get("attempts") or 1,
             exit_code=container.get("exitCode"),
             reason=_text(container.get("reason")),
             log_group=_shared(options.get("awslogs-group")),
