@@ -1,0 +1,91 @@
+"""Batch's lists of jobs: by name, and of an array's children. They may be some seconds behind."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flytekit_aws_batch.core.aws import Aws
+from flytekit_aws_batch.core.plan import Plan, Wave
+
+_MOST_FILTERED = 100
+_MOST_LISTED = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Listed:
+    """A job of a list; the older one comes first.
+
+    Attributes:
+        created_at: When it was submitted, in milliseconds since 1970.
+        id: Its ID.
+        name: Its name.
+    """
+
+    created_at: int
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """A child of an array.
+
+    Attributes:
+        index: Its index in the array.
+        id: Its ID.
+        status_reason: What Batch says of its end.
+        exit_code: Its container's. None: it had none.
+        reason: What ECS says of its container.
+    """
+
+    index: int
+    id: str
+    status_reason: str = ""
+    exit_code: int | None = None
+    reason: str = ""
+
+
+async def find(aws: Aws, plan: Plan, wave: Wave) -> str | None:
+    """The ID of a wave's job, by its name. None: the list has none."""
+    queue = (plan.last_queue if wave.last else None) or plan.queue
+    found = await named(aws, queue, plan.job_name(wave.number))
+    # The oldest, should there ever be two: everybody is to take the same.
+    return found[0].id if found else None
+
+
+async def named(aws: Aws, queue: str, name: str) -> Sequence[Listed]:
+    """A queue's jobs of a name, or with names that begin so where it ends in an asterisk. The oldest comes first."""
+    found: list[Listed] = []
+    filters = [{"name": "JOB_NAME", "values": [name]}]
+    async for job in _listed(aws, jobQueue=queue, filters=filters, maxResults=_MOST_FILTERED):
+        each = str(job["jobName"])
+        # The filter does not regard case.
+        if each == name or (name.endswith("*") and each.startswith(name[:-1])):
+            found.append(Listed(created_at=job["createdAt"], id=job["jobId"], name=each))
+    return sorted(found)
+
+
+async def failed_children(aws: Aws, job_id: str) -> Sequence[Child]:
+    """The children of an array that failed."""
+    found: list[Child] = []
+    async for job in _listed(aws, arrayJobId=job_id, jobStatus="FAILED", maxResults=_MOST_LISTED):
+        container = job.get("container") or {}
+        child = Child(
+            index=job["arrayProperties"]["index"],
+            id=job["jobId"],
+            status_reason=job.get("statusReason") or "",
+            exit_code=container.get("exitCode"),
+            reason=container.get("reason") or "",
+        )
+        found.append(child)
+    return found
+
+
+async def _listed(aws: Aws, **request: Any) -> AsyncIterator[dict[str, Any]]:  # noqa: ANN401 - checked by botocore
+    while True:
+        answer = await aws.call("batch", "list_jobs", **request)
+        for job in answer["jobSummaryList"]:
+            yield job
+        if not answer.get("nextToken"):
+            return
+        request["nextToken"] = answer["nextToken"]

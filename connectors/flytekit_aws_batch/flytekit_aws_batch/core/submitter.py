@@ -1,0 +1,277 @@
+"""Submitting a job once, whatever happens to the connector or to an answer.
+
+SubmitJob has no client token. An object in S3 is one instead: who creates ``wave-<n>.json`` may submit the wave. How
+long it may take is measured in leases (``lease_seconds``):
+
+- Whoever holds the object sends a request only within a quarter of a lease after writing it; else it is written anew.
+- A request whose outcome is unknown is followed by another one only when the job's name has not been found in Batch's
+  list for half a lease.
+- Whoever finds somebody else's object, no job by the name, and the object unchanged for a lease, takes it over by a
+  write that succeeds for one only, looks for the name once more, and submits.
+
+So there is one job as long as the list of jobs is less than half a lease behind. A ``stopped`` object that is there
+before a request is sent keeps it from being sent.
+"""
+
+import asyncio
+import concurrent.futures
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from flytekit_aws_batch.core.aws import Aws, CallError
+from flytekit_aws_batch.core.definitions import Definitions
+from flytekit_aws_batch.core.listing import find
+from flytekit_aws_batch.core.plan import Plan, Wave
+from flytekit_aws_batch.core.requests import submit_request
+from flytekit_aws_batch.core.storage import Storage, Stored
+
+_SENDING = 0.25
+_DOUBT = 0.5
+# Both times that an age is made of are whole seconds.
+_ROUNDING_SECONDS = 1.0
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 8.0
+
+
+@dataclass(slots=True)
+class Submission:
+    """How far the submission of a wave is; what of it is lost with the process is found again.
+
+    Attributes:
+        wave: The wave; once it is in S3, as it is there, whoever wrote it.
+        etag: Of the wave's object, while it is ours. None: it is not.
+        held_since: When we began to write it.
+        flight: The request on its way, which may outlive whoever waited for it. None: there is none.
+        doubt_since: When a request came to an end of which nobody knows what became. None: there is none.
+        tries: What came to nothing since it last went on.
+        note: What it waits for.
+        stopped: Whether the run was stopped, so that nothing is submitted any more.
+    """
+
+    wave: Wave
+    etag: str | None = None
+    held_since: float = 0.0
+    flight: concurrent.futures.Future[dict[str, Any]] | None = None
+    doubt_since: float | None = None
+    tries: int = 0
+    note: str = ""
+    stopped: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing left to do."""
+        return bool(self.wave.job) or self.stopped
+
+
+class Submitter:
+    """Submits waves.
+
+    Args:
+        aws: The way to AWS.
+        storage: Where the waves are.
+        definitions: Where job definitions are from.
+    """
+
+    def __init__(self, aws: Aws, storage: Storage, definitions: Definitions) -> None:
+        self._aws = aws
+        self._clock = aws.clock
+        self._metrics = aws.metrics
+        self._lease_seconds = aws.settings.lease_seconds
+        self._storage = storage
+        self._definitions = definitions
+
+    async def advance(self, plan: Plan, submission: Submission, until: float) -> None:
+        """Go on with a submission until it is over or time is up. One caller at a time in a process.
+
+        Raises:
+            CallError: Batch, S3 or IAM refuse it, and would again. What passes is told in the submission's ``note``.
+        """
+        while True:
+            try:
+                await self._step(plan, submission, until)
+            except CallError as error:
+                if not error.passes:
+                    raise
+                submission.note = f"waits for AWS, which does not take it now: {error}"
+            if submission.over:
+                return
+            submission.tries += 1
+            limit = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** min(submission.tries - 1, 10))
+            pause = limit * (0.5 + self._clock.chance() / 2)
+            if self._clock.now() + pause > until:
+                return
+            await self._clock.pause(pause)
+
+    async def _step(self, plan: Plan, submission: Submission, until: float) -> None:
+        if submission.flight is not None:
+            await self._land(plan, submission, submission.flight)
+        elif submission.etag is None:
+            await self._claim(plan, submission, until)
+        else:
+            await self._resume(plan, submission, until)
+
+    async def _claim(self, plan: Plan, submission: Submission, until: float) -> None:
+        url = wave_url(plan, submission.wave.number)
+        stored = await self._storage.state(url) if submission.tries else None
+        if stored is None:
+            # A place in the line first: who waits for it with the object in hand waits on the lease.
+            if not await self._turn(submission, until):
+                return
+            if await self._write(plan, submission, None):
+                await self._send(plan, submission)
+                return
+            stored = await self._storage.state(url)
+        if stored is not None:
+            await self._others(plan, submission, stored, until)
+
+    async def _others(self, plan: Plan, submission: Submission, stored: Stored, until: float) -> None:
+        """Somebody else submits this wave, or has, or was about to."""
+        submission.wave = Wave.model_validate_json(stored.body)
+        if submission.wave.job:
+            self._metrics.submits.labels("found").inc()
+            return
+        if await self._found(plan, submission, stored.etag):
+            return
+        if stored.age_seconds < self._lease_seconds + _ROUNDING_SECONDS:
+            submission.note = "is being submitted"
+            return
+        if not await self._turn(submission, until) or not await self._write(plan, submission, stored.etag):
+            return
+        self._metrics.taken_over.inc()
+        submission.doubt_since = None
+        if not await self._found(plan, submission, submission.etag):
+            await self._send(plan, submission)
+
+    async def _resume(self, plan: Plan, submission: Submission, until: float) -> None:
+        """Go on with what we began ourselves."""
+        if submission.doubt_since is not None:
+            if await self._found(plan, submission, submission.etag):
+                return
+            if self._clock.now() - submission.doubt_since < self._lease_seconds * _DOUBT:
+                submission.note = "was submitted, and the answer was lost: it is looked for"
+                return
+        if not await self._turn(submission, until):
+            return
+        held = self._clock.now() - submission.held_since
+        if held > self._lease_seconds * _SENDING and not await self._write(plan, submission, submission.etag):
+            submission.etag = None
+            return
+        submission.doubt_since = None
+        await self._send(plan, submission)
+
+    async def _turn(self, submission: Submission, until: float) -> bool:
+        wait = self._aws.reserve("batch", "submit_job", until - self._clock.now())
+        if wait is None:
+            submission.note = "waits for its turn: the connector submits as fast as its settings let it"
+            return False
+        await self._clock.pause(wait)
+        return True
+
+    async def _write(self, plan: Plan, submission: Submission, etag: str | None) -> bool:
+        """Make the wave's object ours, or keep it so."""
+        began = self._clock.now()
+        wave = submission.wave.model_copy(update={"claim": uuid.uuid4().hex})
+        url, body = wave_url(plan, wave.number), wave.model_dump_json(exclude_defaults=True).encode()
+        if etag is None:
+            written = await self._storage.claim(url, body)
+        else:
+            written = await self._storage.replace(url, body, etag)
+        if written is None:
+            return False
+        submission.wave, submission.etag, submission.held_since = wave, written, began
+        return True
+
+    async def _send(self, plan: Plan, submission: Submission) -> None:
+        if await self._storage.exists(stopped_url(plan.folder)):
+            submission.stopped = True
+            return
+        request = submit_request(await self._defined(plan), submission.wave)
+        if self._clock.now() - submission.held_since > self._lease_seconds * _SENDING:
+            submission.note = "is about to be submitted"
+            return
+        submission.flight = self._aws.submit("batch", "submit_job", request)
+        await self._land(plan, submission, submission.flight)
+
+    async def _land(
+        self, plan: Plan, submission: Submission, flight: concurrent.futures.Future[dict[str, Any]]
+    ) -> None:
+        # Unlike awaiting it, this leaves it alone when whoever waits is cancelled.
+        await asyncio.wait({asyncio.wrap_future(flight)})
+        submission.flight = None
+        try:
+            answer = flight.result()
+        except CallError as error:
+            await self._not_sent(plan, submission, error)
+            return
+        self._metrics.submits.labels("submitted").inc()
+        await self._record(plan, submission, answer["jobId"], submission.etag)
+
+    async def _not_sent(self, plan: Plan, submission: Submission, error: CallError) -> None:
+        if error.kind == "ambiguous":
+            self._metrics.submits.labels("in_doubt").inc()
+            submission.doubt_since = self._clock.now()
+            submission.note = f"was submitted, and nobody knows whether Batch took it: {error}"
+            return
+        if error.kind == "throttled":
+            self._metrics.submits.labels("throttled").inc()
+            submission.note = f"waits for Batch, which takes no more submissions now: {error}"
+            return
+        if not await self._defined_anew(plan):
+            self._metrics.submits.labels("refused").inc()
+            raise error
+
+    async def _defined(self, plan: Plan) -> Plan:
+        if plan.registration is None:
+            return plan
+        return plan.model_copy(update={"definition": await self._definitions.ensure(plan.registration)})
+
+    async def _defined_anew(self, plan: Plan) -> bool:
+        """Whether the definition was not what it was thought to be, as when somebody has deregistered it."""
+        if plan.registration is None:
+            return False
+        before = await self._definitions.ensure(plan.registration)
+        self._definitions.forget(plan.registration["jobDefinitionName"])
+        return await self._definitions.ensure(plan.registration) != before
+
+    async def _found(self, plan: Plan, submission: Submission, etag: str | None) -> bool:
+        job = await find(self._aws, plan, submission.wave)
+        if job is None:
+            return False
+        self._metrics.submits.labels("found").inc()
+        await self._record(plan, submission, job, etag)
+        return True
+
+    async def _record(self, plan: Plan, submission: Submission, job: str, etag: str | None) -> None:
+        """Write down the job's ID, so that nobody has to look for it."""
+        url = wave_url(plan, submission.wave.number)
+        recorded = submission.wave.model_copy(update={"job": job, "claim": uuid.uuid4().hex})
+        submission.wave, submission.doubt_since = recorded, None
+        try:
+            while etag is not None:
+                body = recorded.model_dump_json(exclude_defaults=True).encode()
+                submission.etag = await self._storage.replace(url, body, etag)
+                if submission.etag is not None:
+                    return
+                # Somebody took it for given up, which should not be; of two jobs the recorded one stays.
+                stored = await self._storage.state(url)
+                theirs = Wave.model_validate_json(stored.body).job if stored else ""
+                if theirs:
+                    submission.wave = recorded.model_copy(update={"job": theirs})
+                    if theirs != job:
+                        await self._aws.call("batch", "terminate_job", jobId=job, reason="it was submitted twice")
+                    return
+                etag = stored.etag if stored else None
+        except CallError:
+            # The job is there all the same, and is found by its name.
+            return
+
+
+def wave_url(plan: Plan, number: int) -> str:
+    """Where a wave is."""
+    return f"{plan.folder}/wave-{number}.json"
+
+
+def stopped_url(folder: str) -> str:
+    """The object that keeps a run from submitting anything more."""
+    return f"{folder}/stopped"
