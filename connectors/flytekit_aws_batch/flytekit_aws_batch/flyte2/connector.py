@@ -1,0 +1,144 @@
+"""What Flyte 2 asks a connector for, answered by the core."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+from flyte.connectors import AsyncConnector, ConnectorRegistry, Resource, ResourceMeta
+from flyteidl2.connector.connector_pb2 import (
+    GetTaskLogsResponse,
+    GetTaskLogsResponseBody,
+    GetTaskLogsResponseHeader,
+    TaskExecutionMetadata,
+)
+from flyteidl2.core.execution_pb2 import ContainerError, TaskExecution, TaskLog
+from flyteidl2.core.tasks_pb2 import TaskTemplate
+
+from flytekit_aws_batch.core.aws import Aws, CallError
+from flytekit_aws_batch.core.plan import Handle
+from flytekit_aws_batch.core.progress import Phase, Progress, RefusedError
+from flytekit_aws_batch.core.runner import BatchRunner
+from flytekit_aws_batch.core.settings import Settings
+from flytekit_aws_batch.core.storage import Storage
+from flytekit_aws_batch.flyte2.errors import ErrorFiles, described
+from flytekit_aws_batch.flyte2.request import job_request
+from flytekit_aws_batch.flyte2.task import TASK_TYPE
+
+_PHASES = {
+    Phase.QUEUED: TaskExecution.QUEUED,
+    Phase.WAITING: TaskExecution.WAITING_FOR_RESOURCES,
+    Phase.STARTING: TaskExecution.INITIALIZING,
+    Phase.RUNNING: TaskExecution.RUNNING,
+    Phase.SUCCEEDED: TaskExecution.SUCCEEDED,
+    Phase.FAILED: TaskExecution.FAILED,
+    Phase.FAILED_RETRYABLE: TaskExecution.RETRYABLE_FAILED,
+}
+
+
+@dataclass
+class BatchJob(ResourceMeta):  # type: ignore[misc]  # untyped here
+    """What finds a job again; Flyte keeps it.
+
+    Attributes:
+        handle: The core's own, as JSON.
+        local: Whether Flyte's local executor asks, and no backend.
+    """
+
+    handle: str
+    local: bool = False
+
+    @classmethod
+    def of(cls, handle: Handle, *, local: bool) -> Self:
+        """What is kept of a run."""
+        return cls(handle.model_dump_json(exclude_defaults=True), local)
+
+    @property
+    def run(self) -> Handle:
+        """What the core knows it by."""
+        return Handle.model_validate_json(self.handle)
+
+
+class AWSBatchConnector(AsyncConnector[BatchJob]):  # type: ignore[misc]  # untyped here
+    """Tasks of Flyte 2 as jobs of AWS Batch."""
+
+    name = "AWS Batch Connector"
+    task_type_name = TASK_TYPE
+    metadata_type = BatchJob
+
+    async def create(
+        self,
+        task_template: TaskTemplate,
+        output_prefix: str,
+        inputs: dict[str, Any] | None = None,  # noqa: ARG002 - the job reads them itself
+        task_execution_metadata: TaskExecutionMetadata | None = None,
+        **_connection: str,
+    ) -> BatchJob:
+        """Submit the job; or find it, when the same was asked for before.
+
+        What AWS Batch cannot do is no error here, as Flyte would try that again: :meth:`get` says that it failed.
+        """
+        try:
+            handle = await self._runner.start(job_request(task_template, task_execution_metadata, output_prefix))
+        except RefusedError as error:
+            handle = Handle(output_prefix=output_prefix, name=task_template.id.name, attempt=0, refused=str(error))
+        return BatchJob.of(handle, local=task_execution_metadata is None)
+
+    async def get(self, resource_meta: BatchJob, **_connection: str) -> Resource:
+        """How the job stands. The outputs are where Flyte looks for them; only an error has to be looked for here."""
+        progress = await self._runner.poll(resource_meta.run)
+        phase, message = progress.phase, progress.message
+        if phase is Phase.SUCCEEDED:
+            phase, message = await self._verdict(progress)
+        if phase is Phase.FAILED_RETRYABLE and resource_meta.local:
+            # To the local executor that is no end (is_terminal_phase, flyte/connectors/utils.py): it asks for ever.
+            phase = Phase.FAILED
+        return Resource(
+            phase=_PHASES[phase],
+            message=message,
+            log_links=[TaskLog(name=link.name, uri=link.url) for link in progress.links],
+            custom_info={"jobs": list(progress.jobs), **progress.details},
+        )
+
+    async def _verdict(self, progress: Progress) -> tuple[Phase, str]:
+        """What a job whose container ended well has come to."""
+        try:
+            error = await self._errors.read(progress.output_prefix)
+        except CallError as problem:  # Flyte is not to hear of what passes: it asks again.
+            return Phase.RUNNING, f"it has ended; whether it left an error could not be read: {problem}"
+        if error is None:
+            return Phase.SUCCEEDED, progress.message
+        recoverable = error.kind == ContainerError.RECOVERABLE
+        return Phase.FAILED_RETRYABLE if recoverable else Phase.FAILED, described(error)
+
+    async def delete(self, resource_meta: BatchJob, **_connection: str) -> None:
+        """End the job. One that is gone, or has ended, is no error."""
+        await self._runner.stop(resource_meta.run, "aborted in Flyte")
+
+    async def get_logs(
+        self, resource_meta: BatchJob, token: str = "", **_connection: str
+    ) -> AsyncIterator[GetTaskLogsResponse]:
+        """The job's log from where the token says, and the token of what follows."""
+        page = await self._runner.logs(resource_meta.run, token)
+        yield GetTaskLogsResponse(body=GetTaskLogsResponseBody(results=page.lines))
+        yield GetTaskLogsResponse(header=GetTaskLogsResponseHeader(token=page.token))
+
+    # Not before the first task: this module is also imported where a task runs, which asks AWS Batch for nothing.
+    @cached_property
+    def _settings(self) -> Settings:
+        return Settings.load()
+
+    @cached_property
+    def _aws(self) -> Aws:
+        return Aws(self._settings)
+
+    @cached_property
+    def _errors(self) -> ErrorFiles:
+        return ErrorFiles(Storage(self._aws))
+
+    @cached_property
+    def _runner(self) -> BatchRunner:
+        return BatchRunner(self._settings, aws=self._aws, failures=self._errors)
+
+
+ConnectorRegistry.register(AWSBatchConnector())

@@ -1,0 +1,143 @@
+"""One attempt of a task of Flyte 2 in the core's words: what its template and its execution's metadata say."""
+
+import os
+import re
+import uuid
+from collections.abc import Sequence
+from decimal import Decimal
+from math import ceil
+from typing import Any
+
+from flyteidl2.connector.connector_pb2 import TaskExecutionMetadata
+from flyteidl2.core import tasks_pb2
+from google.protobuf.json_format import MessageToDict
+from pydantic import ValidationError
+
+from flytekit_aws_batch.core.plan import JobRequest
+from flytekit_aws_batch.core.progress import RefusedError
+from flytekit_aws_batch.core.spec import JobSpec, Resources
+
+CUSTOM = "awsBatch"
+"""Where a task's settings are in the ``custom`` of its template.
+
+Below a key of their own, and there even if empty: Flyte's backend takes ``secrets`` and ``configs`` of ``custom`` for
+those of a connection, and cannot create a task that has no ``custom`` at all
+(``flyteplugins/go/tasks/plugins/webapi/connector/plugin.go``, ``pluginmachinery/utils/marshal_utils.go``).
+"""
+
+DEFAULT_RESOURCES = Resources(vcpus=1, memory_mib=2048)
+"""What a task gets where its author says nothing: the least memory that Fargate has for a whole vCPU."""
+
+_LOCAL_CODE = "/opt/flyte/"
+"""Where the local executor unpacks code (``_build_and_upload_code_bundle``, ``flyte/connectors/_connector.py``)."""
+
+_UNITS = {"m": Decimal("0.001"), "": Decimal(1), "k": Decimal(10**3)} | {
+    prefix + suffix: Decimal(base) ** power
+    for power, prefix in enumerate("KMGTPE", start=1)
+    for base, suffix in ((1000, ""), (1024, "i"))
+}
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([A-Za-z]*)")
+
+
+def job_request(
+    template: tasks_pb2.TaskTemplate, metadata: TaskExecutionMetadata | None, output_prefix: str
+) -> JobRequest:
+    """What is to be run.
+
+    Args:
+        template: The task's template, with the container's arguments rendered.
+        metadata: Of the execution. None: Flyte's local executor asks, which knows none.
+        output_prefix: Where the attempt's outputs go. The local executor gives a folder that all its tasks share; the
+            task's own is among the arguments of the container.
+
+    Raises:
+        RefusedError: The template says what AWS Batch cannot do.
+    """
+    container = template.container
+    retries = template.metadata.retries.retries
+    local = metadata is None
+    arguments = list(container.args)
+    environment = {each.key: each.value for each in container.env}
+    if metadata is None:
+        prefix = _option(arguments, "--outputs-path") or f"{output_prefix.rstrip('/')}/{uuid.uuid4().hex}"
+        project = os.environ.get("FLYTE_AWS_BATCH_PROJECT") or "flytesnacks"
+        domain = os.environ.get("FLYTE_AWS_BATCH_DOMAIN") or "development"
+        # The local executor calls every action a1; the folder is the only name that is the task's own.
+        execution, node, attempt = _option(arguments, "--run-name") or "local", prefix.rpartition("/")[2], 0
+        arguments = ["." if each == _LOCAL_CODE else each for each in arguments]
+    else:
+        identity = metadata.task_execution_id
+        run = identity.node_execution_id.execution_id
+        prefix, project, domain = output_prefix.rstrip("/"), run.project, run.domain
+        execution, node, attempt = run.name, identity.node_execution_id.node_id, identity.retry_attempt
+        # Of what the entrypoint needs, the backend gives a connector the names of the run and the action; in a pod it
+        # sets these three itself (flytek8s, GetExecutionEnvVars).
+        environment |= {
+            "FLYTE_INTERNAL_EXECUTION_PROJECT": project,
+            "FLYTE_INTERNAL_EXECUTION_DOMAIN": domain,
+            "FLYTE_ATTEMPT_NUMBER": str(attempt),
+            **metadata.environment_variables,
+        }
+    # Flyte 1's rule, which Flyte 2's backend leaves to the connector: the last of several attempts is not interrupted.
+    last = bool(retries) and attempt >= retries
+    return JobRequest(
+        project=project,
+        domain=domain,
+        execution=execution,
+        node=node,
+        task=template.id.name,
+        attempt=attempt,
+        image=container.image,
+        command=(*container.command, *arguments),
+        environment=environment,
+        resources=resources_of(container.resources),
+        spec=_spec(template),
+        retries=retries,
+        timeout_seconds=_seconds(template),
+        interruptible=template.metadata.interruptible and not last,
+        job_role=(metadata.identity.iam_role or None) if metadata else None,
+        output_prefix=prefix,
+        local=local,
+    )
+
+
+def resources_of(resources: tasks_pb2.Resources | None) -> Resources:
+    """What a container gets: AWS Batch has one figure of each kind, and where Flyte has two it is the limit."""
+    names = tasks_pb2.Resources.ResourceName
+    given = {}
+    for entry in (*resources.requests, *resources.limits) if resources else ():
+        given[entry.name] = _amount(entry.value)
+    return Resources(
+        vcpus=float(given.get(names.CPU, DEFAULT_RESOURCES.vcpus)),
+        memory_mib=ceil(given[names.MEMORY] / 2**20) if names.MEMORY in given else DEFAULT_RESOURCES.memory_mib,
+        gpus=int(given.get(names.GPU, 0)),
+    )
+
+
+def _amount(quantity: str) -> Decimal:
+    """A quantity as Kubernetes writes it: ``500m``, ``2``, ``1.5Gi``."""
+    found = _QUANTITY.fullmatch(quantity)
+    if found is None or found[2] not in _UNITS:
+        raise RefusedError(f"resources: {quantity!r} is no quantity; write it as Kubernetes does: 2, 500m, 16Gi")
+    return Decimal(found[1]) * _UNITS[found[2]]
+
+
+def _spec(template: tasks_pb2.TaskTemplate) -> JobSpec:
+    custom: dict[str, Any] = MessageToDict(template.custom)
+    try:
+        return JobSpec.model_validate(custom.get(CUSTOM, {}))
+    except ValidationError as error:
+        problems = (
+            f"{'.'.join(map(str, each['loc']))}: {each['msg']} (got {each['input']!r})" for each in error.errors()
+        )
+        raise RefusedError("\n".join(problems)) from error
+
+
+def _seconds(template: tasks_pb2.TaskTemplate) -> int | None:
+    timeout = template.metadata.timeout
+    return timeout.seconds + bool(timeout.nanos) or None
+
+
+def _option(arguments: Sequence[str], name: str) -> str | None:
+    """The value of one of the entrypoint's options."""
+    return arguments[arguments.index(name) + 1] if name in arguments else None
