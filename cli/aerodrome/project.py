@@ -71,8 +71,8 @@ class Project:
         return {
             **others,
             "PATH": f"{self.tools}{os.pathsep}{others.get('PATH', os.defpath)}",
-            # Batch jobs of the embedded AWS run on this machine, with this interpreter and what is installed for it; those
-            # of Flyte run with flytekit's.
+            # Batch jobs of the embedded AWS run on this machine, with this interpreter and what is installed for it, or
+            # with flytekit's.
             "AERODROME_JOB_PATH": os.pathsep.join(map(str, (self.tools, self.flytekit_tools))),
             "PYTHONPATH": str(self.root / "local"),
         }

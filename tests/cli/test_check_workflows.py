@@ -103,7 +103,7 @@ def test_a_good_package(check: Check) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [
         "jobs.py: 2 tasks, 0 workflows, 0 launch plans; nothing that AWS Batch would not do",
-        "  on AWS Batch:",
+        "  on AWS Batch, by Flyte's own plugin:",
         "    team.jobs.train  4 vCPUs, 16000 MiB, 4 attempts of at most 1:00:00 each",
         "  as pods:",
         "    team.jobs.ingest  cpu 1, cached",

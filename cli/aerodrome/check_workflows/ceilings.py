@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 from aerodrome.check_workflows.facts import Package, Task, quantity
 from aerodrome.check_workflows.rules import Finding
+from aerodrome_stacks.batch_queues import Kind
 from aerodrome_stacks.environment import Environment
-from aerodrome_stacks.task_limits import TaskLimits, job_limits, pod_limits, quota_limits
+from aerodrome_stacks.job_limits import job_limits
+from aerodrome_stacks.task_limits import TaskLimits, pod_limits, quota_limits
 
 _NOUNS = {"CPU": "vCPUs", "MEMORY": "memory", "GPU": "GPUs"}
 
@@ -18,19 +20,22 @@ def beyond(package: Package, environment: Environment) -> Iterator[Finding]:
         environment: The environment. Of its projects, those that count: the largest quota of one of them is the limit.
     """
     quota = quota_limits(environment.largest_quota())
-    pod, job = pod_limits(environment), job_limits(environment)
+    pod, job = pod_limits(environment), job_limits(environment, Kind.SPOT)
     for task in package.tasks:
-        most = _written(quota if task.on_batch else pod)
+        most = _written(quota if task.on_batch or task.by_connector else pod)
+        if task.by_connector:
+            # The quota is one of pods: where they have none, AWS Batch may. How many is said of each queue.
+            del most["GPU"]
         for name, noun in _NOUNS.items():
             asked = task.resources.get(name)
-            if asked is not None and quantity(asked) > quantity(most[name]):
+            if name in most and asked is not None and quantity(asked) > quantity(most[name]):
                 of_quota = most[name] == _written(quota)[name]
                 yield _finding(task, f"{noun}: {asked}", *_told(environment, most[name], of_quota=of_quota))
-        if task.on_batch and task.ask.vcpus is not None and task.ask.vcpus > job.cpu:
+        if task.on_batch and task.ask.vcpus is not None and task.ask.vcpus > job.vcpus:
             yield _finding(
                 task,
                 f"vCPUs: {task.ask.vcpus}",
-                f"AWS Batch has {job.cpu} in {environment.name} at most, so the job would wait in RUNNABLE",
+                f"AWS Batch has {job.vcpus} in {environment.name} at most, so the job would wait in RUNNABLE",
                 "ask for less, or raise spot_vcpus or on_demand_vcpus under batch of the environment's file",
             )
 

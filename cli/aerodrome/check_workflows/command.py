@@ -1,7 +1,7 @@
 """``aerodrome check-workflows``: the verb and its exit status."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from aerodrome.check_workflows.ceilings import beyond
-from aerodrome.check_workflows.facts import Ask, Package, Task
+from aerodrome.check_workflows.facts import Package, Task
+from aerodrome.check_workflows.jobs import described, unfit, unheard
 from aerodrome.check_workflows.load import LoadError, default_python, here, load, source
 from aerodrome.check_workflows.plugins import unsupported
 from aerodrome.check_workflows.references import foreign
@@ -104,13 +105,15 @@ def _require(project: str | None, environment: Environment | None) -> None:
 
 def _found(package: Package, environment: Environment | None, project: str | None) -> Sequence[Finding]:
     if environment is None:
-        return [*findings(package), *crowding(package, None)]
+        return [*findings(package), *unheard(package), *crowding(package, None)]
     own = tuple(one for one in environment.projects if project in {None, one.name})
     registered = environment.model_copy(update={"projects": own})
     return [
         *findings(package),
+        *unheard(package),
         *crowding(package, registered),
         *beyond(package, registered),
+        *unfit(package, registered),
         *foreign(package, environment, project),
         *unsupported(package, environment),
     ]
@@ -136,9 +139,12 @@ def _print(name: str, package: Package, found: Sequence[Finding]) -> None:
         f"{name}: {_counted(package.tasks, 'task')}, {_counted(package.workflows, 'workflow')}, "
         f"{_counted(package.launch_plans, 'launch plan')}; nothing that AWS Batch would not do"
     )
+    by_connector = [task for task in package.tasks if task.by_connector]
     on_batch = [task for task in package.tasks if task.on_batch]
-    _section("on AWS Batch", [(task.name, _on_batch(task.ask)) for task in on_batch])
-    _section("as pods", [(task.name, _as_pod(task)) for task in package.tasks if not task.on_batch])
+    pods = [task for task in package.tasks if not task.by_connector and not task.on_batch]
+    _section("on AWS Batch", [(task.name, described(task)) for task in by_connector])
+    _section("on AWS Batch, by Flyte's own plugin", [(task.name, _by_plugin(task)) for task in on_batch])
+    _section("as pods", [(task.name, _as_pod(task)) for task in pods])
     _section(
         "registered before",
         # Once, however many nodes run it.
@@ -154,7 +160,8 @@ def _section(title: str, rows: Sequence[tuple[str, str]]) -> None:
             typer.echo(f"    {name:{width}}  {text}")
 
 
-def _on_batch(ask: Ask) -> str:
+def _by_plugin(task: Task) -> str:
+    ask = task.ask
     longest = "24 h" if ask.timeout is None else str(timedelta(seconds=ask.timeout))
     vcpus = "the default vCPUs" if ask.vcpus is None else _counted(range(ask.vcpus), "vCPU")
     memory = "the default memory" if ask.memory is None else f"{ask.memory} MiB"
@@ -176,12 +183,16 @@ def _counted(things: Sequence[object], noun: str) -> str:
     return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
+def _asks(task: Task) -> Mapping[str, object] | None:
+    """What it asks AWS Batch for: of the connector what flytekit_aws_batch wrote, of the plugin what a job gets."""
+    if task.by_connector:
+        return task.custom
+    return asdict(task.ask) if task.on_batch else None
+
+
 def _document(package: Package, left_out: Sequence[str], found: Sequence[Finding]) -> dict[str, object]:
     return {
-        "tasks": [
-            {"name": task.name, "type": task.template["type"], "asks": asdict(task.ask) if task.on_batch else None}
-            for task in package.tasks
-        ],
+        "tasks": [{"name": task.name, "type": task.template["type"], "asks": _asks(task)} for task in package.tasks],
         "workflows": list(package.workflows),
         "launch_plans": list(package.launch_plans),
         "references": [asdict(reference) for reference in package.references],

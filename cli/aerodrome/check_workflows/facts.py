@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from flytekit_aws_batch.config import TASK_TYPE
+
 BATCH = "aws-batch"
 """The task type of flytekitplugins-awsbatch, which propeller hands to its plugin for AWS Batch."""
 
@@ -86,13 +88,18 @@ class Task:
         return bool(self.template["type"] == BATCH)
 
     @property
+    def by_connector(self) -> bool:
+        """Whether propeller hands it to the connector for AWS Batch."""
+        return bool(self.template["type"] == TASK_TYPE)
+
+    @property
     def metadata(self) -> Mapping[str, Any]:
         """Retries, timeout, cache and the like."""
         return dict(self.template.get("metadata", {}))
 
     @property
     def custom(self) -> Mapping[str, Any]:
-        """What ``AWSBatchConfig`` says, as far as it says anything."""
+        """What its ``task_config`` says, as far as it says anything."""
         return {name: value for name, value in self.template.get("custom", {}).items() if value is not None}
 
     @property

@@ -13,6 +13,7 @@ from aerodrome.check_workflows.rules import Finding
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.flyte import FLYTES_OWN, Plugin
 from aerodrome_stacks.environment.wording import listing
+from flytekit_aws_batch.config import TASK_TYPE
 
 _PLUGINS: Final[Sequence[str]] = get_args(Plugin)
 """Named as the task types are."""
@@ -33,7 +34,7 @@ def _findings(task: Task, environment: Environment) -> Iterator[Finding]:
     if kind in _PLUGINS:
         if kind not in environment.flyte.plugins:
             yield _without_plugin(task, kind, environment)
-    elif kind not in FLYTES_OWN and _needs_connector(task) and kind not in _started(environment):
+    elif kind not in {*FLYTES_OWN, TASK_TYPE} and _needs_connector(task) and kind not in _started(environment):
         yield _without_connector(task, kind, environment)
 
 

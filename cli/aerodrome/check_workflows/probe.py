@@ -110,7 +110,9 @@ def facts_of(entity: Any, root: str) -> dict[str, Any]:  # noqa: ANN401 - whatev
         mapped = entity.python_function_task
     elif isinstance(entity, MapPythonTask):
         mapped = entity.run_task
-    function = getattr(entity if mapped is None else mapped, "task_function", None)
+    # That of flytekit_aws_batch keeps the task that it runs for each element to itself.
+    written = getattr(entity, "_function", entity) if mapped is None else mapped
+    function = getattr(written, "task_function", None)
     dynamic = getattr(getattr(entity, "execution_mode", None), "name", "") == "DYNAMIC"
     called = list(entities_called(function)) if dynamic and function is not None else []
     return {
