@@ -7,7 +7,7 @@ from google.protobuf.json_format import ParseDict
 
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.core.spec import JobSpec, Resources
-from flytekit_aws_batch.flyte2.request import DEFAULT_RESOURCES, job_request, resources_of
+from flytekit_aws_batch.flyte2.request import job_request, resources_of
 
 PREFIX = "s3://bucket/metadata/risk/production/run-7/a3/2"
 
@@ -84,7 +84,7 @@ def test_what_nobody_said_is_left_out() -> None:
     request = job_request(template(), metadata(), PREFIX)
 
     assert (request.timeout_seconds, request.retries, request.job_role, request.array) == (None, 0, None, None)
-    assert (request.spec, request.resources) == (JobSpec(), DEFAULT_RESOURCES)
+    assert (request.spec, request.resources) == (JobSpec(), Resources(vcpus=1, memory_mib=2048))
 
 
 @pytest.mark.parametrize(("retries", "interruptible"), [(0, True), (1, False), (2, False), (3, True)], ids=str)

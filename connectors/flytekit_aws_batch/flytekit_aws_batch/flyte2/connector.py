@@ -14,6 +14,8 @@ from flyteidl2.connector.connector_pb2 import (
 )
 from flyteidl2.core.execution_pb2 import ContainerError, TaskExecution, TaskLog
 from flyteidl2.core.tasks_pb2 import TaskTemplate
+from flyteidl2.logs.dataplane.payload_pb2 import LogLine, LogLineOriginator
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from flytekit_aws_batch.core.aws import Aws, CallError
 from flytekit_aws_batch.core.plan import Handle
@@ -120,8 +122,15 @@ class AWSBatchConnector(AsyncConnector[BatchJob]):  # type: ignore[misc]  # unty
     ) -> AsyncIterator[GetTaskLogsResponse]:
         """The job's log from where the token says, and the token of what follows."""
         page = await self._runner.logs(resource_meta.run, token)
-        yield GetTaskLogsResponse(body=GetTaskLogsResponseBody(results=page.lines))
-        yield GetTaskLogsResponse(header=GetTaskLogsResponseHeader(token=page.token))
+        lines = []
+        for each in page.lines:
+            at = Timestamp()
+            at.FromMilliseconds(round(each.at * 1000))
+            lines.append(LogLine(timestamp=at, message=each.text, originator=LogLineOriginator.USER))
+        yield GetTaskLogsResponse(body=GetTaskLogsResponseBody(lines=lines))
+        # CloudWatch gives the same token again at the end; Flyte takes an empty one for it.
+        following = "" if page.token == token else page.token
+        yield GetTaskLogsResponse(header=GetTaskLogsResponseHeader(token=following))
 
     # Not before the first task: this module is also imported where a task runs, which asks AWS Batch for nothing.
     @cached_property

@@ -25,8 +25,8 @@ those of a connection, and cannot create a task that has no ``custom`` at all
 (``flyteplugins/go/tasks/plugins/webapi/connector/plugin.go``, ``pluginmachinery/utils/marshal_utils.go``).
 """
 
-DEFAULT_RESOURCES = Resources(vcpus=1, memory_mib=2048)
-"""What a task gets where its author says nothing: the least memory that Fargate has for a whole vCPU."""
+_DEFAULT_MIB = 2048
+"""The memory of each vCPU of a task that says nothing of memory: the least that Fargate has for a whole one."""
 
 _LOCAL_CODE = "/opt/flyte/"
 """Where the local executor unpacks code (``_build_and_upload_code_bundle``, ``flyte/connectors/_connector.py``)."""
@@ -107,11 +107,9 @@ def resources_of(resources: tasks_pb2.Resources | None) -> Resources:
     given = {}
     for entry in (*resources.requests, *resources.limits) if resources else ():
         given[entry.name] = _amount(entry.value)
-    return Resources(
-        vcpus=float(given.get(names.CPU, DEFAULT_RESOURCES.vcpus)),
-        memory_mib=ceil(given[names.MEMORY] / 2**20) if names.MEMORY in given else DEFAULT_RESOURCES.memory_mib,
-        gpus=int(given.get(names.GPU, 0)),
-    )
+    vcpus = given.get(names.CPU, Decimal(1))
+    memory = given.get(names.MEMORY, _DEFAULT_MIB * ceil(vcpus) * Decimal(2**20))
+    return Resources(vcpus=float(vcpus), memory_mib=ceil(memory / 2**20), gpus=int(given.get(names.GPU, Decimal(0))))
 
 
 def _amount(quantity: str) -> Decimal:

@@ -42,7 +42,7 @@ class AWSBatchTask(AsyncConnectorExecutorMixin, AsyncFunctionTaskTemplate[..., A
         Flyte's own executor knows nothing to do with a function whose data stays on this machine, and raises.
         """
         context = flyte.ctx()
-        if context is not None and context.mode == "local" and not storage.is_remote(context.raw_data_path.path):
+        if context.mode == "local" and not storage.is_remote(context.raw_data_path.path):
             return await AsyncFunctionTaskTemplate.execute(self, *args, **kwargs)
         return await AsyncConnectorExecutorMixin.execute(self, *args, **kwargs)
 
@@ -82,7 +82,7 @@ class AWSBatchTask(AsyncConnectorExecutorMixin, AsyncFunctionTaskTemplate[..., A
         return found or spec_problems(
             self.plugin_config,
             resources_of(get_proto_resources(resources)),
-            retries=self.retries.count,
+            retries=self.retries.count if isinstance(self.retries, flyte.RetryStrategy) else self.retries,
             timeout_seconds=_seconds(self.timeout),
         )
 
