@@ -49,10 +49,10 @@ def kubernetes_log_group(environment: Environment, namespace: str) -> str:
 def flyte_jobs_role_name(environment: Environment, project: str, domain: str) -> str:
     """The role that ECS starts containers of a project's Flyte tasks with.
 
-    It is called ``dev-fraud-detection-development-flyte-jobs``, for example. It does not begin with ``aerodrome-`` as
-    others do: the longest names would have 74 characters, and IAM allows 64.
+    It is called ``dev-fraud-detection-development-flyte-job``, for example. It does not begin with ``aerodrome-`` as
+    others do: the longest names would have 73 characters, and IAM allows 64.
     """
-    return f"{environment.name}-{project}-{domain}-flyte-jobs"
+    return f"{environment.name}-{project}-{domain}-flyte-job"
 
 
 def flyte_definition_prefix(environment: Environment) -> str:

@@ -77,9 +77,10 @@ def releases(account: Account) -> Iterator[tuple[str, Any]]:
 def annotated(values: Any) -> Iterator[tuple[str | None, str]]:  # noqa: ANN401 - any JSON value
     """Service accounts that values give a role: their name, where the values say it, and the role's ARN."""
     if isinstance(values, Mapping):
-        annotations = values.get("annotations")
-        if isinstance(annotations, Mapping) and ROLE_ARN in annotations:
-            yield values.get("name"), annotations[ROLE_ARN]
+        for key in ("annotations", "serviceAccountAnnotations"):
+            annotations = values.get(key)
+            if isinstance(annotations, Mapping) and ROLE_ARN in annotations:
+                yield values.get("name"), annotations[ROLE_ARN]
         for value in values.values():
             yield from annotated(value)
 

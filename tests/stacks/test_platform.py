@@ -57,6 +57,8 @@ CDK_PROVIDER = "CustomVpcRestrictDefaultSGCustomResourceProvider"
 
 # Stateful resources that go with their stack, and why nothing is lost.
 DISPENSABLE = {
+    "ChangesQueue": "what AWS Batch says of Flyte's jobs, whose states the connector asks for as well",
+    "ChangesUnread": "evidence of events that no connector dealt with, which goes after two weeks by itself",
     "DeadLetters": "what tells of objects that were not processed, which are in their bucket",
     "EmailsDeadLetters": "evidence of emails that were not sent, which goes after two weeks by itself",
     "EmailsQueue": "emails that Flyte is about to send",
@@ -227,8 +229,8 @@ class TestPolicies:
     ) -> None:
         passing = [one for one in allowed(stacks) if "iam:PassRole" in one.actions]
         domains = {domain for project in environment.projects for domain in project.domains}
-        propeller = {f"Flytepropeller{domain.capitalize()}" for domain in domains}
-        assert {name(one.owner) for one in passing} == {"Karpenter"} | propeller
+        flyte = {f"{who}{domain.capitalize()}" for who in ("Flytepropeller", "BatchConnector") for domain in domains}
+        assert {name(one.owner) for one in passing} == {"Karpenter"} | flyte
         for one in passing:
             assert not any("*" in resource for resource in one.resources)
             assert one.conditions["StringEquals"]["iam:PassedToService"] in {

@@ -249,13 +249,13 @@ def test_nobody_but_projects_mounts_anything(account: Account, environment: Envi
 def test_every_role_of_a_job_has_a_boundary_and_serves_this_account_only(
     account: Account, environment: Environment, places: list[Place]
 ) -> None:
-    # A project's own role, which its code has, and the one that ECS starts its containers with.
+    # A project's own role, which its code has, and those that ECS starts containers with: the catalogue's, and Flyte's.
     workloads = {
         role.arn: role
         for role in account.of_type("AWS::IAM::Role")
         if "ecs-tasks.amazonaws.com" in json.dumps(role.properties["AssumeRolePolicyDocument"])
     }
-    assert len(workloads) == 2 * len(places)
+    assert len(workloads) == 3 * len(places)
     assert [arn for arn in workloads if account.principals[arn].boundary is None] == []
     for role in workloads.values():
         (statement,) = [
@@ -273,9 +273,10 @@ def test_no_projects_containers_write_to_anothers_log(
     logs = f"arn:aws:logs:{environment.region}:{environment.account}:log-group:/aerodrome/{environment.name}"
     for place, other in product(places, places):
         project, domain = place
-        starts = account.role(f"Jobs{domain.capitalize()}", f"{project}{domain}ExecutionRole".replace("-", ""))
+        catalogue = account.role(f"Jobs{domain.capitalize()}", f"{project}{domain}ExecutionRole".replace("-", ""))
+        flyte = account.role("FlyteJobs", f"{project}{domain}".replace("-", ""))
         stream = f"{logs}/jobs/{other[0]}-{other[1]}:log-stream:train-classifier/default/1"
-        for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+        for starts, action in product((catalogue, flyte), ("logs:CreateLogStream", "logs:PutLogEvents")):
             assert account.can(starts, action, stream) is (place == other)
             assert not account.can(role_of(account, environment, place), action, stream), "the code has no need to"
 
@@ -292,7 +293,8 @@ def test_no_project_reads_anothers_secret(account: Account, environment: Environ
         }
         project, domain = place
         starts = account.role(f"Jobs{domain.capitalize()}", f"{project}{domain}ExecutionRole".replace("-", ""))
-        for role in (starts, role_of(account, environment, place)):
+        flyte = account.role("FlyteJobs", f"{project}{domain}".replace("-", ""))
+        for role in (starts, flyte, role_of(account, environment, place)):
             # Whatever it is given: the boundary compares the secret's project with the role's.
             everything = replace(role, policies=[{"Effect": "Allow", "Action": "*", "Resource": "*"}])
             own = {**tags, "secretsmanager:ResourceTag/aerodrome:project": project}

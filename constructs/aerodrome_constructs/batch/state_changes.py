@@ -5,12 +5,15 @@ from dataclasses import dataclass
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from aerodrome_constructs.messages import message_queue
+from aerodrome_constructs.messages import LONGEST_RETENTION, message_queue
 
 # Who follows asks for a job's state all the same, less often. What it has not taken by then, it has asked for.
 _RETENTION = cdk.Duration.minutes(15)
+# A reader gives back what is about another reader's jobs: with twenty of them, each has had it five times by then.
+_TRIES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +38,8 @@ class JobStateChanges(Construct):
     that is not made is one that others may make. Elements of arrays are left out: an array of 10,000 would send 40,000
     events, and its own come with how many of them are where.
 
-    There is no dead-letter queue: a message that nobody took within a quarter of an hour is about a state that somebody
-    has asked for since.
+    What nobody took within a quarter of an hour is about a state that somebody has asked for since, and goes. What was
+    taken a hundred times and never dealt with is kept for two weeks beside the queue, as evidence of a reader's fault.
 
     Attributes:
         queue: The queue.
@@ -45,7 +48,14 @@ class JobStateChanges(Construct):
     def __init__(self, scope: Construct, construct_id: str, props: JobStateChangesProps) -> None:
         super().__init__(scope, construct_id)
         stack = cdk.Stack.of(self)
-        self.queue = message_queue(self, "Queue", name=props.name, retention=_RETENTION)
+        unread = message_queue(self, "Unread", name=f"{props.name}-unread", retention=LONGEST_RETENTION)
+        self.queue = message_queue(
+            self,
+            "Queue",
+            name=props.name,
+            retention=_RETENTION,
+            dead_letter_queue=sqs.DeadLetterQueue(queue=unread, max_receive_count=_TRIES),
+        )
         definitions = f"arn:{stack.partition}:batch:{stack.region}:{stack.account}:job-definition"
         rule = events.CfnRule(
             self,
