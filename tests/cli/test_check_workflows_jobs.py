@@ -235,6 +235,14 @@ def test_flytekits_own_map_over_one_is_told() -> None:
     assert "map_task of flytekit_aws_batch" in finding.way_out
 
 
+def test_a_mistake_is_told_once_of_a_task_and_of_what_maps_over_it() -> None:
+    spec = JobSpec(queue="gpu")
+    mapping = task(spec, mapped=Mapped(inputs=("fold",)), template={"id": {"name": "team.jobs.map_train_1"}})
+    by_flytekit = Task(template=task(spec).template, place="jobs.py:7", maps=("team.jobs.train", TASK_TYPE))
+    (finding,) = unfit(package(task(spec), mapping, by_flytekit), having())
+    assert finding.subject == "task team.jobs.train"
+
+
 @pytest.mark.parametrize(
     ("one", "line"),
     [

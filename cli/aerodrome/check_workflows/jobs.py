@@ -129,6 +129,16 @@ def unfit(package: Package, environment: Environment) -> Iterator[Finding]:
         package: What would be registered.
         environment: Where, with the projects that it may be for. What one of them may run is not refused.
     """
+    # A task and those that map over it are written in one place, and have one mistake.
+    told: set[tuple[str, str]] = set()
+    for finding in _unfit(package, environment):
+        mistake = (finding.place or finding.subject, finding.value)
+        if mistake not in told:
+            told.add(mistake)
+            yield finding
+
+
+def _unfit(package: Package, environment: Environment) -> Iterator[Finding]:
     settings = settings_of(environment)
     for task in package.tasks:
         kind = str(task.template["type"] if task.maps is None else task.maps[1])
