@@ -87,7 +87,7 @@ def lost_to_reclaim(job: JobState) -> bool:
     if job.status != "FAILED" or job.is_terminated or job.is_cancelled:
         return False
     last = job.attempts[-1].status_reason if job.attempts else ""
-    return is_reclaim(job.status_reason or last) or is_reclaim(last)
+    return is_reclaim(last or job.status_reason)
 
 
 def blocked(status_reason: str) -> str:

@@ -1,0 +1,74 @@
+from typing import Any
+
+import pytest
+
+from flytekit_aws_batch.core import logs
+from flytekit_aws_batch.core.aws import CallError
+from flytekit_aws_batch.core.job_state import JobState
+from flytekit_aws_batch.core.logs import LogLine, LogPage
+from tests.connectors.core.fake_aws import World, client_error, detail
+
+EVENTS = [{"timestamp": 1_500, "message": "first"}, {"timestamp": 2_000, "message": "second"}]
+
+
+def refusing(code: str, status: int) -> World:
+    world = World()
+
+    def refuse(**_: object) -> dict[str, Any]:
+        raise client_error(code, status)
+
+    world.answers["get_log_events"] = refuse
+    return world
+
+
+def test_the_last_lines_are_read_from_the_end() -> None:
+    world = World()
+    world.answers["get_log_events"] = lambda **_: {"events": EVENTS, "nextForwardToken": "f"}
+    assert world.run(logs.last_lines(world.aws, "/jobs", "a/b", 2)) == ("first", "second")
+    assert world.client.of("get_log_events") == [
+        {"logGroupName": "/jobs", "logStreamName": "a/b", "limit": 2, "startFromHead": False}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("ResourceNotFoundException", 400), ("AccessDeniedException", 400), ("ServiceUnavailable", 503)],
+)
+def test_without_a_log_there_are_no_last_lines(code: str, status: int) -> None:
+    world = refusing(code, status)
+    assert world.run(logs.last_lines(world.aws, "/jobs", "a/b")) == ()
+    assert world.clock.time <= 1003, "nobody waits long for a log"
+
+
+def test_a_page_leads_to_the_next() -> None:
+    world = World()
+    world.answers["get_log_events"] = lambda **_: {"events": EVENTS, "nextForwardToken": "f/2"}
+    first = world.run(logs.page(world.aws, "/jobs", "a/b"))
+    assert first == LogPage(lines=(LogLine(at=1.5, text="first"), LogLine(at=2, text="second")), token="f/2")
+    world.run(logs.page(world.aws, "/jobs", "a/b", first.token, 5))
+    assert world.client.of("get_log_events") == [
+        {"logGroupName": "/jobs", "logStreamName": "a/b", "limit": 1000, "startFromHead": True},
+        {"logGroupName": "/jobs", "logStreamName": "a/b", "limit": 5, "startFromHead": True, "nextToken": "f/2"},
+    ]
+
+
+def test_a_log_that_is_not_there_yet_is_an_empty_page() -> None:
+    world = refusing("ResourceNotFoundException", 400)
+    assert world.run(logs.page(world.aws, "/jobs", "a/b", "f/1")) == LogPage(token="f/1")
+
+
+def test_a_log_that_may_not_be_read_is_an_error() -> None:
+    world = refusing("AccessDeniedException", 400)
+    with pytest.raises(CallError, match="GetLogEvents: AccessDeniedException"):
+        world.run(logs.page(world.aws, "/jobs", "a/b"))
+
+
+def test_a_jobs_stream_is_its_last_containers() -> None:
+    job = JobState.of(detail())
+    assert logs.stream_of(job) is None
+    attempts = [{"container": {"logStreamName": "job/default/1"}}, {"container": {}, "statusReason": "Host EC2"}]
+    job = JobState.of(detail(attempts=attempts))
+    assert logs.stream_of(job) == ("/aws/batch/job", "job/default/1")
+    container = {"logStreamName": "job/default/2", "logConfiguration": {"options": {"awslogs-group": "/jobs"}}}
+    job = JobState.of(detail(attempts=attempts, container=container))
+    assert logs.stream_of(job) == ("/jobs", "job/default/2")
