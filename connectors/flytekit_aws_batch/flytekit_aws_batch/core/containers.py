@@ -201,7 +201,7 @@ def _variable_problems(request: JobRequest) -> Iterator[str]:
         if problem := variable_problem(name):
             yield problem
         if name in request.spec.secrets:
-            yield f"environment: {name} is a secret, too; leave out one of them"
+            yield f"environment: {name!r} is a secret, too; leave out one of them"
 
 
 def _mount_problems(here: str, mount: EfsMount, request: JobRequest, settings: Settings) -> Iterator[str]:

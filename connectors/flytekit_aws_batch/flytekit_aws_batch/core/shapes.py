@@ -216,7 +216,7 @@ def role_problems(what: str, arn: str) -> Iterator[str]:
 def variable_problem(name: str) -> str | None:
     """What is wrong with an environment variable's name. None: nothing."""
     if name.startswith(_OF_BATCH):
-        return f"environment: {name}: Batch keeps names that begin with {_OF_BATCH} for itself; give it another name"
+        return f"environment: {name!r}: Batch keeps names that begin with {_OF_BATCH} for itself; give it another name"
     if not _VARIABLE.fullmatch(name):
         return f"environment: {name!r}: letters, digits and underscores, no digit first; give it another name"
     return None
