@@ -14,7 +14,7 @@ CDK := CDK_DISABLE_CLI_TELEMETRY=true node_modules/.bin/cdk
 # The project's own python, node and npm come first, whatever the machine has.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup try check check-workflows synth diff test lint types unit unit-platform unit-parts policies rules workflows embedded smoke charts rendered record-release snapshots schema guardrails format dashboards bench diagram locks clean
+.PHONY: help setup try check check-workflows synth diff test lint types unit unit-platform unit-parts policies rules workflows connector embedded smoke charts rendered record-release snapshots schema guardrails format dashboards bench diagram locks clean
 
 help: ## Explain every verb
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ diff: setup ## Show what a deploy of one environment would change (ENV=dev)
 # The tests of the embedded AWS and the smoke test mostly wait, for servers, jobs and the CDK CLI, which looks at a stack
 # every 5 seconds: side by side with the others they cost little time.
 test: setup ## Run everything that must pass: lint, types, policies, rules, unit, workflow, embedded and smoke tests
-	@$(MAKE) --no-print-directory --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) smoke embedded unit workflows policies rules types lint
+	@$(MAKE) --no-print-directory --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) smoke embedded unit connector workflows policies rules types lint
 
 lint: setup ## Check style, import directions and locks
 	@$(BIN)/ruff check .
@@ -67,6 +67,10 @@ rules: setup ## Check Prometheus' rules and the queries of dashboards with promt
 workflows: setup ## Run the tests of the Flyte workflows, where flytekit is
 	@[ -x .venv-workflows/bin/python ] || { echo 'aerodrome: the Flyte workflows cannot be tested without .venv-workflows' >&2; exit 1; }
 	@.venv-workflows/bin/python -m pytest -c tests/workflows/flyte/pytest.toml tests/workflows/flyte
+
+connector: setup ## Run the tests of the connector for AWS Batch that need flytekit
+	@[ -x .venv-workflows/bin/python ] || { echo 'aerodrome: the connector cannot be tested without .venv-workflows' >&2; exit 1; }
+	@.venv-workflows/bin/python -m pytest -c tests/connectors/flytekit/pytest.toml tests/connectors/flytekit
 
 embedded: setup ## Run the tests of the embedded AWS, and of the platform deployed to it
 	@$(BIN)/pytest tests/local
@@ -133,11 +137,13 @@ clean: ## Stop the embedded AWS and remove everything that setup, synth and try 
 	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv-local/bin/python local/requirements.lock
 	@touch $@
 
-.venv-workflows/.installed: workflows/requirements.lock .venv/.installed
+.venv-workflows/.installed: workflows/requirements.lock connectors/flytekit_aws_batch/pyproject.toml .venv/.installed
 	@echo "Installing flytekit into .venv-workflows"
 	@if $(BIN)/uv python find --no-python-downloads $(FLYTEKIT_PYTHON) >/dev/null 2>&1; then set -e; \
 		[ -x .venv-workflows/bin/python ] || $(BIN)/uv venv --quiet --no-python-downloads --python $(FLYTEKIT_PYTHON) .venv-workflows; \
 		$(BIN)/uv pip sync --quiet --require-hashes --python .venv-workflows/bin/python workflows/requirements.lock; \
+		$(BIN)/uv pip install --quiet --no-deps --python .venv-workflows/bin/python --editable connectors/flytekit_aws_batch; \
+		echo "$(CURDIR)/workflows" > "$$(.venv-workflows/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/aerodrome_workflows.pth"; \
 		touch $@; \
 	else \
 		echo "aerodrome: flytekit needs Python 3.11 or 3.12, and this machine has neither; all but make workflows and make check-workflows runs without" >&2; \

@@ -12,6 +12,9 @@ NO_SOURCE_ROOTS = {
     "tools": "scripts of this repository, run from its root and never installed",
 }
 
+# Folders of projects that are installed by themselves, each a source root: connectors/flytekit_aws_batch/.
+PROJECTS = {"connectors"}
+
 # What mypy reads of libraries that ship no types.
 TYPINGS = {"workflows/typings"}
 
@@ -25,8 +28,8 @@ LONGER = {
 }
 
 
-# Tests with a configuration of their own.
-FLYTE = "tests/workflows/flyte"
+# Tests with a configuration of their own, as they run in other environments.
+ELSEWHERE = {"tests/workflows/flyte", "tests/connectors/flytekit"}
 
 
 def test_no_python_file_lies_directly_in_constructs_or_stacks(modules: Mapping[str, ast.Module]) -> None:
@@ -37,13 +40,14 @@ def test_no_python_file_lies_directly_in_constructs_or_stacks(modules: Mapping[s
 
 
 def source_roots(modules: Mapping[str, ast.Module]) -> dict[str, set[str]]:
-    """The top-level folders with Python that should be source roots, each with the folders of Python in it."""
+    """The folders with Python that should be source roots, each with the folders of Python in it."""
     roots: dict[str, set[str]] = {}
     for name in modules:
         parts = PurePosixPath(name).parts
-        if len(parts) > 1 and parts[0] not in NO_SOURCE_ROOTS:
-            roots.setdefault(parts[0], set()).add(parts[1])
-    assert {"constructs", "stacks"} <= roots.keys(), "the listing is broken"
+        depth = 2 if parts[0] in PROJECTS else 1
+        if len(parts) > depth and parts[0] not in NO_SOURCE_ROOTS:
+            roots.setdefault("/".join(parts[:depth]), set()).add(parts[depth])
+    assert {"constructs", "stacks", "connectors/flytekit_aws_batch"} <= roots.keys(), "the listing is broken"
     return roots
 
 
@@ -65,7 +69,7 @@ def test_every_source_root_is_known_to_ruff_mypy_the_wheel_and_import_linter(
     assert set(tools["ruff"]["src"]) == set(tools["mypy"]["mypy_path"]) - TYPINGS == {*roots, "tools"}
     installed = set(tools["hatch"]["build"]["targets"]["wheel"]["packages"])
     assert installed == packages
-    assert {package.split("/")[1] for package in installed} == set(tools["importlinter"]["root_packages"])
+    assert {PurePosixPath(package).name for package in installed} == set(tools["importlinter"]["root_packages"])
 
 
 def test_no_python_file_is_longer_than_a_person_can_hold_in_mind(
@@ -83,9 +87,10 @@ def test_every_test_is_collected(modules: Mapping[str, ast.Module], texts: Mappi
     """A test file with another name, or in another folder, would never run and never fail."""
     settings = tomllib.loads(texts["pyproject.toml"])["tool"]["pytest"]
     # These run in an environment of their own, which the others leave out, and take all of their folder.
-    assert FLYTE in settings["norecursedirs"]
-    assert f"pytest -c {FLYTE}/pytest.toml {FLYTE}\n" in texts["Makefile"]
-    assert tomllib.loads(texts[f"{FLYTE}/pytest.toml"])["pytest"]["python_files"] == settings["python_files"]
+    for folder in ELSEWHERE:
+        assert folder in settings["norecursedirs"]
+        assert f"pytest -c {folder}/pytest.toml {folder}\n" in texts["Makefile"]
+        assert tomllib.loads(texts[f"{folder}/pytest.toml"])["pytest"]["python_files"] == settings["python_files"]
     files = {name for name, module in modules.items() if any(is_test(node) for node in ast.walk(module))}
     assert "tests/house/test_layout.py" in files, "the listing is broken"
 
