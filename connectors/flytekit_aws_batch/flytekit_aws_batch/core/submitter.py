@@ -21,6 +21,7 @@ from typing import Any
 
 from flytekit_aws_batch.core.aws import Aws, CallError
 from flytekit_aws_batch.core.definitions import Definitions
+from flytekit_aws_batch.core.folder import Folder
 from flytekit_aws_batch.core.listing import find
 from flytekit_aws_batch.core.plan import Plan, Wave
 from flytekit_aws_batch.core.requests import submit_request
@@ -112,22 +113,22 @@ class Submitter:
             await self._resume(plan, submission, until)
 
     async def _claim(self, plan: Plan, submission: Submission, until: float) -> None:
-        url = wave_url(plan, submission.wave.number)
-        stored = await self._storage.state(url) if submission.tries else None
-        if stored is None:
+        folder, number = Folder(self._storage, plan.output_prefix), submission.wave.number
+        there = await folder.wave(number) if submission.tries else None
+        if there is None:
             # A place in the line first: who waits for it with the object in hand waits on the lease.
             if not await self._turn(submission, until):
                 return
             if await self._write(plan, submission, None):
                 await self._send(plan, submission)
                 return
-            stored = await self._storage.state(url)
-        if stored is not None:
+            there = await folder.wave(number)
+        if there is not None:
+            submission.wave, stored = there
             await self._others(plan, submission, stored, until)
 
     async def _others(self, plan: Plan, submission: Submission, stored: Stored, until: float) -> None:
         """Somebody else submits this wave, or has, or was about to."""
-        submission.wave = Wave.model_validate_json(stored.body)
         if submission.wave.job:
             self._metrics.submits.labels("found").inc()
             return
@@ -136,12 +137,11 @@ class Submitter:
         if stored.age_seconds < self._lease_seconds + _ROUNDING_SECONDS:
             submission.note = "is being submitted"
             return
-        if not await self._turn(submission, until) or not await self._write(plan, submission, stored.etag):
-            return
-        self._metrics.taken_over.inc()
-        submission.doubt_since = None
-        if not await self._found(plan, submission, submission.etag):
-            await self._send(plan, submission)
+        if await self._write(plan, submission, stored.etag):
+            self._metrics.taken_over.inc()
+            # Whoever it was may have submitted it after we looked.
+            submission.doubt_since = float("-inf")
+            await self._resume(plan, submission, until)
 
     async def _resume(self, plan: Plan, submission: Submission, until: float) -> None:
         """Go on with what we began ourselves."""
@@ -172,18 +172,15 @@ class Submitter:
         """Make the wave's object ours, or keep it so."""
         began = self._clock.now()
         wave = submission.wave.model_copy(update={"claim": uuid.uuid4().hex})
-        url, body = wave_url(plan, wave.number), wave.model_dump_json(exclude_defaults=True).encode()
-        if etag is None:
-            written = await self._storage.claim(url, body)
-        else:
-            written = await self._storage.replace(url, body, etag)
+        folder = Folder(self._storage, plan.output_prefix)
+        written = await (folder.claim(wave) if etag is None else folder.replace(wave, etag))
         if written is None:
             return False
         submission.wave, submission.etag, submission.held_since = wave, written, began
         return True
 
     async def _send(self, plan: Plan, submission: Submission) -> None:
-        if await self._storage.exists(stopped_url(plan.folder)):
+        if await Folder(self._storage, plan.output_prefix).is_stopped():
             submission.stopped = True
             return
         request = submit_request(await self._defined(plan), submission.wave)
@@ -244,34 +241,25 @@ class Submitter:
 
     async def _record(self, plan: Plan, submission: Submission, job: str, etag: str | None) -> None:
         """Write down the job's ID, so that nobody has to look for it."""
-        url = wave_url(plan, submission.wave.number)
+        folder, number = Folder(self._storage, plan.output_prefix), submission.wave.number
         recorded = submission.wave.model_copy(update={"job": job, "claim": uuid.uuid4().hex})
         submission.wave, submission.doubt_since = recorded, None
         try:
             while etag is not None:
-                body = recorded.model_dump_json(exclude_defaults=True).encode()
-                submission.etag = await self._storage.replace(url, body, etag)
+                submission.etag = await folder.replace(recorded, etag)
                 if submission.etag is not None:
                     return
                 # Somebody took it for given up, which should not be; of two jobs the recorded one stays.
-                stored = await self._storage.state(url)
-                theirs = Wave.model_validate_json(stored.body).job if stored else ""
-                if theirs:
-                    submission.wave = recorded.model_copy(update={"job": theirs})
-                    if theirs != job:
+                there = await folder.wave(number)
+                if there is None:
+                    return
+                theirs, stored = there
+                if theirs.job:
+                    submission.wave = theirs
+                    if theirs.job != job:
                         await self._aws.call("batch", "terminate_job", jobId=job, reason="it was submitted twice")
                     return
-                etag = stored.etag if stored else None
+                etag = stored.etag
         except CallError:
             # The job is there all the same, and is found by its name.
             return
-
-
-def wave_url(plan: Plan, number: int) -> str:
-    """Where a wave is."""
-    return f"{plan.folder}/wave-{number}.json"
-
-
-def stopped_url(folder: str) -> str:
-    """The object that keeps a run from submitting anything more."""
-    return f"{folder}/stopped"

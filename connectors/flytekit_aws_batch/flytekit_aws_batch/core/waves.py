@@ -89,13 +89,6 @@ def kind(wave: Wave) -> Literal["reclaimed", "failed", "concurrency"]:
     return "failed" if any(index in wave.tries for index in wave.indices) else "concurrency"
 
 
-def left(plan: Plan, wave: Wave) -> int:
-    """How many elements of a list have neither ended nor are in a wave that is under way."""
-    if plan.array is None:
-        return 0
-    return plan.array.size - len(from_ranges(wave.done)) - len(from_ranges(wave.failed)) - len(wave.indices)
-
-
 def _after_one(wave: Wave, fault: Fault | None) -> Wave | Result:
     if fault is None:
         return Result(succeeded=True, done=1)

@@ -1,0 +1,129 @@
+"""What the connector keeps in S3 of a run, so that any other process can go on with it."""
+
+import re
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from flytekit_aws_batch.core.plan import Handle, Plan, Wave
+from flytekit_aws_batch.core.progress import Progress
+from flytekit_aws_batch.core.storage import Storage, Stored
+
+_WAVE = re.compile(r"wave-(\d+)\.json")
+_PROGRESS = TypeAdapter(Progress)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """Which objects a run has.
+
+    Attributes:
+        planned: Whether its plan is there.
+        waves: The number of the last wave, -1 if there is none.
+        stopped: Whether it was stopped.
+        ended: Whether its end is written down.
+        adopts: Whether it stands for an earlier attempt's.
+    """
+
+    planned: bool
+    waves: int
+    stopped: bool
+    ended: bool
+    adopts: bool
+
+
+class Folder:
+    """A run's folder in S3.
+
+    All methods raise :class:`~flytekit_aws_batch.core.aws.CallError` when S3 refuses, or does not answer in time.
+
+    Args:
+        storage: S3.
+        output_prefix: Where the run's outputs go; the folder is ``aws-batch`` in there.
+    """
+
+    def __init__(self, storage: Storage, output_prefix: str) -> None:
+        self._storage = storage
+        self._url = f"{output_prefix}/aws-batch"
+
+    async def contents(self) -> Contents:
+        """Which objects there are."""
+        names = {url.rpartition("/")[2] async for url in self._storage.list(f"{self._url}/")}
+        waves = (_WAVE.fullmatch(name) for name in names)
+        return Contents(
+            planned="plan.json" in names,
+            waves=max((int(wave[1]) for wave in waves if wave), default=-1),
+            stopped="stopped" in names,
+            ended="result.json" in names,
+            adopts="adopted.json" in names,
+        )
+
+    async def plan(self) -> Plan | None:
+        """The plan. None: there is none."""
+        body = await self._storage.read(self._of("plan.json"))
+        return None if body is None else Plan.model_validate_json(body)
+
+    async def keep_plan(self, plan: Plan) -> None:
+        """Write the plan; whoever does it again writes the same."""
+        await self._storage.write(self._of("plan.json"), plan.model_dump_json(exclude_defaults=True).encode())
+
+    async def wave(self, number: int) -> tuple[Wave, Stored] | None:
+        """A wave, and its object. None: there is none."""
+        stored = await self._storage.state(self._of(wave_name(number)))
+        return None if stored is None else (Wave.model_validate_json(stored.body), stored)
+
+    async def claim(self, wave: Wave) -> str | None:
+        """Create a wave's object, and return its ETag. None: somebody else has created it."""
+        return await self._storage.claim(self._of(wave_name(wave.number)), _body(wave))
+
+    async def replace(self, wave: Wave, etag: str) -> str | None:
+        """Write a wave's object anew, and return its ETag. None: somebody else has."""
+        return await self._storage.replace(self._of(wave_name(wave.number)), _body(wave), etag)
+
+    async def is_stopped(self) -> bool:
+        """Whether the run was stopped."""
+        return await self._storage.exists(self._of("stopped"))
+
+    async def stop(self, reason: str) -> None:
+        """Keep anybody from submitting anything more."""
+        await self._storage.write(self._of("stopped"), reason.encode())
+
+    async def stopped_for(self) -> str:
+        """Why the run was stopped."""
+        return (await self._storage.read(self._of("stopped")) or b"").decode()
+
+    async def adopted(self) -> Handle | None:
+        """The earlier attempt's run that this one stands for. None: none."""
+        body = await self._storage.read(self._of("adopted.json"))
+        return None if body is None else Handle.model_validate_json(body)
+
+    async def adopt(self, earlier: Handle) -> None:
+        """Let this run stand for an earlier attempt's."""
+        await self._storage.write(self._of("adopted.json"), earlier.model_dump_json(exclude_defaults=True).encode())
+
+    async def result(self) -> Progress | None:
+        """How the run ended. None: that is not written down."""
+        body = await self._storage.read(self._of("result.json"))
+        return None if body is None else _PROGRESS.validate_json(body)
+
+    async def end(self, progress: Progress) -> Progress:
+        """Write down how the run ended. Who was first is right, so that every answer is the same.
+
+        Returns:
+            What is written down.
+        """
+        if await self._storage.claim(self._of("result.json"), _PROGRESS.dump_json(progress)) is not None:
+            return progress
+        return await self.result() or progress
+
+    def _of(self, name: str) -> str:
+        return f"{self._url}/{name}"
+
+
+def wave_name(number: int) -> str:
+    """The name of a wave's object, which the jobs read, too."""
+    return f"wave-{number}.json"
+
+
+def _body(wave: Wave) -> bytes:
+    return wave.model_dump_json(exclude_defaults=True).encode()
