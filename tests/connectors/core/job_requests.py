@@ -6,11 +6,13 @@ from functools import cache
 from typing import Any
 
 import botocore.session
+import pytest
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
 from botocore.validate import ParamValidator
 
 from flytekit_aws_batch.core.plan import JobRequest, Plan, Wave
 from flytekit_aws_batch.core.planning import plan
+from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.core.requests import submit_request
 from flytekit_aws_batch.core.settings import FileSystem, Queue, Settings
 from flytekit_aws_batch.core.spec import KINDS, ArraySpec, JobSpec, Kind, Resources
@@ -124,3 +126,21 @@ def _values(value: Any, shape: Shape, path: str) -> Iterator[str]:  # noqa: ANN4
 
 def array(size: int, **more: Any) -> ArraySpec:  # noqa: ANN401 - any field
     return ArraySpec(size=size, **more)
+
+
+def planned(asked: JobRequest, **settings: Any) -> Plan:  # noqa: ANN401 - any setting
+    """The plan, in the account with other settings."""
+    return plan(asked, SETTINGS.model_copy(update=settings))[0]
+
+
+def container(asked: JobRequest, **settings: Any) -> dict[str, Any]:  # noqa: ANN401 - any setting
+    """The container of the job definition."""
+    found: dict[str, Any] = plan(asked, SETTINGS.model_copy(update=settings))[1]["containerProperties"]
+    return found
+
+
+def refusal(asked: JobRequest, **settings: Any) -> str:  # noqa: ANN401 - any setting
+    """Why it is refused."""
+    with pytest.raises(RefusedError) as caught:
+        plan(asked, SETTINGS.model_copy(update=settings))
+    return str(caught.value)

@@ -8,6 +8,7 @@ from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.core.shapes import FARGATE_MEMORY_MIB
 from flytekit_aws_batch.core.spec import (
     KINDS,
+    Architecture,
     ArraySpec,
     EfsMount,
     ExitRule,
@@ -103,7 +104,7 @@ def sensible(draw: st.DrawFn) -> JobRequest:
     kind: Kind = draw(st.sampled_from(KINDS))
     fargate = kind == "fargate"
     nodes = draw(st.integers(1, 1000)) if kind == "on-demand" else 1
-    architectures = st.sampled_from(["x86_64", "arm64"])
+    architectures: st.SearchStrategy[Architecture] = st.sampled_from(["x86_64", "arm64"])
     on_exit = st.builds(
         ExitRule,
         action=st.sampled_from(["retry", "exit"]),

@@ -25,7 +25,7 @@ from tests.connectors.core.job_requests import (
 )
 
 SECRET = SecretVariable(secret="db", field="password")
-EVERYTHING = {
+EVERYTHING: dict[str, Any] = {
     "secrets": {"DB": SECRET},
     "mounts": (EfsMount(path="/shared", file_system="shared", read_only=True),),
     "on_exit": (ExitRule(action="retry", exit_code="75"), ExitRule(action="exit", reason="OutOfMemory*")),

@@ -148,7 +148,7 @@ def fargate_size_problem(vcpus: float, memory_mib: int) -> str | None:
         return None
     wished = f"memory_mib={memory_mib} with {vcpus:g} vCPUs: Fargate has {_listed(sizes)}"
     others = [f"{other:g}" for other, offered in FARGATE_MEMORY_MIB.items() if memory_mib in offered]
-    remedy = f", or take {_in_words(others)} vCPUs, which {memory_mib} goes with" if others else ""
+    remedy = f", or {_in_words(others)} vCPUs" if others else ""
     return f"{wished}; give one of them{remedy}"
 
 

@@ -1,0 +1,105 @@
+from typing import Any
+
+import pytest
+
+from flytekit_aws_batch.core.plan import JobRequest
+from flytekit_aws_batch.core.planning import plan
+from flytekit_aws_batch.core.spec import JobSpec, Resources
+from tests.connectors.core.job_requests import (
+    REQUEST,
+    SETTINGS,
+    planned,
+    queue,
+    queue_arn,
+    refusal,
+    request,
+)
+
+GPUS = Resources(vcpus=8, memory_mib=60_000, gpus=1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        (request(interruptible=None), "spot", "on-demand"),
+        (request(interruptible=True), "spot", "on-demand"),
+        (request(interruptible=False), "on-demand", None),
+        (request(JobSpec(queue="spot"), interruptible=False), "spot", "on-demand"),
+        (request(JobSpec(queue="on-demand"), interruptible=True), "on-demand", None),
+        (request(JobSpec(queue=queue_arn("spot"))), "spot", "on-demand"),
+        (request(JobSpec(queue="fargate")), "fargate", None),
+        (request(JobSpec(architecture="arm64")), "arm", None),
+        (request(resources=GPUS), "gpu", None),
+        (request(resources=GPUS, domain="training"), "gpu", "gpu-on-demand"),
+        (request(resources=GPUS, domain="training", interruptible=False), "gpu-on-demand", None),
+        (request(JobSpec(queue="gpu-on-demand"), resources=GPUS, domain="training"), "gpu-on-demand", None),
+        (request(JobSpec(nodes=2)), "on-demand", None),
+        (request(JobSpec(nodes=2), resources=GPUS, domain="training"), "gpu-on-demand", None),
+    ],
+)
+def test_the_queue_follows_from_what_is_asked_for(asked: JobRequest, first: str, last: str | None) -> None:
+    found = planned(asked)
+    assert (found.queue, found.last_queue) == (queue_arn(first), queue_arn(last) if last else None)
+
+
+def test_a_domain_with_one_kind_of_instances_runs_there_what_names_none() -> None:
+    for kind in ("spot", "on-demand"):
+        for interruptible in (True, False):
+            only = planned(request(interruptible=interruptible), queues={"*": (queue(kind),)})
+            assert (only.queue, only.last_queue) == (queue_arn(kind), None)
+
+
+def test_a_last_queue_whose_instances_are_too_small_is_none() -> None:
+    small = queue("on-demand", most_memory_mib=1000)
+    assert planned(REQUEST, queues={"*": (queue("spot"), small)}).last_queue is None
+
+
+def test_without_queues_in_the_settings_any_may_be_named() -> None:
+    found = planned(request(JobSpec(queue="mine", share="risk")), queues={})
+    assert (found.queue, found.last_queue, found.share) == ("mine", None, "risk")
+    assert planned(request(JobSpec(queue="mine")), queues={}).share is None
+    assert "list no queues" in refusal(request(JobSpec(queue="spot")), queues={})
+
+
+def test_a_queue_of_which_nothing_is_known_has_the_platform_that_the_task_asks_for() -> None:
+    definition = plan(request(JobSpec(queue="mine", ephemeral_gib=50)), SETTINGS.model_copy(update={"queues": {}}))[1]
+    assert definition["platformCapabilities"] == ["FARGATE"]
+
+
+def test_a_kind_that_the_domain_lacks_is_refused_with_those_that_it_has() -> None:
+    queues = {"*": (queue("on-demand"), queue("spot"))}
+    assert refusal(request(JobSpec(queue="fargate")), queues=queues) == (
+        "queue of kind 'fargate': development has none; it has spot, on-demand; name one of them, or have a queue on "
+        "Fargate made"
+    )
+    assert "'gpu', as gpus=1: development has none" in refusal(request(resources=GPUS), queues=queues)
+
+
+@pytest.mark.parametrize(
+    ("most", "asked", "words"),
+    [
+        ({"most_vcpus": 16}, Resources(vcpus=16.5, memory_mib=512), "vcpus=16.5: spot has 16 at most"),
+        ({"most_memory_mib": 30_000}, Resources(vcpus=1, memory_mib=30_001), "memory_mib=30001: spot has 30000 MiB at"),
+        ({"most_gpus": 4}, Resources(vcpus=1, memory_mib=512, gpus=5), "gpus=5: spot has 4 at most"),
+    ],
+)
+def test_what_no_instance_of_the_queue_has_is_refused(most: dict[str, Any], asked: Resources, words: str) -> None:
+    queues = {"*": (queue("spot", **most),)}
+    spec = JobSpec(queue=queue_arn("spot"))
+    assert words in refusal(request(spec, resources=asked), queues=queues)
+    fitting = Resources(vcpus=min(asked.vcpus, 16), memory_mib=min(asked.memory_mib, 30_000), gpus=min(asked.gpus, 4))
+    assert planned(request(spec, resources=fitting), queues=queues).queue == queue_arn("spot")
+
+
+def test_without_fair_share_a_share_or_a_priority_is_refused() -> None:
+    queues = {"*": (queue("spot", fair_share=False),)}
+    assert "share='risk': spot has no fair share" in refusal(request(JobSpec(share="risk")), queues=queues)
+    assert "priority=3: spot has no fair share" in refusal(request(JobSpec(priority=3)), queues=queues)
+    assert planned(REQUEST, queues=queues).share is None
+
+
+def test_the_share_is_the_task_s_or_the_project_s() -> None:
+    asked = request(project="fraud-detection")
+    assert planned(asked).share == "frauddetection"
+    assert planned(asked, shares={"fraud-detection": "fd1"}).share == "fd1"
+    assert planned(request(JobSpec(share="risk"))).share == planned(request(JobSpec(share="risk"))).last_share == "risk"
