@@ -263,23 +263,39 @@ def test_a_good_package_is_told_on_one_screen(check: Command) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     first, *lines = done.stdout.splitlines()
     assert first == (
-        "workflows/aerodrome_workflows/fraud_detection: 6 tasks, 1 workflow, 2 launch plans; "
+        "workflows/aerodrome_workflows/fraud_detection: 10 tasks, 1 workflow, 2 launch plans; "
         "nothing that AWS Batch would not do"
     )
     pods = lines.index("  as pods:")
-    batch = [line.split()[0].rpartition(".")[2] for line in lines[1:pods]]
-    assert (lines[0], batch) == ("  on AWS Batch:", ["train"])
-    # 14 GiB are 15,033 times 10^6 bytes, which the plugin sends as MiB; three retries are four attempts.
-    assert lines[1].endswith("4 vCPUs, 15033 MiB, 4 attempts of at most 2:00:00 each")
-    assert len(lines[pods + 1 :]) == 5
+    on_batch = {line.split()[0].rpartition(".")[2]: line.split(maxsplit=1)[1] for line in lines[1:pods]}
+    assert lines[0] == "  on AWS Batch:"
+    (search,) = (name for name in on_batch if name.startswith("map_score_"))
+    score = "spot, 2 vCPUs, 4096 MiB, 1 retry, at most 0:30:00 each, cached"
+    assert on_batch == {
+        "score": score,
+        search: f"an array, 20 at once, {score}",
+        "train": "spot, 4 vCPUs, 14336 MiB, 2 retries, at most 2:00:00 each, cached",
+    }
+    assert len(lines[pods + 1 :]) == 7
     assert len(lines) < 24
+
+
+def test_what_the_plugin_makes_of_a_task_is_told(check: Command, tmp_path: Path) -> None:
+    options = "limits=Resources(cpu='4', mem='14Gi'), retries=3, timeout=timedelta(hours=2)"
+    written(tmp_path, {"jobs": on_batch(options, "tags={'team': 'fraud'}")})
+    done = check("jobs.py", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    title, line = (line for line in done.stdout.splitlines() if "own plugin" in line or "jobs.wrong" in line)
+    assert title == "  on AWS Batch, by Flyte's own plugin:"
+    # 14 GiB are 15,033 times 10^6 bytes, which the plugin sends as MiB; three retries are four attempts.
+    assert line.endswith("4 vCPUs, 15033 MiB, 4 attempts of at most 2:00:00 each")
 
 
 def test_the_scripts_beside_the_workflows_are_left_out(check: Command) -> None:
     # They import boto3, which the interpreter of the workflows has not.
     done = check("workflows")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("workflows: 9 tasks, 2 workflows, 3 launch plans; ")
+    assert done.stdout.startswith("workflows: 13 tasks, 2 workflows, 3 launch plans; ")
     (line,) = done.stderr.splitlines()
     assert "workflows/aerodrome_workflows/train_classifier.py" in line
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
-import botocore.session
 import pytest
 from flyteidl.admin import launch_plan_pb2, task_pb2, workflow_pb2
 from google.protobuf.json_format import MessageToDict
@@ -61,62 +60,82 @@ def test_a_good_model_is_released_and_the_same_seed_gives_the_same_model(pyflyte
 
 
 def test_a_model_that_is_not_good_enough_stays_out_of_use(pyflyte: Command) -> None:
-    verdict = trained(pyflyte, "--transactions", "3000", "--rounds", "20", "--least_roc_auc", "0.99")
+    verdict = trained(pyflyte, "--transactions", "3000", "--search", "2", "--rounds", "20", "--least_roc_auc", "0.99")
     assert verdict.keys() == {"released", "roc_auc", "least_roc_auc"}
     assert verdict["released"] is False
     assert verdict["roc_auc"] < verdict["least_roc_auc"] == 0.99
 
 
-def test_one_task_runs_on_batch_and_the_others_as_pods(entities: Entities) -> None:
+PODS = ("ingest", "features", "candidates", "choose", "evaluate", "release", "turn_down")
+
+
+@pytest.fixture(scope="module")
+def search(entities: Entities) -> Mapping[str, Any]:
+    """The array, whose name says a part of what it is."""
+    (found,) = (template for (kind, name), template in entities.items() if kind == "1" and name.startswith("map_score"))
+    return found
+
+
+def test_the_search_and_the_training_run_on_batch_and_the_others_as_pods(
+    entities: Entities, search: Mapping[str, Any]
+) -> None:
     types = {name: template["type"] for (kind, name), template in entities.items() if kind == "1"}
-    pods = ("ingest", "features", "evaluate", "release", "turn_down")
-    assert types == {"train": "aws-batch", **dict.fromkeys(pods, "python-task")}
+    own = search["id"]["name"].removeprefix(f"{MODULE}.")
+    on_batch = dict.fromkeys(("score", own, "train"), "aws-batch-job")
+    assert types == {**on_batch, **dict.fromkeys(PODS, "python-task")}
     launch_plans = {name for kind, name in entities if kind == "3"}
     assert launch_plans == {"train_fraud_model", "nightly"}
 
 
-def test_the_batch_task_asks_for_what_the_plugin_reads(entities: Entities) -> None:
-    """flyteplugins/go/tasks/plugins/array/awsbatch/transformer.go of Flyte 1.16.8, ``FlyteTaskToBatchInput``."""
-    train = entities["1", "train"]
-    container = train["container"]
-    assert container["image"] == "registry.example.com/fraud:1"
-    assert container["resources"] == {
-        "limits": [{"name": "CPU", "value": "4"}, {"name": "MEMORY", "value": "14Gi"}],
+def test_the_search_is_one_array_of_which_a_quarter_may_fail(search: Mapping[str, Any]) -> None:
+    custom = search["custom"]
+    assert custom["mapped"] == {"inputs": ["candidate"], "concurrency": 20, "min_success_ratio": 0.75}
+    assert custom["resources"] == {"vcpus": 2, "memory_mib": 4096}
+    inputs = search["interface"]["inputs"]["variables"]
+    lists = {name for name, variable in inputs.items() if "collection_type" in variable["type"]}
+    assert (lists, set(inputs)) == ({"candidate"}, {"candidate", "features", "rounds"})
+    # What failed has no score.
+    output = search["interface"]["outputs"]["variables"]["o0"]["type"]["collection_type"]
+    assert {variant["simple"] for variant in output["union_type"]["variants"] if "simple" in variant} == {
+        "FLOAT",
+        "NONE",
     }
-    assert container["env"] == [{"key": "OMP_NUM_THREADS", "value": "4"}]
-    assert "command" not in container, "the image's entry point would come before the arguments"
-    arguments = container["args"]
-    # Propeller reads the outputs of a single job where those of an array's first job would be.
-    assert arguments[arguments.index("--output-prefix") + 1] == "{{.outputPrefix}}/0"
-    assert arguments[-5:] == ["--", "task-module", MODULE, "task-name", "train"]
-    metadata = train["metadata"]
-    assert (metadata["timeout"], metadata["retries"]) == ("7200s", {"retries": 3})
-    assert "discoverable" not in metadata, "the plugin fails what it has to cache"
-    assert "interruptible" not in metadata, "the queue decides"
-    assert "k8s_pod" not in train
 
 
-def test_the_batch_tasks_configuration_is_a_call_of_submit_job(entities: Entities) -> None:
-    train = entities["1", "train"]
-    # The plugin registers the job definition by this one, and unmarshals `custom` into a SubmitJobInput.
-    assert train["config"] == {"platformCapabilities": "EC2"}
-    custom = {name: value for name, value in train["custom"].items() if value is not None}
-    assert custom.pop("platformCapabilities") == "EC2"
-    tags = {"aerodrome:project": "fraud-detection", "workload": "fraud-training"}
-    assert custom == {"propagateTags": True, "tags": tags}
-    submit_job = botocore.session.get_session().get_service_model("batch").operation_model("SubmitJob").input_shape
-    assert submit_job is not None
-    assert set(custom) <= set(submit_job.members)
+def test_what_runs_on_batch_starts_as_the_connector_has_it(entities: Entities, search: Mapping[str, Any]) -> None:
+    for template, name in ((entities["1", "train"], "train"), (search, "score")):
+        container = template["container"]
+        assert container["image"] == "registry.example.com/fraud:1"
+        assert "command" not in container, "the image's entry point would come before the arguments"
+        arguments = container["args"]
+        assert arguments[0] == "flytekit-aws-batch-execute"
+        assert arguments[arguments.index("--output-prefix") + 1] == "{{.outputPrefix}}"
+        assert arguments[-5:] == ["--", "task-module", MODULE, "task-name", name]
 
 
-@pytest.mark.parametrize("name", ["ingest", "features", "evaluate"])
+def test_what_runs_on_batch_may_be_taken_back_and_has_an_end(entities: Entities, search: Mapping[str, Any]) -> None:
+    asked = {
+        name: (metadata["timeout"], metadata["retries"]["retries"], metadata["interruptible"])
+        for name, metadata in (("train", entities["1", "train"]["metadata"]), ("score", search["metadata"]))
+    }
+    assert asked == {"train": ("7200s", 2, True), "score": ("1800s", 1, True)}
+
+
+@pytest.mark.parametrize("name", ["train", "score"])
+def test_a_job_has_as_many_threads_as_vcpus(entities: Entities, name: str) -> None:
+    template = entities["1", name]
+    vcpus = template["custom"]["resources"]["vcpus"]
+    assert template["container"]["env"] == [{"key": "OMP_NUM_THREADS", "value": f"{vcpus:g}"}]
+
+
+@pytest.mark.parametrize("name", ["ingest", "features", "candidates", "score", "choose", "train", "evaluate"])
 def test_what_is_made_of_the_same_inputs_is_made_once(entities: Entities, name: str) -> None:
     metadata = entities["1", name]["metadata"]
     assert metadata["discoverable"] is True
-    assert metadata["discovery_version"] == "1"
+    assert metadata["discovery_version"] == "2"
 
 
-@pytest.mark.parametrize("name", ["ingest", "features", "evaluate", "release", "turn_down"])
+@pytest.mark.parametrize("name", PODS)
 def test_pods_run_on_spot_nodes_within_limits(entities: Entities, name: str) -> None:
     template = entities["1", name]
     metadata = template["metadata"]
@@ -135,7 +154,8 @@ def test_the_workflow_hands_files_on_and_branches_on_the_models_quality(entities
         for node in nodes
         if "task_node" in node
     }
-    assert sorted(tasks.values()) == ["evaluate", "features", "ingest", "train"]
+    (search,) = (name for name in tasks.values() if name.startswith("map_score"))
+    assert set(tasks.values()) == {"ingest", "features", "candidates", search, "choose", "train", "evaluate"}
     (branch,) = (node["branch_node"]["if_else"] for node in nodes if "branch_node" in node)
     compared = branch["case"]["condition"]["comparison"]
     assert compared["operator"] == "GTE"
@@ -152,4 +172,5 @@ def test_every_night_it_learns_from_more(entities: Entities) -> None:
         name: value["default"]["scalar"]["primitive"] for name, value in nightly["default_inputs"]["parameters"].items()
     }
     assert defaults["transactions"] == {"integer": "200000"}
+    assert defaults["search"] == {"integer": "60"}
     assert defaults["rounds"] == {"integer": "400"}

@@ -23,6 +23,8 @@ def stubs() -> Iterator[tuple[Any, ast.stmt]]:
     for file in sorted(TYPINGS.rglob("*.pyi")):
         module = ".".join(file.relative_to(TYPINGS).with_suffix("").parts).removesuffix(".__init__")
         for statement in ast.parse(file.read_text("utf-8")).body:
+            if isinstance(statement, ast.ClassDef) and statement.name.startswith("_"):
+                continue  # What has no name in flytekit.
             if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
                 owner, name = ELSEWHERE.get((module, statement.name), (module, statement.name))
                 yield getattr(importlib.import_module(owner), name), statement
