@@ -5,7 +5,7 @@ import itertools
 import json
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from aerodrome_local.batch_service import containers, job_definitions, nodes, shapes, tags
 from aerodrome_local.batch_service.core import Core
@@ -82,7 +82,7 @@ def _job(core: Core, scope: Scope, request: Json, *, queue: Json, definition: Js
         overrides = request.get("containerOverrides") or {}
         container = containers.overridden(definition["containerProperties"], overrides, platform)
         container["command"] = containers.substituted(container["command"], parameters)
-        start_problem = _start_problem(definition["containerProperties"], container)
+        start_problem = _start_problem(overrides, request.get("parameters") or {})
     retry = job_definitions.checked_retry(request.get("retryStrategy") or definition.get("retryStrategy") or {})
     timeout = job_definitions.checked_timeout(request.get("timeout") or definition.get("timeout") or {})
     share, priority = _share(request, queue, definition)
@@ -112,17 +112,15 @@ def _job(core: Core, scope: Scope, request: Json, *, queue: Json, definition: Js
     )
 
 
-def _start_problem(defined: Json, container: Json) -> str | None:
-    """Why ECS will refuse to run the job: what the task has besides the job definition's, as JSON, is too long.
+def _start_problem(overrides: Json, parameters: Mapping[str, str]) -> str | None:
+    """Why ECS will refuse to run the job: what the submission puts into the task is too long, as JSON.
 
-    The job definition's is in the task definition, which may be longer. Batch takes the job all the same, and it fails
-    when it is to be started (https://github.com/ASFHyP3/hyp3/issues/3041).
+    Batch takes the job all the same, and it fails when it is to be started
+    (https://github.com/ASFHyP3/hyp3/issues/3041). Whether a command of the job definition counts, too, once a parameter
+    is put into it, is not documented; it does not count here.
     """
-    changed = {
-        "command": [] if container["command"] == defined["command"] else container["command"],
-        "environment": [each for each in container["environment"] if each not in defined["environment"]],
-    }
-    return TOO_LONG_OVERRIDES if len(json.dumps(changed, separators=(",", ":"))) > _LONGEST_OVERRIDES else None
+    given = [overrides.get("command") or [], overrides.get("environment") or [], list(parameters.values())]
+    return TOO_LONG_OVERRIDES if len(json.dumps(given, separators=(",", ":"))) > _LONGEST_OVERRIDES else None
 
 
 def _share(request: Json, queue: Json, definition: Json) -> tuple[str | None, int | None]:
