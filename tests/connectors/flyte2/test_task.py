@@ -76,4 +76,4 @@ def test_what_batch_does_not_have_is_refused() -> None:
 
 def test_an_unknown_setting_is_refused_where_it_is_written() -> None:
     with pytest.raises(ValueError, match="colour"):
-        AWSBatch(colour="blue")  # type: ignore[call-arg]
+        AWSBatch(colour="blue")  # type: ignore[call-arg]  # is tried

@@ -12,18 +12,18 @@ from flyteidl2.connector.connector_pb2 import (
     GetTaskLogsResponseHeader,
     TaskExecutionMetadata,
 )
-from flyteidl2.core.execution_pb2 import ContainerError, TaskExecution, TaskLog
+from flyteidl2.core.execution_pb2 import TaskExecution, TaskLog
 from flyteidl2.core.tasks_pb2 import TaskTemplate
 from flyteidl2.logs.dataplane.payload_pb2 import LogLine, LogLineOriginator
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from flytekit_aws_batch.core.aws import Aws, CallError
+from flytekit_aws_batch.core.aws import Aws
 from flytekit_aws_batch.core.plan import Handle
-from flytekit_aws_batch.core.progress import Phase, Progress, RefusedError
+from flytekit_aws_batch.core.progress import Phase, RefusedError
 from flytekit_aws_batch.core.runner import BatchRunner
 from flytekit_aws_batch.core.settings import Settings
 from flytekit_aws_batch.core.storage import Storage
-from flytekit_aws_batch.flyte2.errors import ErrorFiles, described
+from flytekit_aws_batch.flyte2.outcome import Outcomes
 from flytekit_aws_batch.flyte2.request import job_request
 from flytekit_aws_batch.flyte2.task import TASK_TYPE
 
@@ -39,7 +39,7 @@ _PHASES = {
 
 
 @dataclass
-class BatchJob(ResourceMeta):  # type: ignore[misc]  # untyped here
+class BatchJob(ResourceMeta):
     """What finds a job again; Flyte keeps it.
 
     Attributes:
@@ -61,7 +61,7 @@ class BatchJob(ResourceMeta):  # type: ignore[misc]  # untyped here
         return Handle.model_validate_json(self.handle)
 
 
-class AWSBatchConnector(AsyncConnector[BatchJob]):  # type: ignore[misc]  # untyped here
+class AWSBatchConnector(AsyncConnector[BatchJob]):
     """Tasks of Flyte 2 as jobs of AWS Batch."""
 
     name = "AWS Batch Connector"
@@ -87,11 +87,12 @@ class AWSBatchConnector(AsyncConnector[BatchJob]):  # type: ignore[misc]  # unty
         return BatchJob.of(handle, local=task_execution_metadata is None)
 
     async def get(self, resource_meta: BatchJob, **_connection: str) -> Resource:
-        """How the job stands. The outputs are where Flyte looks for them; only an error has to be looked for here."""
-        progress = await self._runner.poll(resource_meta.run)
+        """How the job stands. Of outputs Flyte hears nothing here: it finds them where the entrypoint wrote them."""
+        run = resource_meta.run
+        progress = await self._runner.poll(run)
         phase, message = progress.phase, progress.message
         if phase is Phase.SUCCEEDED:
-            phase, message = await self._verdict(progress)
+            phase, message = await self._outcomes.of(run, progress)
         if phase is Phase.FAILED_RETRYABLE and resource_meta.local:
             # To the local executor that is no end (is_terminal_phase, flyte/connectors/utils.py): it asks for ever.
             phase = Phase.FAILED
@@ -101,17 +102,6 @@ class AWSBatchConnector(AsyncConnector[BatchJob]):  # type: ignore[misc]  # unty
             log_links=[TaskLog(name=link.name, uri=link.url) for link in progress.links],
             custom_info={"jobs": list(progress.jobs), **progress.details},
         )
-
-    async def _verdict(self, progress: Progress) -> tuple[Phase, str]:
-        """What a job whose container ended well has come to."""
-        try:
-            error = await self._errors.read(progress.output_prefix)
-        except CallError as problem:  # Flyte is not to hear of what passes: it asks again.
-            return Phase.RUNNING, f"it has ended; whether it left an error could not be read: {problem}"
-        if error is None:
-            return Phase.SUCCEEDED, progress.message
-        recoverable = error.kind == ContainerError.RECOVERABLE
-        return Phase.FAILED_RETRYABLE if recoverable else Phase.FAILED, described(error)
 
     async def delete(self, resource_meta: BatchJob, **_connection: str) -> None:
         """End the job. One that is gone, or has ended, is no error."""
@@ -142,12 +132,12 @@ class AWSBatchConnector(AsyncConnector[BatchJob]):  # type: ignore[misc]  # unty
         return Aws(self._settings)
 
     @cached_property
-    def _errors(self) -> ErrorFiles:
-        return ErrorFiles(Storage(self._aws))
+    def _outcomes(self) -> Outcomes:
+        return Outcomes(Storage(self._aws))
 
     @cached_property
     def _runner(self) -> BatchRunner:
-        return BatchRunner(self._settings, aws=self._aws, failures=self._errors)
+        return BatchRunner(self._settings, aws=self._aws, failures=self._outcomes)
 
 
 ConnectorRegistry.register(AWSBatchConnector())

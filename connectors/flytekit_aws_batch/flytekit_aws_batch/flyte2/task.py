@@ -29,7 +29,7 @@ class AWSBatch(JobSpec):
 
 
 @dataclass(kw_only=True)
-class AWSBatchTask(AsyncConnectorExecutorMixin, AsyncFunctionTaskTemplate[..., Any, Any]):  # type: ignore[misc]  # untyped here
+class AWSBatchTask(AsyncConnectorExecutorMixin, AsyncFunctionTaskTemplate[..., Any, Any]):
     """A function that runs as a job of AWS Batch."""
 
     plugin_config: AWSBatch

@@ -1,0 +1,74 @@
+"""What a job whose container ended well has come to: outputs, or the error that Flyte 2's entrypoint left.
+
+``a0`` ends with exit code 0 when the function raised: "the backend reads error.pb" (``extract_download_run_upload`` in
+``flyte/_internal/runtime/taskrunner.py``). It does so for pods; for connectors it reads ``outputs.pb`` alone
+(``flyteplugins/go/tasks/plugins/webapi/connector/plugin.go``, ``writeOutput``). So the connector has to look.
+"""
+
+from collections.abc import Sequence
+
+from flyteidl2.core.execution_pb2 import ContainerError, ErrorDocument
+
+from flytekit_aws_batch.core.aws import CallError
+from flytekit_aws_batch.core.plan import Handle
+from flytekit_aws_batch.core.progress import Phase, Progress
+from flytekit_aws_batch.core.storage import Storage
+
+# flyte/_internal/runtime/io.py.
+_ERROR, _OUTPUTS, _REPORT = "error.pb", "outputs.pb", "report.html"
+
+
+class Outcomes:
+    """Reads what the entrypoint wrote.
+
+    Args:
+        storage: Where it wrote.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def of(self, handle: Handle, progress: Progress) -> tuple[Phase, str]:
+        """What a run that succeeded for AWS Batch is for Flyte, with the outputs where Flyte looks for them.
+
+        Never raises for anything that AWS does: what passes is told as what the run waits for.
+        """
+        source = progress.output_prefix or handle.output_prefix
+        target = handle.deliver_to or handle.output_prefix
+        try:
+            if (error := await self._error(source)) is not None:
+                recoverable = error.kind == ContainerError.RECOVERABLE
+                return Phase.FAILED_RETRYABLE if recoverable else Phase.FAILED, _said(error)
+            if not await self._storage.exists(f"{source}/{_OUTPUTS}"):
+                return Phase.FAILED, (
+                    f"the job ended well and wrote neither {source}/{_OUTPUTS} nor {_ERROR}: does its image have an "
+                    "ENTRYPOINT that does not run what it is given?"
+                )
+            if source != target:
+                await self._deliver(source, target)
+        except CallError as problem:
+            if problem.passes:
+                return Phase.RUNNING, f"it is done; its outputs wait for S3: {problem}"
+            return Phase.FAILED, (
+                f"its outputs cannot be read: {problem}; the connector's role needs to read and write {target}"
+            )
+        return Phase.SUCCEEDED, progress.message
+
+    async def final(self, output_prefix: str, _indices: Sequence[int] | None) -> dict[int, str]:
+        """The core's question about a job that failed: whether the code itself said that another try is no use."""
+        error = await self._error(output_prefix)
+        return {} if error is None or error.kind == ContainerError.RECOVERABLE else {0: _said(error)}
+
+    async def _error(self, prefix: str) -> ContainerError | None:
+        content = await self._storage.read(f"{prefix}/{_ERROR}")
+        return None if content is None else ErrorDocument.FromString(content).error
+
+    async def _deliver(self, source: str, target: str) -> None:
+        # The outputs last: that they are there says that all is.
+        for name in (_REPORT, _OUTPUTS):
+            if await self._storage.exists(f"{source}/{name}"):
+                await self._storage.copy(f"{source}/{name}", f"{target}/{name}")
+
+
+def _said(error: ContainerError) -> str:
+    return f"{error.code}: {error.message}"
