@@ -1,10 +1,12 @@
 """Batch's lists of jobs: by name, and of an array's children. They may be some seconds behind."""
 
-from collections.abc import AsyncIterator, Sequence
+import dataclasses
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flytekit_aws_batch.core.aws import Aws
+from flytekit_aws_batch.core.job_state import JobState
 from flytekit_aws_batch.core.plan import Plan, Wave
 
 _MOST_FILTERED = 100
@@ -24,25 +26,6 @@ class Listed:
     created_at: int
     id: str
     name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Child:
-    """A child of an array.
-
-    Attributes:
-        index: Its index in the array.
-        id: Its ID.
-        status_reason: What Batch says of its end.
-        exit_code: Its container's. None: it had none.
-        reason: What ECS says of its container.
-    """
-
-    index: int
-    id: str
-    status_reason: str = ""
-    exit_code: int | None = None
-    reason: str = ""
 
 
 async def find(aws: Aws, plan: Plan, wave: Wave) -> str | None:
@@ -65,19 +48,24 @@ async def named(aws: Aws, queue: str, name: str) -> Sequence[Listed]:
     return sorted(found)
 
 
-async def failed_children(aws: Aws, job_id: str) -> Sequence[Child]:
-    """The children of an array that failed."""
-    found: list[Child] = []
-    async for job in _listed(aws, arrayJobId=job_id, jobStatus="FAILED", maxResults=_MOST_LISTED):
+async def failed_children(aws: Aws, array: JobState) -> Mapping[int, JobState]:
+    """The children of an array that failed, by their index in it; of them it is known how they ended."""
+    found: dict[int, JobState] = {}
+    async for job in _listed(aws, arrayJobId=array.id, jobStatus="FAILED", maxResults=_MOST_LISTED):
         container = job.get("container") or {}
-        child = Child(
-            index=job["arrayProperties"]["index"],
+        found[job["arrayProperties"]["index"]] = dataclasses.replace(
+            array,
             id=job["jobId"],
+            status="FAILED",
             status_reason=job.get("statusReason") or "",
             exit_code=container.get("exitCode"),
             reason=container.get("reason") or "",
+            size=0,
+            summary={},
+            attempts=(),
+            is_cancelled=bool(job.get("isCancelled")),
+            is_terminated=bool(job.get("isTerminated")),
         )
-        found.append(child)
     return found
 
 

@@ -38,6 +38,7 @@ class Run:
         done: Those that succeeded before.
         failed: Those that failed for good before.
         notes: What differs from what was asked for.
+        adopts: The run of an earlier attempt that it stands for. None: it is one of its own.
         missing_since: Since when Batch does not know the job. None: it does.
         result: How it ended. None: it has not, as far as is known here.
     """
@@ -59,13 +60,14 @@ class Run:
     done: int = 0
     failed: int = 0
     notes: tuple[str, ...] = ()
+    adopts: Handle | None = None
     missing_since: float | None = None
     result: Progress | None = None
 
     @property
     def known(self) -> bool:
         """Whether what S3 has of it was read."""
-        return bool(self.job) or self.submission is not None or self.result is not None
+        return bool(self.job or self.submission or self.adopts or self.result)
 
     @property
     def jobs(self) -> tuple[str, ...]:

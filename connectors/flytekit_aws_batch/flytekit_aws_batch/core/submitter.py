@@ -31,6 +31,7 @@ _SENDING = 0.25
 _DOUBT = 0.5
 # Both times that an age is made of are whole seconds.
 _ROUNDING_SECONDS = 1.0
+_SOON = "it is about to be submitted"
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 8.0
 
@@ -56,7 +57,7 @@ class Submission:
     flight: concurrent.futures.Future[dict[str, Any]] | None = None
     doubt_since: float | None = None
     tries: int = 0
-    note: str = ""
+    note: str = _SOON
     stopped: bool = False
 
     @property
@@ -94,7 +95,7 @@ class Submitter:
             except CallError as error:
                 if not error.passes:
                     raise
-                submission.note = f"waits for AWS, which does not take it now: {error}"
+                submission.note = f"AWS does not take it now: {error}"
             if submission.over:
                 return
             submission.tries += 1
@@ -135,7 +136,7 @@ class Submitter:
         if await self._found(plan, submission, stored.etag):
             return
         if stored.age_seconds < self._lease_seconds + _ROUNDING_SECONDS:
-            submission.note = "is being submitted"
+            submission.note = "another process of the connector is submitting it"
             return
         if await self._write(plan, submission, stored.etag):
             self._metrics.taken_over.inc()
@@ -149,7 +150,7 @@ class Submitter:
             if await self._found(plan, submission, submission.etag):
                 return
             if self._clock.now() - submission.doubt_since < self._lease_seconds * _DOUBT:
-                submission.note = "was submitted, and the answer was lost: it is looked for"
+                submission.note = "it was submitted, but the answer was lost: it is looked for"
                 return
         if not await self._turn(submission, until):
             return
@@ -163,7 +164,7 @@ class Submitter:
     async def _turn(self, submission: Submission, until: float) -> bool:
         wait = self._aws.reserve("batch", "submit_job", until - self._clock.now())
         if wait is None:
-            submission.note = "waits for its turn: the connector submits as fast as its settings let it"
+            submission.note = "it waits for its turn: the connector submits as fast as its settings let it"
             return False
         await self._clock.pause(wait)
         return True
@@ -185,7 +186,7 @@ class Submitter:
             return
         request = submit_request(await self._defined(plan), submission.wave)
         if self._clock.now() - submission.held_since > self._lease_seconds * _SENDING:
-            submission.note = "is about to be submitted"
+            submission.note = _SOON
             return
         submission.flight = self._aws.submit("batch", "submit_job", request)
         await self._land(plan, submission, submission.flight)
@@ -208,11 +209,11 @@ class Submitter:
         if error.kind == "ambiguous":
             self._metrics.submits.labels("in_doubt").inc()
             submission.doubt_since = self._clock.now()
-            submission.note = f"was submitted, and nobody knows whether Batch took it: {error}"
+            submission.note = f"it was submitted, but whether Batch took it is not known: {error}"
             return
         if error.kind == "throttled":
             self._metrics.submits.labels("throttled").inc()
-            submission.note = f"waits for Batch, which takes no more submissions now: {error}"
+            submission.note = f"Batch takes no more submissions now: {error}"
             return
         if not await self._defined_anew(plan):
             self._metrics.submits.labels("refused").inc()

@@ -1,0 +1,233 @@
+"""Running what a task asks for as jobs of AWS Batch: start it, ask how it stands, stop it, read its logs."""
+
+from flytekit_aws_batch.core import logs, planning
+from flytekit_aws_batch.core.adoption import Adoption
+from flytekit_aws_batch.core.aws import Aws, CallError
+from flytekit_aws_batch.core.checks import Checks
+from flytekit_aws_batch.core.definitions import Definitions
+from flytekit_aws_batch.core.ending import Endings, Failures
+from flytekit_aws_batch.core.events import EventFollower
+from flytekit_aws_batch.core.folder import Folder
+from flytekit_aws_batch.core.logs import LogPage
+from flytekit_aws_batch.core.plan import Handle, JobRequest, Plan
+from flytekit_aws_batch.core.poller import Answer, JobPoller
+from flytekit_aws_batch.core.progress import Phase, Progress, RefusedError
+from flytekit_aws_batch.core.reasons import Reasons
+from flytekit_aws_batch.core.runs import Run, Runs
+from flytekit_aws_batch.core.settings import Settings
+from flytekit_aws_batch.core.steps import Steps
+from flytekit_aws_batch.core.stopping import NotStoppedError, Stopping
+from flytekit_aws_batch.core.storage import Storage
+from flytekit_aws_batch.core.submitter import Submitter
+from flytekit_aws_batch.core.telling import Telling
+
+__all__ = ["BatchRunner", "Failures", "NotStoppedError"]
+
+# DescribeJobs may be a moment behind SubmitJob, and Batch forgets jobs some days after their end.
+_MISSING_SECONDS = 600.0
+# Whoever holds a run may be what a signal interrupted in order to stop it.
+_STOP_WAIT_SECONDS = 2.0
+
+
+class BatchRunner:
+    """Runs tasks on AWS Batch.
+
+    Every method may be called in any event loop and any thread. What a process knows it may lose: it is found again in
+    S3 and in Batch by whichever process is asked next.
+
+    Args:
+        settings: The account.
+        aws: The way to AWS. Default: one of its own.
+        failures: What the code in the containers says of its failures. Default: nothing, so that all are worth another
+            try.
+    """
+
+    def __init__(self, settings: Settings, *, aws: Aws | None = None, failures: Failures | None = None) -> None:
+        self._settings = settings
+        self._aws = aws or Aws(settings)
+        self._clock = self._aws.clock
+        self._metrics = self._aws.metrics
+        self._storage = Storage(self._aws)
+        self._checks = Checks(self._aws, settings)
+        self._poller = JobPoller(self._aws, settings)
+        self._events = EventFollower(self._aws, settings, self._poller)
+        self._stopping = Stopping(self._aws, self._storage)
+        reasons = Reasons(self._aws, settings)
+        self._endings = Endings(self._aws, self._poller, reasons, failures)
+        self._telling = Telling(reasons)
+        self._steps = Steps(
+            self._aws,
+            self._storage,
+            submitter=Submitter(self._aws, self._storage, Definitions(self._aws)),
+            endings=self._endings,
+            adoption=Adoption(self._aws, self._storage, self._poller),
+            telling=self._telling,
+            stand=self._stand,
+        )
+        self._runs = Runs(self._clock)
+
+    async def start(self, request: JobRequest) -> Handle:
+        """Submit a task, find that it is submitted already, or say why it never will be.
+
+        It takes about ``patience_seconds``; what AWS has not taken by then is submitted as the run is asked for.
+        """
+        until = self._clock.now() + self._settings.patience_seconds
+        self._events.ensure_running()
+        try:
+            plan = await self._plan(request)
+        except RefusedError as error:
+            return self._refused(request, str(error))
+        handle = Handle.of(plan)
+        run = self._runs.of(handle)
+        try:
+            await Folder(self._storage, plan.output_prefix).keep_plan(plan)
+        except CallError as error:
+            if not error.passes:
+                return self._refused(request, f"{plan.folder}: the connector cannot write there: {error}")
+            handle = handle.model_copy(update={"plan": plan})
+        try:
+            async with self._runs.held(run, until) as held:
+                if held and not run.job:
+                    await self._steps.submit(run, handle, until)
+        except CallError as error:
+            if not error.passes and run.submission is None:
+                return self._refused(request, f"the connector cannot submit it: {error}")
+            # Else it goes on when it is asked for, and is told then.
+        if run.adopts is not None:
+            return run.adopts.model_copy(update={"deliver_to": plan.output_prefix})
+        return handle
+
+    async def poll(self, handle: Handle) -> Progress:
+        """How a run stands; it goes on by being asked for. Never raises for anything that AWS does."""
+        if handle.refused is not None:
+            return Progress(phase=Phase.FAILED, message=handle.refused)
+        self._events.ensure_running()
+        try:
+            return await self._stand(handle)
+        except CallError as error:
+            what = "AWS does not answer now" if error.passes else "the connector cannot go on, and tries again"
+            run = self._runs.of(handle)
+            return self._telling.queued(run, f"{what}: {error}", under_way=bool(run.job))
+
+    async def stop(self, handle: Handle, reason: str) -> None:
+        """End a run's jobs, and submit none any more. A run that has ended, or was refused, is done.
+
+        Args:
+            handle: The run.
+            reason: Why, for whoever looks at its jobs.
+
+        Raises:
+            NotStoppedError: A job may be there that Batch does not list yet; to be called again.
+            CallError: AWS did not take it in time, or the connector's role may not; to be called again.
+        """
+        if handle.refused is not None:
+            return
+        run = self._runs.of(handle)
+        async with self._runs.held(run, self._clock.now() + _STOP_WAIT_SECONDS):
+            if run.result is None and run.adopts is None:
+                await self._stop(run, handle, reason)
+        if run.adopts is not None:
+            await self.stop(run.adopts, reason)
+
+    async def logs(self, handle: Handle, token: str = "") -> LogPage:
+        """A page of what a run's last job has printed: of a list one of the failed elements, or the first.
+
+        Args:
+            handle: The run.
+            token: That of the page before. Default: the first page.
+
+        Raises:
+            CallError: They cannot be read.
+        """
+        jobs = (await self.poll(handle)).jobs
+        job = (await self._poller.get(jobs[-1])).job if jobs else None
+        found = logs.stream_of(await self._endings.shown(job)) if job else None
+        return await logs.page(self._aws, *found, token) if found else LogPage(token=token)
+
+    def close(self) -> None:
+        """Let go of threads and connections. Runs go on."""
+        self._events.stop()
+        self._aws.close()
+
+    async def _plan(self, request: JobRequest) -> Plan:
+        """What is to be run.
+
+        Raises:
+            RefusedError: It cannot run.
+        """
+        plan, definition = planning.plan(request, self._settings)
+        plan = plan.model_copy(update={"registration": definition})
+        problems = await self._checks.problems(request, plan, definition)
+        # Too late to refuse what was started before, as when the answer to an earlier start got lost.
+        if problems and not await self._started(plan):
+            raise RefusedError("\n".join(problems))
+        return plan
+
+    async def _started(self, plan: Plan) -> bool:
+        try:
+            return (await Folder(self._storage, plan.output_prefix).contents()).planned
+        except CallError:
+            return False
+
+    def _refused(self, request: JobRequest, why: str) -> Handle:
+        self._metrics.refused.inc()
+        return Handle(output_prefix=request.output_prefix, name=request.name, attempt=request.attempt, refused=why)
+
+    async def _stand(self, handle: Handle) -> Progress:
+        """How a run stands.
+
+        Raises:
+            CallError: AWS did not answer.
+        """
+        until = self._clock.now() + self._settings.patience_seconds
+        run = self._runs.of(handle)
+        while run.result is None:
+            if run.adopts is not None:
+                return await self._stand(run.adopts)
+            answer = await self._poller.get(run.job) if run.job else None
+            if answer is not None and not (answer.job and answer.job.ended):
+                return await self._unfinished(run, answer)
+            async with self._runs.held(run, until) as held:
+                if not held:
+                    return self._telling.queued(run, "another question about it is being answered")
+                if answer and answer.job and not await self._steps.go_on(run, answer.job):
+                    return await self._telling.live(run, answer)
+                if not run.job and run.result is None:
+                    await self._steps.submit(run, handle, until)
+            if run.submission is not None:
+                return self._telling.queued(run, run.submission.note)
+        return run.result
+
+    async def _unfinished(self, run: Run, answer: Answer) -> Progress:
+        if answer.job is not None or answer.error is not None:
+            run.missing_since = None
+            return await self._telling.live(run, answer)
+        if run.missing_since is None:
+            run.missing_since = self._clock.now()
+        if self._clock.now() - run.missing_since > _MISSING_SECONDS:
+            await self._steps.lose(run)
+        return run.result or await self._telling.live(run, answer)
+
+    async def _stop(self, run: Run, handle: Handle, reason: str) -> None:
+        folder = Folder(self._storage, run.prefix)
+        try:
+            contents = await folder.contents()
+            if contents.ended:
+                return
+            run.adopts = await folder.adopted() if contents.adopts else None
+            if run.adopts is not None:
+                return
+            await folder.stop(reason)
+        except CallError:
+            # The next wave is not kept from being submitted: that is for the next call.
+            if run.job:
+                await self._stopping.terminate(run.job, reason)
+            raise
+        plan = run.plan or handle.plan or await folder.plan()
+        if run.job:
+            await self._stopping.terminate(run.job, reason)
+        if plan is not None:
+            until = self._clock.now() + self._settings.patience_seconds
+            await self._stopping.end(plan, run.submission, reason, until)
+        self._metrics.stops.inc()
+        run.end(self._telling.failed(run, f"stopped: {reason}"))

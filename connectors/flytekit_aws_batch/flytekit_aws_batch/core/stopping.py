@@ -1,0 +1,88 @@
+"""Ending a run's jobs for good, also one whose submission nobody is sure of."""
+
+import asyncio
+
+from flytekit_aws_batch.core.aws import Aws, CallError
+from flytekit_aws_batch.core.folder import Folder
+from flytekit_aws_batch.core.listing import find
+from flytekit_aws_batch.core.plan import Plan
+from flytekit_aws_batch.core.storage import Storage
+from flytekit_aws_batch.core.submitter import Submission
+
+_MOST_OF_A_REASON = 1024
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 5.0
+
+
+class NotStoppedError(Exception):
+    """It is not sure yet that a run has no job any more: ask again."""
+
+
+class Stopping:
+    """Ends jobs.
+
+    Args:
+        aws: The way to AWS.
+        storage: S3.
+    """
+
+    def __init__(self, aws: Aws, storage: Storage) -> None:
+        self._aws = aws
+        self._storage = storage
+        self._lease_seconds = aws.settings.lease_seconds
+
+    async def terminate(self, job_id: str, reason: str) -> None:
+        """End a job: of an array or a multi-node parallel job, all of it. One that has ended, or is not there, is done.
+
+        Raises:
+            CallError: Batch does not take it now, or the connector's role may not.
+        """
+        try:
+            await self._aws.call("batch", "terminate_job", jobId=job_id, reason=reason[:_MOST_OF_A_REASON])
+        except CallError as error:
+            if error.kind not in ("not_found", "refused"):
+                raise
+
+    async def end(self, plan: Plan, own: Submission | None, reason: str, until: float) -> None:
+        """End the job of a run's last wave, wherever it was submitted from.
+
+        Its ``stopped`` object is there already. Who claims a wave afterwards finds it, and submits nothing; who claimed
+        one before may be about to submit, for as long as a lease.
+
+        Args:
+            plan: What the run runs.
+            own: What is known here of its submission.
+            reason: Why.
+            until: When to give up.
+
+        Raises:
+            NotStoppedError: Somebody may still be submitting it.
+            CallError: AWS did not answer in time, or refused.
+        """
+        folder = Folder(self._storage, plan.output_prefix)
+        pause = _FIRST_PAUSE_SECONDS
+        if own is not None and own.flight is not None:
+            await asyncio.wait({asyncio.wrap_future(own.flight)}, timeout=until - self._aws.clock.now())
+            if own.flight.done() and own.flight.exception() is None:
+                await self.terminate(own.flight.result()["jobId"], reason)
+                return
+        while True:
+            number = (await folder.contents()).waves
+            there = await folder.wave(number) if number >= 0 else None
+            if there is None:
+                return
+            wave, stored = there
+            job = wave.job or await find(self._aws, plan, wave)
+            if job is not None:
+                await self.terminate(job, reason)
+                return
+            ours = own is not None and own.etag == stored.etag and own.flight is None and own.doubt_since is None
+            if ours or stored.age_seconds > self._lease_seconds:
+                return
+            if self._aws.clock.now() + pause > until:
+                raise NotStoppedError(
+                    f"{plan.job_name(number)} was perhaps submitted a moment ago, and Batch does not list it yet: "
+                    "it is looked for when it is stopped once more"
+                )
+            await self._aws.clock.pause(pause)
+            pause = min(_LONGEST_PAUSE_SECONDS, pause * 2)
