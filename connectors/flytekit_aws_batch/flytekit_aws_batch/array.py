@@ -3,10 +3,10 @@
 import functools
 import hashlib
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
 
 from flytekit.configuration import SerializationSettings
-from flytekit.core.base_task import PythonTask
 from flytekit.core.interface import transform_interface_to_list_interface
 from flytekit.core.tracker import extract_task_module
 from flytekit.models.task import Container
@@ -18,22 +18,29 @@ from flytekit_aws_batch.core.spec import MOST_CHILDREN
 from flytekit_aws_batch.local_run import LocalRun
 from flytekit_aws_batch.task import AWSBatchFunctionTask, refuse
 
+_R = TypeVar("_R")
 
+
+@overload
+def map_task(target: Callable[..., _R], concurrency: int | None = None) -> Callable[..., list[_R]]: ...
+@overload
 def map_task(
-    target: "AWSBatchFunctionTask | functools.partial[Any]",
-    concurrency: int | None = None,
-    min_success_ratio: float = 1.0,
+    target: Callable[..., _R], concurrency: int | None = None, *, min_success_ratio: float
+) -> Callable[..., list[_R | None]]: ...
+def map_task(
+    target: Callable[..., Any], concurrency: int | None = None, min_success_ratio: float = 1.0
 ) -> "AWSBatchMapTask":
     """Run a task for each element of a list, as one array of AWS Batch.
 
-    Each input is a list then, all of one length, but for those that ``functools.partial`` gives; the output is a list in
-    the same order. An element that fails is run again as often as the task has ``retries``, and no other with it. What is
-    cached is the whole list.
+    Each input is a list then, all of one length, but for those that ``functools.partial`` gives; the output is a list
+    in the same order. An element that fails is run again as often as the task has ``retries``, and no other with it.
+    What is cached is the whole list.
 
     Args:
         target: A task with ``task_config=AWSBatch(...)``, or a ``functools.partial`` of one.
         concurrency: How many elements run at once, at most. Default: as many as there is room for.
-        min_success_ratio: The part, above 0 to 1, that has to succeed. Below 1, None stands in the list for what failed.
+        min_success_ratio: The part, above 0 to 1, that has to succeed. Below 1, None stands in the list for what
+            failed.
 
     Raises:
         RefusedError: AWS Batch has no such array.
@@ -41,12 +48,12 @@ def map_task(
     return AWSBatchMapTask(target, concurrency=concurrency, min_success_ratio=min_success_ratio)
 
 
-class AWSBatchMapTask(LocalRun, PythonTask[None]):
+class AWSBatchMapTask(LocalRun[None]):
     """A task for each element of a list: :func:`map_task` makes it."""
 
     def __init__(
         self,
-        target: "AWSBatchFunctionTask | functools.partial[Any]",
+        target: Callable[..., Any],
         *,
         concurrency: int | None = None,
         min_success_ratio: float = 1.0,
@@ -55,7 +62,8 @@ class AWSBatchMapTask(LocalRun, PythonTask[None]):
         self._given: dict[str, Any] = dict(target.keywords) if isinstance(target, functools.partial) else {}
         if not isinstance(function, AWSBatchFunctionTask):
             raise RefusedError(
-                f"map_task({function!r}): it takes tasks with task_config=AWSBatch(...); for others there is flytekit.map_task"
+                f"map_task({function!r}): it takes tasks with task_config=AWSBatch(...); for others there is "
+                "flytekit.map_task"
             )
         self._function = function
         refuse(function.name, self._problems(target, concurrency, min_success_ratio))
@@ -99,7 +107,9 @@ class AWSBatchMapTask(LocalRun, PythonTask[None]):
         failed = 0
         for index in range(size):
             try:
-                given.append(self._function.task_function(**others, **{name: each[index] for name, each in lists.items()}))
+                given.append(
+                    self._function.task_function(**others, **{name: each[index] for name, each in lists.items()})
+                )
             except Exception:
                 failed += 1
                 if size - failed < math.ceil(size * self._mapped.min_success_ratio):

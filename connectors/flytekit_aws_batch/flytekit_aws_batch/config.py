@@ -31,13 +31,13 @@ Kind = Literal["function", "container", "list"]
 class AWSBatch(JobSpec):
     """Run a task as a job of AWS Batch: ``@task(task_config=AWSBatch(...), limits=Resources(...))``.
 
-    CPU, memory, GPUs, retries, timeout, environment, image, secrets and ``interruptible`` are the task's own, as flytekit
-    has them; here is what only Batch has. ``AWSBatch()`` alone is a job on a spot instance.
+    CPU, memory, GPUs, retries, timeout, environment, image, secrets and ``interruptible`` are the task's own, as
+    flytekit has them; here is what only Batch has. ``AWSBatch()`` alone is a job on a spot instance.
 
     Attributes:
         queue: What it runs on: ``"spot"``, ``"on-demand"``, ``"arm"``, ``"gpu"`` or ``"fargate"``; or a queue's name or
-            ARN. Default: by what the task needs, GPU or arm; else on spot instances, and on-demand ones where Flyte says
-            that the task is not to be interrupted.
+            ARN. Default: by what the task needs, GPU or arm; else on spot instances, and on-demand ones where Flyte
+            says that the task is not to be interrupted.
         architecture: What the image was built for. Default: x86_64.
         share: The share identifier in a queue with fair share. Default: the project's.
         priority: The scheduling priority within the share, the higher the sooner, 0 to 9999. Default: 0.
@@ -46,7 +46,8 @@ class AWSBatch(JobSpec):
         on_exit: Rules for what Batch does after an attempt, at most two (:class:`ExitRule`).
         secrets: Environment variables that are secrets of Secrets Manager, by name (:class:`SecretVariable`).
         mounts: File systems of EFS (:class:`EfsMount`).
-        execution_role: The ARN of the role that ECS starts the container with. Default: that of the connector's settings.
+        execution_role: The ARN of the role that ECS starts the container with. Default: that of the connector's
+            settings.
         platform_version: Of Fargate. Default: LATEST.
         ephemeral_gib: The disk of a task on Fargate, 21 to 200 GiB. Default: 20, or the task's ``ephemeral_storage``.
         shared_memory_mib: The size of ``/dev/shm``. Default: Docker's, 64 MiB, or the task's ``shared_memory``. Not on
@@ -65,7 +66,8 @@ class AWSBatch(JobSpec):
             return handler(values)
         except ValidationError as error:
             problems = [
-                f"AWSBatch({'.'.join(map(str, each['loc']))}={each['input']!r}): {each['msg']}" for each in error.errors()
+                f"AWSBatch({'.'.join(map(str, each['loc']))}={each['input']!r}): {each['msg']}"
+                for each in error.errors()
             ]
             raise RefusedError("\n".join(problems)) from None
 
@@ -90,7 +92,8 @@ class Payload(Part):
     Attributes:
         kind: Whether it is a Python function, or any container.
         spec: What the author says of the job.
-        resources: What the container gets: worked out when the task was made, as flyteadmin fills in defaults of its own.
+        resources: What the container gets: worked out when the task was made, as flyteadmin fills in defaults of its
+            own.
         mapped: The list that it runs over. None: it runs once.
     """
 

@@ -2,7 +2,7 @@
 
 import functools
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from flyteidl.admin.agent_pb2 import GetTaskLogsResponse, GetTaskLogsResponseBody
@@ -41,12 +41,14 @@ class BatchJob(ResourceMeta):
     """
 
     handle: Handle
-    expected: Expected = Expected()
+    expected: Expected = field(default_factory=Expected)
 
     def encode(self) -> bytes:
         """As JSON, and only what is not the default: it is part of the workflow's record in Kubernetes."""
         parts = {"handle": self.handle, "expected": self.expected}
-        return json.dumps({name: part.model_dump(mode="json", exclude_defaults=True) for name, part in parts.items()}).encode()
+        return json.dumps(
+            {name: part.model_dump(mode="json", exclude_defaults=True) for name, part in parts.items()}
+        ).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
@@ -58,8 +60,8 @@ class BatchJob(ResourceMeta):
 class AWSBatchConnector(AsyncConnectorBase):
     """Runs tasks as jobs of AWS Batch.
 
-    No answer of its is an error that Flyte counts: a create that is refused is a task that fails when it is asked after,
-    and what passes, as throttling does, is told as what the task waits for.
+    No answer of its is an error that Flyte counts: a create that is refused is a task that fails when it is asked
+    after, and what passes, as throttling does, is told as what the task waits for.
     """
 
     name = "AWS Batch Connector"
@@ -114,7 +116,9 @@ class AWSBatchConnector(AsyncConnectorBase):
             message=progress.message,
             log_links=[TaskLog(name=link.name, uri=link.url, message_format=TaskLog.JSON) for link in progress.links],
             outputs=outputs,
-            custom_info={"jobs": list(progress.jobs), **progress.details} if progress.jobs or progress.details else None,
+            custom_info={"jobs": list(progress.jobs), **progress.details}
+            if progress.jobs or progress.details
+            else None,
         )
 
     async def delete(self, resource_meta: BatchJob, **_: object) -> None:
@@ -125,7 +129,7 @@ class AWSBatchConnector(AsyncConnectorBase):
     async def get_logs(self, resource_meta: BatchJob, token: str = "", **_: object) -> GetTaskLogsResponse:
         """A page of what the containers have printed."""
         page = await self._service.runner.logs(resource_meta.handle, token)
-        return GetTaskLogsResponse(body=GetTaskLogsResponseBody(results=list(page.lines)))
+        return GetTaskLogsResponse(body=GetTaskLogsResponseBody(results=[line.text for line in page.lines]))
 
     @functools.cached_property
     def _service(self) -> "Service":

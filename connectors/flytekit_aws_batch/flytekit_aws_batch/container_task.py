@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flytekit.configuration import SerializationSettings
-from flytekit.core.base_task import PythonTask, TaskMetadata
+from flytekit.core.base_task import TaskMetadata
 from flytekit.core.interface import Interface
 from flytekit.core.python_auto_container import get_registerable_container_image
 from flytekit.core.resources import Resources, ResourceSpec
@@ -23,14 +23,14 @@ from flytekit_aws_batch.task import payload, refuse, settled
 _INPUT = re.compile(r"{{\s*[.$]inputs\.(?P<name>[^}\s]+)\s*}}", re.IGNORECASE)
 
 
-class AWSBatchContainerTask(LocalRun, PythonTask[AWSBatch]):
+class AWSBatchContainerTask(LocalRun[AWSBatch]):
     """Any container that AWS Batch runs.
 
-    Templates in its command and arguments are filled in before it starts: ``{{.inputs.x}}`` is input ``x``, of a file or
-    a directory its address in S3, and ``{{.rawOutputDataPrefix}}`` a prefix in S3 that is this run's own. Output ``x`` is
-    what the container writes to ``<that prefix>/x``, which it also finds in ``FLYTE_AWS_BATCH_OUTPUTS``: an object for a
-    file, objects below it for a directory, and for ``str``, ``int``, ``float`` or ``bool`` an object of up to 64 KiB with
-    the value as text.
+    Templates in its command and arguments are filled in before it starts: ``{{.inputs.x}}`` is input ``x``, of a file
+    or a directory its address in S3, and ``{{.rawOutputDataPrefix}}`` a prefix in S3 that is this run's own. Output
+    ``x`` is what the container writes to ``<that prefix>/x``; it finds the prefix in ``FLYTE_AWS_BATCH_OUTPUTS``, too.
+    A file is an object, a directory the objects below it, and a ``str``, ``int``, ``float`` or ``bool`` an object of up
+    to 64 KiB with the value as text.
 
     ::
 
@@ -85,7 +85,9 @@ class AWSBatchContainerTask(LocalRun, PythonTask[AWSBatch]):
     ) -> None:
         spec, problems = settled(task_config or AWSBatch(), {**options, "secret_requests": secret_requests})
         if resources is not None and (requests is not None or limits is not None):
-            problems.append("resources: stands for requests and limits, and is given beside them; give one or the other")
+            problems.append(
+                "resources: stands for requests and limits, and is given beside them; give one or the other"
+            )
         refuse(name, problems)
         super().__init__(
             task_type=TASK_TYPE,
@@ -145,8 +147,10 @@ class AWSBatchContainerTask(LocalRun, PythonTask[AWSBatch]):
     def _output_problems(self) -> list[str]:
         kinds = {name: variable.type.to_flyte_idl() for name, variable in self.interface.outputs.items()}
         return [
-            f"output {name}: a container writes files, directories, str, int, float or bool; declare a file, and read it "
-            "in the next task"
+            f"output {name}: a container writes files, directories, str, int, float or bool; declare a file, and read"
+            " it in the next task"
             for name, kind in kinds.items()
-            if not (kind.WhichOneof("type") == "blob" or (kind.WhichOneof("type") == "simple" and kind.simple in READABLE))
+            if not (
+                kind.WhichOneof("type") == "blob" or (kind.WhichOneof("type") == "simple" and kind.simple in READABLE)
+            )
         ]

@@ -40,6 +40,7 @@ _PORT = "29500"
 @click.option("--resolver", required=True)
 @click.argument("resolver-args", type=click.UNPROCESSED, nargs=-1)
 def main(
+    *,
     mapped: str | None,
     inputs: str,
     output_prefix: str,
@@ -48,7 +49,7 @@ def main(
     resolver_args: tuple[str, ...],
     **others: str | None,
 ) -> None:
-    """Run a task in its container as pyflyte-execute does: one element of a list, or on one node of many, or just so."""
+    """Run a task in its container as pyflyte-execute does: an element of a list, on one node of many, or just so."""
     os.environ[FAIL_ON_ERROR] = "true"
     for name, value in node_variables(os.environ).items():
         os.environ.setdefault(name, value)

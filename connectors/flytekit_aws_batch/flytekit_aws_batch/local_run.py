@@ -6,10 +6,11 @@ import threading
 from datetime import UTC, datetime
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 from flytekit.configuration import ImageConfig, SerializationSettings
 from flytekit.core import utils
+from flytekit.core.base_task import PythonTask
 from flytekit.core.context_manager import ExecutionState, FlyteContext, FlyteContextManager
 from flytekit.core.type_engine import TypeEngine
 from flytekit.extend.backend.base_connector import AsyncConnectorExecutorMixin, ResourceMeta
@@ -24,9 +25,11 @@ _TEMPLATE = re.compile(r"{{\s*[.$](?P<name>[A-Za-z]+)(\.(?P<input>[^}\s]+))?\s*}
 
 _GO_WRITES_EXPONENTS = 1e21
 
+_C = TypeVar("_C")
 
-class LocalRun(AsyncConnectorExecutorMixin):
-    """A task that a local run sends to AWS Batch where its data can be found from there, and runs in process otherwise."""
+
+class LocalRun(AsyncConnectorExecutorMixin, PythonTask[_C]):
+    """A task that a local run sends to AWS Batch if its data can be found from there, and runs in process otherwise."""
 
     def run_here(self, **inputs: Any) -> Any:  # noqa: ANN401 - whatever the author's function takes and gives
         """Run the task in this process.
@@ -55,12 +58,17 @@ class LocalRun(AsyncConnectorExecutorMixin):
         state = context.new_execution_state().with_params(mode=ExecutionState.Mode.TASK_EXECUTION)
         with FlyteContextManager.with_context(context.with_execution_state(state)) as uploading:
             # The asynchronous of its methods: this one is called inside an event loop.
-            literals = await TypeEngine._dict_to_literal_map(uploading, inputs or {}, self.get_input_types())  # noqa: SLF001
+            types = self.get_input_types()
+            literals = await TypeEngine._dict_to_literal_map(uploading, inputs or {}, types)  # noqa: SLF001 - see above
             path = uploading.file_access.get_random_local_path()
             utils.write_proto_to_file(literals.to_flyte_idl(), path)
             await uploading.file_access.async_put_data(path, f"{output_prefix}/inputs.pb")
-        task_template.container._args = rendered(task_template.container.args, output_prefix, literals)  # noqa: SLF001
-        meta = await self._connector.create(task_template=task_template, inputs=literals, output_prefix=output_prefix)
+        if task_template.container is not None:
+            arguments = rendered(task_template.container.args, output_prefix, literals)
+            task_template.container._args = arguments  # noqa: SLF001 - as flytekit's translator does
+        meta: ResourceMeta = await self._connector.create(
+            task_template=task_template, inputs=literals, output_prefix=output_prefix
+        )
         FlyteContextManager.add_signal_handler(partial(self.connector_signal_handler, meta))
         self.resource_meta = meta
         return meta
@@ -105,7 +113,9 @@ def rendered(arguments: list[str], output_prefix: str, inputs: LiteralMap) -> li
         if name != "inputs":
             return match[0]
         if variable not in inputs.literals:
-            raise RefusedError(f"{match[0]}: there is no input {variable}; there are {', '.join(inputs.literals) or 'none'}")
+            raise RefusedError(
+                f"{match[0]}: there is no input {variable}; there are {', '.join(inputs.literals) or 'none'}"
+            )
         return _written(inputs.literals[variable], match[0])
 
     return [_TEMPLATE.sub(replaced, argument) for argument in arguments]

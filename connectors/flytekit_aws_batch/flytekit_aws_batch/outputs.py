@@ -63,9 +63,7 @@ class Outputs:
         self._storage = storage
         self._gatherings: dict[str, _Gathering] = {}
 
-    async def expect(
-        self, template: TaskTemplate, kind: Kind, output_prefix: str, size: int | None
-    ) -> Expected:
+    async def expect(self, template: TaskTemplate, kind: Kind, output_prefix: str, size: int | None) -> Expected:
         """What a run will give, put where a later question finds it."""
         variables = template.interface.to_flyte_idl().outputs if template.interface else VariableMap()
         body = variables.SerializeToString()
@@ -87,26 +85,31 @@ class Outputs:
 
     async def deliver(self, expected: Expected, handle: Handle, progress: Progress) -> Delivery:
         """The outputs of a run that has succeeded. What passes is told as what it waits for."""
-        source = progress.output_prefix or handle.output_prefix
         target = handle.deliver_to or handle.output_prefix
         try:
-            variables = await self._variables(expected, handle)
-            if not variables.variables:
-                return Delivery()
-            if expected.kind == "container":
-                return Delivery(outputs=await self._of_container(variables, handle, source))
-            if await self._storage.exists(f"{target}/{OUTPUTS_FILE}"):
-                return Delivery()
-            if expected.kind == "list":
-                return await self._of_list(variables, handle, progress, source, target)
-            await self._of_function(source, target)
-            return Delivery()
+            return await self._delivery(expected, handle, progress, target)
         except CallError as error:
             if error.passes:
                 return Delivery(waits=f"it is done; its outputs wait for S3: {error}")
-            return Delivery(problem=f"its outputs cannot be read: {error}; the connector's role needs to read and write {target}")
+            return Delivery(
+                problem=f"its outputs cannot be read: {error}; the connector's role needs to read and write {target}"
+            )
         except OutputError as error:
             return Delivery(problem=str(error))
+
+    async def _delivery(self, expected: Expected, handle: Handle, progress: Progress, target: str) -> Delivery:
+        source = progress.output_prefix or handle.output_prefix
+        variables = await self._variables(expected, handle)
+        if not variables.variables:
+            return Delivery()
+        if expected.kind == "container":
+            return Delivery(outputs=await self._of_container(variables, handle, source))
+        if await self._storage.exists(f"{target}/{OUTPUTS_FILE}"):
+            return Delivery()
+        if expected.kind == "list":
+            return await self._of_list(variables, handle, progress, source, target)
+        await self._of_function(source, target)
+        return Delivery()
 
     async def _variables(self, expected: Expected, handle: Handle) -> VariableMap:
         if expected.types is not None:
@@ -173,8 +176,13 @@ class Outputs:
         plan = await self._plan(handle, source)
         folder = plan.environment.get(OUTPUTS_VARIABLE, "").rstrip("/")
         if not folder.startswith("s3://"):
-            raise OutputError(f"its outputs are to be in S3, and Flyte's raw output data prefix is {folder or 'not set'}")
-        found = {name: await self._output(variable.type, f"{folder}/{name}") for name, variable in variables.variables.items()}
+            raise OutputError(
+                f"its outputs are to be in S3, and Flyte's raw output data prefix is {folder or 'not set'}"
+            )
+        found = {
+            name: await self._output(variable.type, f"{folder}/{name}")
+            for name, variable in variables.variables.items()
+        }
         return LiteralMap.from_flyte_idl(literals.LiteralMap(literals=found))
 
     async def _output(self, kind: LiteralType, url: str) -> literals.Literal:
@@ -192,7 +200,8 @@ class Outputs:
             raise OutputError(f"output {name}: the container wrote no {url}") from None
         if size > _MOST_BYTES_OF_TEXT:
             raise OutputError(
-                f"output {name}: {url} has {size:,} bytes, and a value has {_MOST_BYTES_OF_TEXT:,} at most; declare a file"
+                f"output {name}: {url} has {size:,} bytes, and a value has {_MOST_BYTES_OF_TEXT:,} at most; declare a"
+                " file"
             )
         try:
             return primitive((await self._storage.read(url) or b"").decode(), kind.simple)
@@ -216,7 +225,7 @@ class Outputs:
 
 
 class _Gathering:
-    """The outputs of a list's elements on their way into one file, in a thread: the questions' event loops come and go."""
+    """The outputs of a list's elements on their way into one file: in a thread, as the questions' event loops end."""
 
     def __init__(self, size: int, failed: frozenset[int]) -> None:
         self.size = size

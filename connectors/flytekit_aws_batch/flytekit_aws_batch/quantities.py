@@ -74,8 +74,8 @@ class Wanted:
                 continue
             if len(set(values)) > 1:
                 self.problems.append(
-                    f"{name}: requests {given[0]} and limits {given[1]}: a job in Batch gets what it asks for and no more; "
-                    "give only limits"
+                    f"{name}: requests {given[0]} and limits {given[1]}: a job in Batch gets what it asks for and no"
+                    " more; give only limits"
                 )
             if values:
                 yield name, values[-1]

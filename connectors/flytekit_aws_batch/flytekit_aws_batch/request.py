@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from flytekit.models.literals import LiteralMap
-from flytekit.models.task import TaskExecutionMetadata, TaskTemplate
+from flytekit.models.task import Container, TaskExecutionMetadata, TaskTemplate
 from pydantic import ValidationError
 
 from flytekit_aws_batch.config import OUTPUTS_OPTION, OUTPUTS_VARIABLE, Mapped, Payload
@@ -33,8 +33,8 @@ def payload_of(template: TaskTemplate) -> Payload:
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise RefusedError(
-            f"task {template.id.name} says of its job what this connector does not know ({problems}); register it again "
-            "with the version of flytekit-aws-batch that the connector has"
+            f"task {template.id.name} says of its job what this connector does not know ({problems}); register it with "
+            "the version of flytekit-aws-batch that the connector has"
         ) from None
 
 
@@ -53,14 +53,15 @@ def job_request(
         RefusedError: There is no such job.
     """
     payload = payload_of(template)
-    if template.container is None:
+    container = template.container
+    if container is None:
         raise RefusedError(f"task {template.id.name} has no container; leave its pod template out")
     identity = metadata.task_execution_id if metadata else None
     node = identity.node_execution_id if identity else None
     execution = node.execution_id if node else None
     attempt = identity.retry_attempt if identity else 0
-    environment = dict(template.container.env or {}) | dict((metadata and metadata.environment_variables) or {})
-    command, outputs = _command(template)
+    environment = dict(container.env or {}) | dict((metadata and metadata.environment_variables) or {})
+    command, outputs = _command(container)
     if outputs is not None:
         environment[OUTPUTS_VARIABLE] = outputs
     project = execution.project if execution else os.environ.get(PROJECT_VARIABLE, "flytesnacks")
@@ -80,7 +81,7 @@ def job_request(
         node=node.node_id if node else output_prefix.rpartition("/")[2],
         task=template.id.name,
         attempt=attempt,
-        image=template.container.image,
+        image=container.image,
         command=command,
         environment={**_flyte_variables(template, project, domain, name, attempt), **environment},
         resources=payload.resources,
@@ -114,15 +115,15 @@ def list_size(mapped: Mapped, inputs: LiteralMap | None) -> int:
     size = next(iter(sizes.values()))
     if size > MOST_CHILDREN:
         raise RefusedError(
-            f"a list of {size:,} elements: an array of AWS Batch has {MOST_CHILDREN:,} at most; split the list, or give "
-            "each element more to do"
+            f"a list of {size:,} elements: an array of AWS Batch has {MOST_CHILDREN:,} at most; split the list, or "
+            "give each element more to do"
         )
     return size
 
 
-def _command(template: TaskTemplate) -> tuple[tuple[str, ...], str | None]:
+def _command(container: Container) -> tuple[tuple[str, ...], str | None]:
     """The command, and the prefix of a raw container's outputs."""
-    command = (*(template.container.command or ()), *(template.container.args or ()))
+    command = (*(container.command or ()), *(container.args or ()))
     if len(command) > 1 and command[-2] == OUTPUTS_OPTION:
         return command[:-2], command[-1]
     return command, None
@@ -140,7 +141,7 @@ def _interruptible(template: TaskTemplate, metadata: TaskExecutionMetadata | Non
 def _flyte_variables(
     template: TaskTemplate, project: str, domain: str, execution: str, attempt: int
 ) -> Mapping[str, str]:
-    # What flytekit's current_context() tells by (flytekit.bin.entrypoint.setup_execution); of a pod, propeller sets them.
+    # What flytekit's current_context() tells by (flytekit.bin.entrypoint.setup_execution). propeller sets them in pods.
     return {
         "FLYTE_INTERNAL_EXECUTION_PROJECT": project,
         "FLYTE_INTERNAL_EXECUTION_DOMAIN": domain,
@@ -150,6 +151,4 @@ def _flyte_variables(
         "FLYTE_INTERNAL_TASK_NAME": template.id.name,
         "FLYTE_INTERNAL_TASK_VERSION": template.id.version or "",
         "FLYTE_ATTEMPT_NUMBER": str(attempt),
-        # A failed task is a failed job, in Batch's console, too.
-        "FLYTE_FAIL_ON_ERROR": "true",
     }

@@ -21,13 +21,21 @@ from flytekit_aws_batch.quantities import Wanted, quantity
 __all__ = ["AWSBatch", "AWSBatchFunctionTask"]
 
 # What flytekit's SecretManager looks a secret up by (flytekit.configuration.SecretsConfig).
-_SECRET_VARIABLE = "_FSEC_{}"
+_SECRET_VARIABLE = "_FSEC_{}"  # noqa: S105 - a variable's name
+
+# What a task on Fargate has anyway.
+_FARGATE_GIB = 20
 
 
-class AWSBatchFunctionTask(LocalRun, PythonFunctionTask[AWSBatch]):
+class AWSBatchFunctionTask(LocalRun[AWSBatch], PythonFunctionTask[AWSBatch]):
     """A Python function that AWS Batch runs."""
 
-    def __init__(self, task_config: AWSBatch, task_function: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - flytekit's
+    def __init__(
+        self,
+        task_config: AWSBatch,
+        task_function: Callable[..., Any],
+        **options: Any,  # noqa: ANN401 - flytekit's
+    ) -> None:
         name = f"{task_function.__module__}.{task_function.__qualname__}"
         spec, problems = settled(task_config, options)
         problems += _python_problems(options)
@@ -70,7 +78,8 @@ def payload(name: str, config: AWSBatch, resources: ResourceSpec, metadata: Task
     problems = list(wanted.problems)
     if wanted.ephemeral_gib is not None and spec.ephemeral_gib is None:
         if spec.queue == "fargate":
-            spec = spec.model_copy(update={"ephemeral_gib": wanted.ephemeral_gib} if wanted.ephemeral_gib > 20 else {})
+            if wanted.ephemeral_gib > _FARGATE_GIB:
+                spec = spec.model_copy(update={"ephemeral_gib": wanted.ephemeral_gib})
         else:
             problems.append(
                 "ephemeral_storage: jobs share their instance's disk, and only those on Fargate have one of their own; "
@@ -124,7 +133,9 @@ def settled(config: AWSBatch, options: dict[str, Any]) -> tuple[AWSBatch, list[s
 def _secret(secret: Secret) -> tuple[str, SecretVariable]:
     said = f"Secret(group={secret.group!r}, key={secret.key!r})"
     if secret.mount_requirement is Secret.MountType.FILE:
-        raise ValueError(f"{said}: Batch has secrets in environment variables, not in files; leave mount_requirement out")
+        raise ValueError(
+            f"{said}: Batch has secrets in environment variables, not in files; leave mount_requirement out"
+        )
     if secret.group_version:
         raise ValueError(f"{said}: group_version={secret.group_version!r}: a job gets the secret's current version")
     name, field = (secret.group, secret.key) if secret.group else (secret.key, None)
@@ -138,7 +149,9 @@ def _pod_problems(options: dict[str, Any]) -> Iterator[str]:
     remedies = {
         "pod_template": "a job has no pod; say what it needs with AWSBatch(mounts=..., secrets=..., nodes=...)",
         "pod_template_name": "a job has no pod; say what it needs with AWSBatch(mounts=..., secrets=..., nodes=...)",
-        "accelerator": 'the queue decides which GPU it is; say AWSBatch(queue="gpu") or a queue\'s name, and limits gpu',
+        "accelerator": (
+            'the queue decides which GPU it is; say AWSBatch(queue="gpu"), or a queue\'s name, and gpu in limits'
+        ),
         "labels": "a job has no labels; say AWSBatch(tags={...})",
         "annotations": "a job has no annotations; say AWSBatch(tags={...})",
     }
@@ -151,8 +164,8 @@ def _python_problems(options: dict[str, Any]) -> Iterator[str]:
     mode = options.get("execution_mode", PythonFunctionTask.ExecutionBehavior.DEFAULT)
     if mode is not PythonFunctionTask.ExecutionBehavior.DEFAULT:
         yield (
-            f"@{mode.name.lower()}: it makes tasks while it runs, which only a pod of Flyte's can do; leave task_config "
-            "out there, and call tasks that have it"
+            f"@{mode.name.lower()}: it makes tasks while it runs, which only a pod of Flyte's can do; leave task_config"
+            " out there, and call tasks that have it"
         )
 
 

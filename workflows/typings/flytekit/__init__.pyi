@@ -3,9 +3,15 @@
 # In a workflow, a task is called like the function that it was made of. That is what these types say, so that mypy
 # holds what one task gives against what the next one takes. tests/workflows/flyte holds them against flytekit itself.
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Generic, ParamSpec, TypeVar
+
+from flytekit.core.checkpointer import Checkpoint
+from flytekit.models.core.identifier import WorkflowExecutionIdentifier
+from flytekit.models.security import Secret as Secret
+from flytekit.types.directory import FlyteDirectory as FlyteDirectory
+from flytekit.types.file import FlyteFile as FlyteFile
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -13,10 +19,10 @@ _R = TypeVar("_R")
 class Resources:
     def __init__(
         self,
-        cpu: str | None = None,
-        mem: str | None = None,
-        gpu: str | None = None,
-        ephemeral_storage: str | None = None,
+        cpu: str | float | None = None,
+        mem: str | int | None = None,
+        gpu: str | int | None = None,
+        ephemeral_storage: str | int | None = None,
     ) -> None: ...
 
 def task(
@@ -30,7 +36,15 @@ def task(
     environment: Mapping[str, str] | None = None,
     requests: Resources | None = None,
     limits: Resources | None = None,
+    resources: Resources | None = None,
+    container_image: str | None = None,
+    shared_memory: str | bool | None = None,
+    secret_requests: Sequence[Secret] | None = None,
+    pod_template: PodTemplate | None = None,
+    accelerator: object = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
+def dynamic(*, task_config: object = None) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
 def workflow(_workflow_function: Callable[_P, _R]) -> Callable[_P, _R]: ...
 def conditional(name: str) -> ConditionalSection: ...
 
@@ -63,8 +77,14 @@ class LaunchPlan:
         concurrency: ConcurrencyPolicy,
     ) -> LaunchPlan: ...
 
+class PodTemplate: ...
+
 class ExecutionParameters:
     @property
     def working_directory(self) -> str: ...
+    @property
+    def execution_id(self) -> WorkflowExecutionIdentifier: ...
+    @property
+    def checkpoint(self) -> Checkpoint: ...
 
 def current_context() -> ExecutionParameters: ...

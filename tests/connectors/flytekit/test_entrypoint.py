@@ -1,0 +1,170 @@
+"""What runs in a container, run as Batch runs it: by its command and its environment."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flyteidl.core.errors_pb2 import ErrorDocument
+from flyteidl.core.literals_pb2 import Literal, LiteralCollection, LiteralMap, Primitive, Scalar
+from flytekit.bin import entrypoint as flytekit_entrypoint
+
+from flytekit_aws_batch.entrypoint import main, node_variables
+from tests.connectors.flytekit import batch_tasks
+
+COMMAND = Path(sys.executable).with_name("flytekit-aws-batch-execute")
+
+
+def number(value: int) -> Literal:
+    return Literal(scalar=Scalar(primitive=Primitive(integer=value)))
+
+
+def text(value: str) -> Literal:
+    return Literal(scalar=Scalar(primitive=Primitive(string_value=value)))
+
+
+def listed(*literals: Literal) -> Literal:
+    return Literal(collection=LiteralCollection(literals=literals))
+
+
+class Container:
+    """A container of a job, whose S3 is a folder."""
+
+    def __init__(self, folder: Path, /, **inputs: Literal) -> None:
+        self.prefix = folder / "outputs"
+        self.inputs = folder / "inputs.pb"
+        self.inputs.write_bytes(LiteralMap(literals=inputs).SerializeToString())
+
+    def wave(self, number: int, indices: list[int]) -> dict[str, str]:
+        """Write a wave's file, and give what Batch then sets."""
+        path = self.prefix / "aws-batch" / f"wave-{number}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"number": number, "indices": indices}))
+        return {"FLYTE_AWS_BATCH_PREFIX": str(self.prefix), "FLYTE_AWS_BATCH_WAVE": str(number)}
+
+    def run(self, task: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        command: list[str | Path] = [
+            COMMAND,
+            *options,
+            *("--inputs", self.inputs),
+            *("--output-prefix", self.prefix),
+            *("--raw-output-data-prefix", self.prefix / "raw"),
+            *("--checkpoint-path", self.prefix / "checkpoint"),
+            *("--prev-checkpoint", '""'),
+            *("--resolver", "flytekit.core.python_auto_container.default_task_resolver"),
+            *("--", "task-module", batch_tasks.__name__, "task-name", task),
+        ]
+        environment = {**batch_tasks.ENVIRONMENT, "PATH": "/usr/bin:/bin", "HOME": str(self.prefix.parent), **variables}
+        return subprocess.run(
+            command, env=environment, cwd=self.prefix.parent, check=False, capture_output=True, text=True
+        )
+
+    def output(self, folder: str = "") -> object:
+        outputs = LiteralMap.FromString((self.prefix / folder / "outputs.pb").read_bytes())
+        primitive = outputs.literals["o0"].scalar.primitive
+        return getattr(primitive, primitive.WhichOneof("value"))
+
+    def error(self, folder: str = "") -> str:
+        return str(ErrorDocument.FromString((self.prefix / folder / "error.pb").read_bytes()).error.message)
+
+
+def test_a_function_runs(tmp_path: Path) -> None:
+    container = Container(tmp_path, name=text("you"))
+    assert container.run("greet").returncode == 0
+    assert container.output() == "hello you from here"
+
+
+def test_a_function_that_fails_fails_its_container_and_says_why(tmp_path: Path) -> None:
+    container = Container(tmp_path, name=text("nobody"))
+    assert container.run("greet").returncode == 1
+    assert "nobody is there" in container.error()
+
+
+def test_an_element_is_found_in_the_wave_s_file(tmp_path: Path) -> None:
+    container = Container(tmp_path, number=listed(*map(number, range(10, 20))), plus=number(0), folder=text(""))
+    variables = container.wave(2, [3, 7, 9])
+    done = container.run("square", "--map-over", "number", **variables, AWS_BATCH_JOB_ARRAY_INDEX="1")
+
+    assert done.returncode == 0, done.stderr
+    assert container.output("7") == 17 * 17
+
+
+def test_a_list_of_one_has_no_array_index(tmp_path: Path) -> None:
+    container = Container(tmp_path, number=listed(*map(number, range(10, 20))), plus=number(1), folder=text(""))
+    variables = container.wave(0, [4])
+    assert container.run("square", "--map-over", "number", **variables, FLYTE_AWS_BATCH_INDEX="0").returncode == 0
+    assert container.output("4") == 14 * 14 + 1
+
+
+def test_a_list_that_flyte_put_away_is_read(tmp_path: Path) -> None:
+    away = tmp_path / "number.pb"
+    away.write_bytes(listed(number(5), number(6)).SerializeToString())
+    literal = Literal()
+    literal.offloaded_metadata.uri = str(away)
+    container = Container(tmp_path, number=literal, plus=number(0), folder=text(""))
+    variables = container.wave(0, [0, 1])
+
+    done = container.run("square", "--map-over", "number", **variables, AWS_BATCH_JOB_ARRAY_INDEX="1")
+    assert done.returncode == 0, done.stderr
+    assert container.output("1") == 36
+
+
+def test_what_an_earlier_try_said_of_its_end_is_forgotten(tmp_path: Path) -> None:
+    container = Container(tmp_path, name=text("you"))
+    container.prefix.mkdir()
+    error = container.prefix / "error.pb"
+    error.write_bytes(b"")
+    assert container.run("greet", AWS_BATCH_JOB_ATTEMPT="1").returncode == 0
+    assert error.exists()
+
+    assert container.run("greet", AWS_BATCH_JOB_ATTEMPT="2").returncode == 0
+    assert not error.exists()
+
+
+@pytest.mark.parametrize(("attempt", "steps"), [("1", 1), ("2", 2)])
+def test_what_is_started_anew_finds_its_checkpoint(tmp_path: Path, attempt: str, steps: int) -> None:
+    container = Container(tmp_path)
+    assert container.run("step").returncode == 0
+    assert container.output() == 1
+
+    done = container.run("step", AWS_BATCH_JOB_ATTEMPT=attempt)
+    assert done.returncode == 0, done.stderr
+    assert container.output() == steps
+
+
+def test_a_node_that_is_not_the_main_one_writes_beside(tmp_path: Path) -> None:
+    (tmp_path / "ring").mkdir()
+    container = Container(tmp_path, folder=text(str(tmp_path / "ring")))
+    done = container.run(
+        "ring",
+        AWS_BATCH_JOB_NODE_INDEX="2",
+        AWS_BATCH_JOB_MAIN_NODE_INDEX="0",
+        AWS_BATCH_JOB_NUM_NODES="3",
+        AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS="10.0.0.1",
+    )
+    assert done.returncode == 0, done.stderr
+    assert container.output("aws-batch/node-2") == "2 of 3 at 10.0.0.1:29500"
+    assert not (container.prefix / "outputs.pb").exists()
+
+
+@pytest.mark.parametrize(("main_node", "ranks"), [(0, [0, 1, 2]), (1, [1, 0, 2]), (2, [1, 2, 0])])
+def test_the_main_node_is_rank_0(main_node: int, ranks: list[int]) -> None:
+    found = [
+        node_variables({
+            "AWS_BATCH_JOB_NODE_INDEX": str(node),
+            "AWS_BATCH_JOB_MAIN_NODE_INDEX": str(main_node),
+            "AWS_BATCH_JOB_NUM_NODES": "3",
+        })
+        for node in range(3)
+    ]  # fmt: skip
+    assert [int(each["RANK"]) for each in found] == ranks
+    assert {each["WORLD_SIZE"] for each in found} == {"3"}
+    assert node_variables({}) == {}
+
+
+def test_every_option_of_flytekit_s_command_is_passed_on() -> None:
+    theirs = {option.name for option in flytekit_entrypoint.execute_task_cmd.params}
+    ours = {option.name for option in main.params}
+    assert theirs - ours == {"test"}
+    assert ours - theirs == {"mapped"}

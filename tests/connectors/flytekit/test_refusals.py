@@ -1,0 +1,144 @@
+"""What AWS Batch cannot do is refused where it is written: when the module is loaded, all of it at once."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+import pytest
+from flytekit import PodTemplate, Resources, Secret, dynamic, task
+from flytekit.extras.accelerators import T4
+
+from flytekit_aws_batch import AWSBatch, AWSBatchContainerTask, ExitRule, map_task
+from flytekit_aws_batch.core.progress import RefusedError
+from tests.connectors.flytekit import batch_tasks
+
+
+class Two(NamedTuple):
+    first: int
+    second: int
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def pair(number: int) -> Two:
+    return Two(number, number)
+
+
+def made(
+    config: AWSBatch | None = None,
+    function: Callable[..., Any] = double,
+    **options: Any,  # noqa: ANN401 - flytekit's
+) -> Callable[..., Any]:
+    return task(task_config=config or AWSBatch(), **options)(function)
+
+
+def refusal(make: Callable[[], object]) -> str:
+    with pytest.raises(RefusedError) as refused:
+        make()
+    return str(refused.value)
+
+
+def test_every_wrong_value_is_told_at_once() -> None:
+    text = refusal(lambda: AWSBatch(priority=-1, reclaims=20, colour="red"))  # type: ignore[call-arg]
+
+    assert text.splitlines() == [
+        "AWSBatch(priority=-1): Input should be greater than or equal to 0",
+        "AWSBatch(reclaims=20): Input should be less than or equal to 9",
+        "AWSBatch(colour='red'): Extra inputs are not permitted",
+    ]
+
+
+def test_a_task_is_refused_with_every_reason() -> None:
+    text = refusal(
+        lambda: made(
+            AWSBatch(on_exit=(ExitRule(action="retry"),)),
+            pod_template=PodTemplate(),
+            accelerator=T4,
+            labels={"team": "a"},
+            secret_requests=[Secret(group="g", key="k", mount_requirement=Secret.MountType.FILE)],
+        )
+    )
+    first, *reasons = text.splitlines()
+
+    assert first == f"task {__name__}.double cannot run on AWS Batch:"
+    assert [reason.partition(":")[0] for reason in reasons] == [
+        *("- pod_template", "- accelerator", "- labels", "- Secret(group='g', key='k')"),
+    ]
+    assert "say AWSBatch(tags={...})" in text
+
+
+@pytest.mark.parametrize(
+    ("config", "limits", "told"),
+    [
+        (AWSBatch(queue="fargate"), Resources(cpu="3", mem="8Gi"), "vcpus=3: Fargate has"),
+        (AWSBatch(queue="fargate"), Resources(cpu="1", mem="2Gi", gpu="1"), "gpus=1: Fargate has none"),
+        (
+            AWSBatch(),
+            Resources(cpu="1 core", mem="2Gi"),
+            "'1 core' is no quantity: write such as 2, 500m, 512Mi or 14Gi",
+        ),
+        (AWSBatch(), Resources(gpu="500m"), "gpu=0.500: a job gets whole GPUs"),
+        (AWSBatch(), Resources(ephemeral_storage="100Gi"), 'or say AWSBatch(queue="fargate")'),
+        (AWSBatch(on_exit=(ExitRule(action="retry"),)), Resources(), "on_exit"),
+    ],
+)
+def test_what_no_job_has_is_refused(config: AWSBatch, limits: Resources, told: str) -> None:
+    assert told in refusal(lambda: made(config, limits=limits))
+
+
+def test_a_job_gets_what_it_asks_for_and_no_more() -> None:
+    text = refusal(lambda: made(requests=Resources(cpu="1"), limits=Resources(cpu="2")))
+    assert "cpu: requests 1 and limits 2: a job in Batch gets what it asks for and no more; give only limits" in text
+
+
+def test_what_makes_tasks_while_it_runs_stays_with_flyte() -> None:
+    text = refusal(lambda: dynamic(task_config=AWSBatch())(double))
+    assert "@dynamic: it makes tasks while it runs, which only a pod of Flyte's can do" in text
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "told"),
+    [
+        (
+            functools.partial(cast("Any", batch_tasks.square), pls=1),
+            {},
+            "functools.partial(pls=...): there is no such input",
+        ),
+        (functools.partial(batch_tasks.greet, name="a"), {}, "no input is left that could be a list"),
+        (functools.partial(batch_tasks.square, 1), {}, "functools.partial: give the values by name"),
+        (batch_tasks.square, {"concurrency": 0}, "concurrency=0: 1 to 10,000, or leave it out"),
+        (batch_tasks.square, {"min_success_ratio": 1.5}, "min_success_ratio=1.5: above 0, to 1"),
+        (batch_tasks.ring, {}, "AWS Batch has no arrays of multi-node jobs"),
+        (batch_tasks.total, {}, "for others there is flytekit.map_task"),
+        (double, {}, "it takes tasks with task_config=AWSBatch(...)"),
+    ],
+)
+def test_a_list_that_is_no_array_is_refused(target: Callable[..., Any], options: dict[str, Any], told: str) -> None:
+    assert told in refusal(lambda: map_task(target, **options))
+
+
+def test_a_list_has_one_output() -> None:
+    assert "it has 2 outputs, and a list has one" in refusal(lambda: map_task(made(function=pair)))
+
+
+def test_a_container_is_refused_with_every_reason() -> None:
+    text = refusal(
+        lambda: AWSBatchContainerTask(
+            name="x", image="i", command=["a", "{{.inputs.nothing}}"], inputs={"n": int}, outputs={"o": list[int]}
+        )
+    )
+    assert text.splitlines() == [
+        "task x cannot run on AWS Batch:",
+        "- {{.inputs.nothing}}: there is no such input; there are n",
+        (
+            "- output o: a container writes files, directories, str, int, float or bool; declare a file, and read it in"
+            " the next task"
+        ),
+    ]
+
+
+def test_a_container_runs_nowhere_but_as_a_job() -> None:
+    text = refusal(lambda: batch_tasks.count.run_here(number=1, text="", without=""))
+    assert "give pyflyte run --raw-output-data-prefix s3://BUCKET/PREFIX" in text

@@ -1,0 +1,9 @@
+# As much of flytekit as the connector for AWS Batch uses: connectors/flytekit_aws_batch.
+
+class WorkflowExecutionIdentifier:
+    @property
+    def project(self) -> str: ...
+    @property
+    def domain(self) -> str: ...
+    @property
+    def name(self) -> str: ...
