@@ -114,6 +114,11 @@ def test_a_secret_by_name_needs_to_know_the_account() -> None:
     assert "which secrets need" in refusal(request(JobSpec(secrets=spec.secrets)), execution_roles={})
 
 
+def test_a_definition_that_batch_would_refuse_as_too_long_is_refused_with_the_remedy() -> None:
+    secrets = {f"SECRET_{number}": SecretVariable(secret="db", field=f"field-{number}") for number in range(200)}
+    assert "RegisterJobDefinition takes 24576; ask for fewer secrets" in refusal(request(JobSpec(secrets=secrets)))
+
+
 def test_a_file_system_is_mounted_by_the_project_s_access_point() -> None:
     mounts = (
         EfsMount(path="/shared", file_system="shared", read_only=True),

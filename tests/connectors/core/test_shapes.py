@@ -86,6 +86,11 @@ def test_what_is_sensible_has_no_problem() -> None:
         (JobSpec(share="no-share"), {}, "share='no-share': 1 to 255 letters and digits"),
         (JobSpec(execution_role="starter"), {}, "execution_role='starter': the ARN of a role is needed"),
         (JobSpec(secrets={"AWS_BATCH_X": SecretVariable(secret="db")}), {}, "'AWS_BATCH_X': Batch keeps names"),
+        (
+            JobSpec(secrets={"FLYTE_AWS_BATCH_WAVE": SecretVariable(secret="db")}),
+            {},
+            "secrets['FLYTE_AWS_BATCH_WAVE']: every job has a variable of that name already",
+        ),
         (JobSpec(secrets={"1A": SecretVariable(secret="db")}), {}, "'1A': letters, digits and underscores"),
         (JobSpec(secrets={"A": SecretVariable(secret="my db")}), {}, "secrets['A'].secret='my db': letters, digits"),
         (

@@ -1,5 +1,7 @@
 """From what a task asks for to what AWS Batch is told: everything that is wrong with it is said at once."""
 
+import json
+from collections.abc import Iterator
 from typing import Any, Final
 
 from flytekit_aws_batch.core import containers, job_tags, queues, retries
@@ -16,6 +18,9 @@ __all__ = ["FAIL_ON_ERROR", "plan", "spec_problems"]
 FAIL_ON_ERROR: Final = "FLYTE_FAIL_ON_ERROR"
 """The environment variable that makes flytekit's entrypoint end with an error when the task did: without it the job of
 a failed task has succeeded (https://github.com/flyteorg/flytekit/blob/master/flytekit/bin/entrypoint.py)."""
+
+_MOST_BYTES: Final = 24 * 1024
+"""Of a job definition (https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html)."""
 
 
 def plan(request: JobRequest, settings: Settings) -> tuple[Plan, dict[str, Any]]:
@@ -68,9 +73,10 @@ def plan(request: JobRequest, settings: Settings) -> tuple[Plan, dict[str, Any]]
         resources=resources,
         notes=tuple(note for note in (rounding, raising) if note),
     )
-    if too_long := list(size_problems(found)):
+    definition = _definition(request, settings, choice, resources)
+    if too_long := [*size_problems(found), *_definition_problems(definition)]:
         raise RefusedError("\n".join(too_long))
-    return found, _definition(request, settings, choice, resources)
+    return found, definition
 
 
 def _problems(request: JobRequest, settings: Settings, choice: queues.Choice | None) -> list[str]:
@@ -98,6 +104,15 @@ def _problems(request: JobRequest, settings: Settings, choice: queues.Choice | N
     found += containers.problems(request, settings, queue_arn=choice.arn if choice else None, fargate=fargate)
     found += job_tags.clashes(request, settings)
     return found
+
+
+def _definition_problems(definition: dict[str, Any]) -> Iterator[str]:
+    size = len(json.dumps(definition).encode())
+    if size > _MOST_BYTES:
+        yield (
+            f"the job definition has {size} bytes: RegisterJobDefinition takes {_MOST_BYTES}; ask for fewer secrets, "
+            "or put several into one whose JSON the code reads"
+        )
 
 
 def _definition(request: JobRequest, settings: Settings, choice: queues.Choice, resources: Resources) -> dict[str, Any]:

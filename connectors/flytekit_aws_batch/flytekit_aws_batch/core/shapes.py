@@ -30,6 +30,8 @@ LEAST_MEMORY_MIB: Final = 4
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html
 _OF_BATCH: Final = "AWS_BATCH"
+# What every job is given: a variable may be there once only.
+_OF_THE_CONNECTOR: Final = ("FLYTE_AWS_BATCH_", "FLYTE_FAIL_ON_ERROR")
 _SHARE: Final = re.compile(r"[A-Za-z0-9]{1,255}")
 _ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
 _PLATFORM_VERSION: Final = re.compile(r"LATEST|(\d+)\.(\d+)\.(\d+)")
@@ -227,6 +229,8 @@ def _secret_problems(spec: JobSpec) -> Iterator[str]:
         here = f"secrets[{variable!r}]"
         if problem := variable_problem(variable):
             yield problem
+        if variable.startswith(_OF_THE_CONNECTOR):
+            yield f"{here}: every job has a variable of that name already; give it another name"
         if secret.secret.startswith("arn:"):
             if not _SECRET_ARN.fullmatch(secret.secret):
                 yield f"{here}.secret={secret.secret!r}: the ARN of a secret of Secrets Manager is needed, or its name"
