@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from aerodrome_stacks.environment import Environment
+
 # A registry, a path, a tag and perhaps a digest, as they stand in a field, in an argument or in a file of a ConfigMap.
 _REFERENCE = re.compile(
     r"(?<![\w./-])(?P<name>(?:[a-z0-9-]+\.)+[a-z]{2,}(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+):(?P<tag>\w[\w.-]*)"
@@ -16,6 +18,11 @@ _SHORT = re.compile(r"(?P<name>[a-z0-9]+(?:[._-][a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]
 def images_in(value: Any, key: str = "") -> set[str]:  # noqa: ANN401 - any JSON value
     """Every image that is named anywhere in a value, each with its registry and its tag."""
     return {f"{name}:{tag}" for name, tag in _found(value, key)}
+
+
+def own_images(environment: Environment) -> set[str]:
+    """The images of an environment's connectors: in a registry of its own already, so neither listed nor mirrored."""
+    return images_in([{"image": image} for image in environment.flyte.connector_images.values()])
 
 
 def _found(value: Any, key: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any JSON value

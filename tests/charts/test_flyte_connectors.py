@@ -7,11 +7,11 @@ from typing import Any, Final
 import pytest
 
 from aerodrome_constructs.helm import merge_values
-from aerodrome_stacks.chart_values.flyte_components import surroundings
 from aerodrome_stacks.chart_values.flyte_connectors import plugin
 from aerodrome_stacks.chart_values.flyte_resource_limits import resource_limits
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.flyte import Connector
+from tests.charts.batch_connector import surroundings_of
 from tests.charts.deployed import CHARTS, DeployedRelease
 from tests.charts.helm import KUBERNETES_VERSIONS, Helm, Manifest, problems
 from tests.charts.network_policies import Host, Port, lets_through
@@ -28,17 +28,21 @@ GIVEN: Final = {
 pytestmark = pytest.mark.cdk_variants("prod")
 
 
+def with_flyte(environment: Environment, **changes: object) -> Environment:
+    return environment.model_copy(update={"flyte": environment.flyte.model_copy(update=changes)})
+
+
 @pytest.fixture
 def connected(environment: Environment) -> Environment:
-    """The environment with two connectors."""
-    return environment.model_copy(update={"flyte": environment.flyte.model_copy(update={"connectors": GIVEN})})
+    """The environment with two connectors, and without that of AWS Batch."""
+    return with_flyte(environment, connectors=GIVEN, batch_connector=None)
 
 
 @pytest.fixture
 def rendered(helm: Helm, connected: Environment) -> Sequence[Manifest]:
     """What the chart makes of it."""
     manifests = helm.template(
-        CHARTS / "aerodrome-flyte", release="aerodrome-flyte", namespace="flyte", values=surroundings(connected)
+        CHARTS / "aerodrome-flyte", release="aerodrome-flyte", namespace="flyte", values=surroundings_of(connected)
     )
     return [{**one, "metadata": {"namespace": "flyte", **one["metadata"]}} for one in manifests]
 
@@ -55,12 +59,11 @@ def named(manifests: Sequence[Manifest], name: str) -> dict[str, Manifest]:
     return {one["kind"]: one for one in manifests if one["metadata"]["name"] == name}
 
 
-def test_without_connectors_there_is_nothing_of_them(
-    releases: Mapping[str, DeployedRelease], environment: Environment
-) -> None:
+def test_without_connectors_there_is_nothing_of_them(environment: Environment) -> None:
     assert environment.flyte.connectors == {}
-    assert plugin(environment) == {}
-    assert releases["aerodrome-flyte"].value("connectors") == {}
+    without = with_flyte(environment, batch_connector=None)
+    assert plugin(without) == {}
+    assert surroundings_of(without)["connectors"] == {}
 
 
 def test_propeller_asks_every_pod_of_a_connector_in_turn(connected: Environment, rendered: Sequence[Manifest]) -> None:
@@ -160,7 +163,7 @@ def test_propeller_starts_tasks_there_and_nobody_else(
 
 
 def test_a_role_has_its_place(helm: Helm, connected: Environment) -> None:
-    values: Any = surroundings(connected)
+    values: Any = surroundings_of(connected)
     values["connectors"]["google"]["serviceAccountAnnotations"] = {
         "eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/x"
     }
@@ -183,7 +186,7 @@ def test_values_that_make_no_sense_are_refused(
     helm: Helm, environment: Environment, connectors: Mapping[str, object], complaint: str
 ) -> None:
     with pytest.raises(AssertionError, match=complaint):
-        helm.lint(CHARTS / "aerodrome-flyte", {**surroundings(environment), "connectors": connectors})
+        helm.lint(CHARTS / "aerodrome-flyte", {**surroundings_of(environment), "connectors": connectors})
 
 
 @pytest.mark.parametrize("changed", ["nothing", "endpoint", "types"])

@@ -8,13 +8,13 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from aerodrome_stacks.chart_values.flyte_components import surroundings
 from aerodrome_stacks.chart_values.flyte_plugins import OPERATORS_NAMESPACE, plugins, project_templates
 from aerodrome_stacks.chart_values.operators import OPERATORS, operators, pod_monitors
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.flyte import Plugin
 from pytest_cdk import AssemblyFactory
 from pytest_cdk.assembly import Assembly
+from tests.charts.batch_connector import surroundings_of
 from tests.charts.deployed import CHARTS, DeployedRelease, specs
 from tests.charts.helm import Helm
 
@@ -165,7 +165,7 @@ class TestSpark:
                 CHARTS / "aerodrome-flyte",
                 release="aerodrome-flyte",
                 namespace="flyte",
-                values=surroundings(environment),
+                values=surroundings_of(environment),
             )
             if one["kind"] == "ClusterRole"
         }

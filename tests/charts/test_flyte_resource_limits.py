@@ -6,10 +6,10 @@ from typing import Any, Final, get_args
 
 import pytest
 
-from aerodrome_stacks.chart_values.flyte_components import surroundings
 from aerodrome_stacks.chart_values.flyte_resource_limits import CONNECTORS, MAP_TASKS, resource_limits
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.flyte import LimitedPlugin
+from tests.charts.batch_connector import surroundings_of
 from tests.charts.deployed import CHARTS, DeployedRelease
 from tests.charts.helm import KUBERNETES_VERSIONS, Helm, Manifest, problems
 
@@ -24,7 +24,7 @@ def manifests(helm: Helm, environment: Environment, limits: Mapping[LimitedPlugi
     """What the chart makes of an environment with these limits, by kind: of the store, one of each."""
     limited = environment.model_copy(update={"flyte": environment.flyte.model_copy(update={"resource_limits": limits})})
     rendered = helm.template(
-        CHARTS / "aerodrome-flyte", release="aerodrome-flyte", namespace="flyte", values=surroundings(limited)
+        CHARTS / "aerodrome-flyte", release="aerodrome-flyte", namespace="flyte", values=surroundings_of(limited)
     )
     return {one["kind"]: one for one in rendered if one["metadata"]["name"] == "resource-store"}
 

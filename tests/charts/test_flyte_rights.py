@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from aerodrome_stacks.chart_values.flyte_components import surroundings
 from aerodrome_stacks.chart_values.flyte_rights import custom_resources, rights
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.flyte import Plugin
+from tests.charts.batch_connector import surroundings_of
 from tests.charts.deployed import CHARTS, DeployedRelease
 from tests.charts.helm import Helm, Manifest
 from tests.charts.project_objects import project_objects
@@ -18,7 +18,7 @@ WRITES = {"create", "delete", "deletecollection", "patch", "update", "bind", "es
 
 def rendered(helm: Helm, environment: Environment) -> Sequence[Manifest]:
     return helm.template(
-        CHARTS / "aerodrome-flyte", release="aerodrome-flyte", namespace="flyte", values=surroundings(environment)
+        CHARTS / "aerodrome-flyte", release="aerodrome-flyte", namespace="flyte", values=surroundings_of(environment)
     )
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from aerodrome_stacks.chart_values.flyte_components import components, surroundings
+from aerodrome_stacks.chart_values.flyte_components import components
 from aerodrome_stacks.environment import Environment
+from tests.charts.batch_connector import surroundings_of
 from tests.charts.deployed import CHARTS, DeployedRelease
 from tests.charts.helm import KUBERNETES_VERSIONS, Helm, Manifest, problems
 from tests.charts.network_policies import Host, Port, lets_through
@@ -37,7 +38,7 @@ def of_kind(manifests: Sequence[Manifest], kind: str) -> dict[str, Any]:
 
 def render(helm: Helm, environment: Environment) -> Sequence[Manifest]:
     return helm.template(
-        CHARTS / "aerodrome-flyte", release="aerodrome-flyte", namespace="flyte", values=surroundings(environment)
+        CHARTS / "aerodrome-flyte", release="aerodrome-flyte", namespace="flyte", values=surroundings_of(environment)
     )
 
 
@@ -49,6 +50,7 @@ def test_a_node_that_is_emptied_takes_one_pod_of_each_at_a_time(rendered: Sequen
         ((NAME, "datacatalog"),),
         ((NAME, "flyteconsole"),),
         ((NAME, "flytepropeller"),),
+        ((NAME, "connector-aws-batch"),),
         (("app", "flyte-pod-webhook"),),
     }
     for budget in budgets.values():
@@ -99,6 +101,7 @@ def test_nothing_comes_in_that_no_policy_lets_in(rendered: Sequence[Manifest]) -
         "datacatalog": [8089],
         "flyteconsole": [8080],
         "webhook": [9443],
+        "connectors": [8000, 9090],
         "metrics": [10254],
     }
 

@@ -14,7 +14,7 @@ from aerodrome_stacks.image_list import all_images, mirror_repositories, pulled_
 from pytest_cdk.assembly import Assembly
 from tests.charts.deployed import DeployedRelease, deployed_releases, specs
 from tests.charts.helm import Helm
-from tests.charts.image_references import images_in
+from tests.charts.image_references import images_in, own_images
 from tests.charts.image_variants import ECR, synthesized_with, with_images
 from tests.templates import properties, resources, statements, text
 
@@ -77,7 +77,9 @@ def test_in_a_mirror_no_release_names_an_image_of_anybody_else(variant: Variant,
     }
 
     assert {"aerodrome-flyte", "aerodrome-projects", "aerodrome-mlflow"} <= {name for name, _ in rendered}
-    assert {one for one in named | rendered if not one[1].startswith(f"{ECR}/aerodrome/prod/")} <= {("flyte", NO_IMAGE)}
+    own = {("aerodrome-flyte", image) for image in own_images(with_images("mirror"))}
+    elsewhere = {one for one in named | rendered if not one[1].startswith(f"{ECR}/aerodrome/prod/")}
+    assert own <= elsewhere <= own | {("flyte", NO_IMAGE)}
 
 
 def test_what_releases_name_in_a_mirror_has_a_repository(variant: Variant) -> None:
@@ -85,7 +87,7 @@ def test_what_releases_name_in_a_mirror_has_a_repository(variant: Variant) -> No
     named = {
         image.removeprefix(f"{ECR}/").partition(":")[0]
         for deployed in releases.values()
-        for image in images_in(deployed.values) - {NO_IMAGE}
+        for image in images_in(deployed.values) - {NO_IMAGE} - own_images(with_images("mirror"))
     }
     charts = {deployed.properties["Repository"].removeprefix(f"oci://{ECR}/") for deployed in upstream(releases)}
     made = {

@@ -7,7 +7,7 @@ _PLUGIN = "flyte:configmap.k8s.plugins.connector-service"
 
 def connectors_are_known(platform: Platform) -> bool:
     """Each connector has an endpoint that is a Service of its Deployment, and each of its types is known to Flyte."""
-    connectors = platform.environment.flyte.connectors
+    flyte = platform.environment.flyte
     services = {
         f"dns:///{one['metadata']['name']}.{one['metadata']['namespace']}.svc.cluster.local:{port['port']}"
         for one in platform.cluster.of_kinds("Service")
@@ -16,10 +16,10 @@ def connectors_are_known(platform: Platform) -> bool:
     }
     given = platform.at(f"{_PLUGIN}.connectors")
     types = platform.at(f"{_PLUGIN}.supportedTaskTypes")
-    if not connectors:
+    if not flyte.connector_images:
         return given == types == MISSING and not services
     return bool(
-        given.keys() == connectors.keys()
+        given.keys() == flyte.connector_images.keys()
         and {one["endpoint"] for one in given.values()} == services
-        and sorted(types) == sorted(kind for one in connectors.values() for kind in one.task_types)
+        and sorted(types) == sorted(flyte.connector_task_types)
     )

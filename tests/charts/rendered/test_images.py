@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.image_list import Image, release_images
 from tests.charts.deployed import deployed_releases
 from tests.charts.helm import Helm
-from tests.charts.image_references import images_in
-from tests.charts.image_variants import ECR, synthesized_with
+from tests.charts.image_references import images_in, own_images
+from tests.charts.image_variants import ECR, synthesized_with, with_images
 from tests.charts.rendered.conftest import chart_folder, render
 from tests.charts.rendered.workloads import Cluster
 
@@ -25,24 +26,25 @@ def listed(rendered: Cluster) -> Iterator[tuple[str, Image]]:
             yield release, image
 
 
-def asked_for(rendered: Cluster) -> set[tuple[str, str]]:
-    """What is rendered, by release."""
+def asked_for(rendered: Cluster, environment: Environment) -> set[tuple[str, str]]:
+    """What is rendered, by release, but for what the environment names itself."""
     return {
         (release, image)
         for release, manifests in rendered.manifests.items()
-        for image in images_in(manifests) - {NO_IMAGE}
+        for image in images_in(manifests) - {NO_IMAGE} - own_images(environment)
     }
 
 
-def test_every_image_that_is_rendered_is_listed(rendered: Cluster) -> None:
-    found = asked_for(rendered)
+def test_every_image_that_is_rendered_is_listed(rendered: Cluster, environment: Environment) -> None:
+    found = asked_for(rendered, environment)
 
     assert found
     assert found - {(release, image.reference) for release, image in listed(rendered)} == set()
 
 
-def test_every_image_that_is_listed_is_rendered(rendered: Cluster) -> None:
-    assert {(release, image.reference) for release, image in listed(rendered)} - asked_for(rendered) <= {STORE}
+def test_every_image_that_is_listed_is_rendered(rendered: Cluster, environment: Environment) -> None:
+    asked = asked_for(rendered, environment)
+    assert {(release, image.reference) for release, image in listed(rendered)} - asked <= {STORE}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ def mirrored(tmp_path_factory: pytest.TempPathFactory, helm: Helm) -> Cluster:
 
 
 def test_a_mirror_is_all_that_pods_pull_from(mirrored: Cluster) -> None:
-    found = asked_for(mirrored)
+    found = asked_for(mirrored, with_images("mirror"))
     expected = {(release, f"{ECR}/aerodrome/prod/{image.name}:{image.tag}") for release, image in listed(mirrored)}
 
     assert len(found) > 3
