@@ -1,0 +1,260 @@
+"""The connector of AWS Batch: what it is told of the account, its pods, and how flytepropeller asks it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from aerodrome_constructs.batch.families import ARM, GPU, X86
+from aerodrome_stacks.batch_queues import Kind, domains, kinds
+from aerodrome_stacks.chart_values import flyte_plugins
+from aerodrome_stacks.chart_values.flyte_components import surroundings
+from aerodrome_stacks.chart_values.flyte_connectors import plugin
+from aerodrome_stacks.environment import Environment
+from aerodrome_stacks.environment.aws import instance_shape
+from aerodrome_stacks.environment.flyte import BATCH_TASK_TYPE
+from aerodrome_stacks.job_limits import job_limits
+from flytekit_aws_batch.core.settings import VARIABLE, Settings
+from flytekit_aws_batch.core.spec import KINDS
+from tests.charts.batch_connector import inputs, surroundings_of
+from tests.charts.deployed import CHARTS, DeployedRelease
+from tests.charts.helm import Helm, Manifest
+
+NAME = "connector-aws-batch"
+DIRECTORY = "/etc/flytekit-aws-batch"
+
+
+def rendered(helm: Helm, values: Mapping[str, Any]) -> dict[str, Manifest]:
+    """What the chart makes of the connector, by kind."""
+    manifests = helm.template(CHARTS / "aerodrome-flyte", release="aerodrome-flyte", namespace="flyte", values=values)
+    return {one["kind"]: one for one in manifests if one["metadata"]["name"] == NAME}
+
+
+@pytest.fixture
+def manifests(helm: Helm, releases: Mapping[str, DeployedRelease]) -> dict[str, Manifest]:
+    """The connector's objects in an environment."""
+    return rendered(helm, releases["aerodrome-flyte"].values)
+
+
+@pytest.fixture
+def settings(manifests: Mapping[str, Manifest], tmp_path: Path) -> Settings:
+    """What the connector reads of its file."""
+    file = tmp_path / "settings.yaml"
+    file.write_text(manifests["ConfigMap"]["data"]["settings.yaml"], encoding="utf-8")
+    return Settings.load({VARIABLE: str(file)})
+
+
+@pytest.fixture
+def asked(flyte: DeployedRelease) -> Any:  # noqa: ANN401 - any JSON value
+    """What flytepropeller's plugin for connectors is set to."""
+    return flyte.value("configmap", "k8s", "plugins", "connector-service")
+
+
+def test_the_connector_can_read_what_it_is_told(settings: Settings, environment: Environment) -> None:
+    assert settings.region == environment.region
+    assert settings.queues.keys() == set(domains(environment))
+    assert settings.tags == {
+        "aerodrome:environment": environment.name,
+        "aerodrome:project": "{project}",
+        "aerodrome:domain": "{domain}",
+    }
+    places = {f"{project}/{domain}" for project, domain in environment.project_domains}
+    assert settings.execution_roles.keys() == settings.job_roles.keys() == places
+    assert settings.shares == {project.name: project.share_identifier for project in environment.projects}
+    for project, domain in environment.project_domains:
+        job_role = settings.role_of(settings.job_roles, project, domain)
+        assert job_role is not None
+        assert job_role.endswith(f":role/aerodrome-{environment.name}-{project}-{domain}")
+    assert {*settings.file_systems} == ({"efs"} if environment.batch.efs else set())
+    assert all(one.access_points.keys() == places for one in settings.file_systems.values())
+
+
+def test_every_kind_of_queue_is_one_that_it_knows(settings: Settings, environment: Environment) -> None:
+    assert {str(kind) for kind in Kind} == set(KINDS)
+    for domain in domains(environment):
+        found = {queue.kind: queue for queue in settings.queues_of(domain)}
+        assert found.keys() == {str(kind) for kind in kinds(environment)}
+        for kind, queue in found.items():
+            assert queue.name == f"aerodrome-{environment.name}-{domain}-{kind}"
+            assert queue.fair_share is True
+            assert queue.architecture == ("arm64" if kind == "arm" else "x86_64")
+            assert bool(queue.most_gpus) is (kind == "gpu")
+            assert queue.most_vcpus
+            assert queue.most_memory_mib
+
+
+def test_large_numbers_stay_whole(manifests: Mapping[str, Manifest], releases: Mapping[str, DeployedRelease]) -> None:
+    # Helm reads numbers as floats, and writes 1454899 as 1.454899e+06 where it writes YAML.
+    given = releases["aerodrome-flyte"].value("connectors", "aws-batch", "settings", "content")
+    text = manifests["ConfigMap"]["data"]["settings.yaml"]
+
+    assert yaml.safe_load(text) == given
+    assert "e+" not in text
+
+
+@pytest.mark.cdk_variants("prod")
+def test_the_largest_instances_are_of_families_that_jobs_run_on(environment: Environment) -> None:
+    plenty = environment.batch.model_copy(
+        update={"spot_vcpus": 5000, "arm": environment.batch.gpu, "fargate_vcpus": 5000}
+    )
+    assert environment.batch.gpu is not None
+    everything = environment.model_copy(
+        update={
+            "batch": plenty.model_copy(
+                update={
+                    "arm": environment.batch.gpu.model_copy(update={"spot_vcpus": 5000}),
+                    "gpu": environment.batch.gpu.model_copy(update={"spot_vcpus": 5000}),
+                }
+            )
+        }
+    )
+    for kind, family, largest in (
+        (Kind.SPOT, X86, "r7i.48xlarge"),
+        (Kind.ARM, ARM, "r8g.48xlarge"),
+        (Kind.GPU, GPU, "g6.48xlarge"),
+    ):
+        shape, most = instance_shape(largest), job_limits(everything, kind)
+        assert shape.family in family.families
+        assert most.vcpus == shape.vcpus
+        assert most.gpus == shape.gpus
+        if shape.memory_gib is not None:
+            assert most.memory_gib == shape.memory_gib
+        # What a virtual machine does not see of it: 7.5 %.
+        assert most.memory_mib == int(most.memory_gib * 1024 * 0.925)
+    fargate = job_limits(everything, Kind.FARGATE)
+    assert (fargate.vcpus, fargate.memory_mib) == (32, 249_856)
+
+
+@pytest.mark.cdk_variants("prod")
+@pytest.mark.parametrize(
+    ("kind", "ceiling", "expected"),
+    [
+        (Kind.SPOT, 64, (64, 512, 0)),
+        (Kind.GPU, 8, (8, 32, 1)),
+        (Kind.GPU, 64, (64, 256, 4)),
+        (Kind.GPU, 96, (96, 384, 8)),
+        (Kind.FARGATE, 12, (8, 60, 0)),
+    ],
+)
+def test_a_job_has_no_more_than_all_jobs_may(
+    environment: Environment, kind: Kind, ceiling: int, expected: tuple[int, int, int]
+) -> None:
+    assert environment.batch.gpu is not None
+    low = {"spot_vcpus": ceiling, "on_demand_vcpus": min(ceiling, 4)}
+    batch = environment.batch.model_copy(
+        update={
+            **low,
+            "fargate_spot_vcpus": ceiling,
+            "fargate_vcpus": 1,
+            "gpu": environment.batch.gpu.model_copy(update=low),
+        }
+    )
+    most = job_limits(environment.model_copy(update={"batch": batch}), kind)
+    assert (most.vcpus, most.memory_gib, most.gpus) == expected
+
+
+def test_its_pods_find_their_settings_where_the_variable_says(
+    manifests: Mapping[str, Manifest], environment: Environment
+) -> None:
+    pod = manifests["Deployment"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    variables = {one["name"]: one["value"] for one in container["env"]}
+    mounts = {one["name"]: one for one in container["volumeMounts"]}
+    (volume,) = [one for one in pod["volumes"] if "configMap" in one]
+
+    assert variables[VARIABLE] == f"{DIRECTORY}/settings.yaml"
+    assert variables["AWS_REGION"] == environment.region
+    assert mounts[volume["name"]] == {"name": "settings", "mountPath": DIRECTORY, "readOnly": True}
+    assert volume["configMap"] == {"name": NAME}
+    assert manifests["ConfigMap"]["data"].keys() == {"settings.yaml"}
+
+
+@pytest.mark.cdk_variants("dev")
+def test_a_change_of_the_settings_starts_pods_anew(helm: Helm, environment: Environment) -> None:
+    def annotations(values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
+        return rendered(helm, values)["Deployment"]["spec"]["template"]["metadata"]["annotations"]
+
+    values = surroundings_of(environment)
+    before = annotations(values)
+    assert annotations(values) == before
+    values["connectors"]["aws-batch"]["settings"]["content"]["shares"]["another"] = "another"
+    assert annotations(values) != before
+
+
+def test_a_connector_without_settings_gets_no_empty_file(helm: Helm, environment: Environment) -> None:
+    values = {**surroundings_of(environment), "connectors": {"aws-batch": {"image": "ghcr.io/acme/a:1", "replicas": 2}}}
+    found = rendered(helm, values)
+
+    assert "ConfigMap" not in found
+    assert "annotations" not in found["Deployment"]["spec"]["template"]["metadata"]
+
+
+def test_its_type_is_bound_to_it_whether_or_not_a_pod_answers(asked: Mapping[str, Any]) -> None:
+    # Found by asking, it would be gone while no pod answers, and live tasks be asked after nowhere.
+    assert asked["connectorForTaskTypes"] == {BATCH_TASK_TYPE: "aws-batch"}
+    # The key of a map, which loses its capitals.
+    assert BATCH_TASK_TYPE.lower() == BATCH_TASK_TYPE
+    assert BATCH_TASK_TYPE in asked["supportedTaskTypes"]
+
+
+def test_one_pod_is_asked_and_a_call_waits_for_one_that_answers(asked: Mapping[str, Any]) -> None:
+    deployment = asked["connectors"]["aws-batch"]
+    config = json.loads(deployment["defaultServiceConfig"])
+    (method,) = config["methodConfig"]
+
+    assert deployment["endpoint"] == f"dns:///{NAME}.flyte.svc.cluster.local:8000"
+    assert config["loadBalancingConfig"] == [{"pick_first": {}}]
+    # flyteidl/service/agent.proto. An empty name would hold for what looks for types of tasks, too, one by one.
+    assert method["name"] == [{"service": "flyteidl.service.AsyncAgentService"}]
+    assert method["waitForReady"] is True
+    policy = method["retryPolicy"]
+    # gRPC takes five attempts at most (https://github.com/grpc/proposal/blob/master/A6-client-retries.md).
+    assert 1 < policy["maxAttempts"] <= 5
+    assert policy["retryableStatusCodes"] == ["UNAVAILABLE"]
+
+
+def test_propeller_asks_for_ever_and_as_often_as_live_tasks_need(
+    asked: Mapping[str, Any], environment: Environment, settings: Settings
+) -> None:
+    caching, limiter = asked["webApi"]["caching"], asked["webApi"]["readRateLimiter"]
+    seconds = int(caching["resyncInterval"].removesuffix("s"))
+    # Errors are counted for ever: one at each question for a month, and it still asks.
+    assert caching["maxSystemFailures"] > 30 * 24 * 3600 / seconds
+    # What Flyte takes: minSyncDuration, maxWorkers, maxQPS, maxBurst in pluginmachinery/internal/webapi/core.go.
+    assert seconds >= 5
+    assert caching["workers"] <= 10_000
+    assert limiter["burst"] <= 10_000
+    assert limiter["qps"] >= environment.flyte.bears.tasks_held / seconds
+    # Its answer comes in time, whatever AWS does.
+    assert settings.patience_seconds < int(asked["connectors"]["aws-batch"]["defaultTimeout"].removesuffix("s"))
+
+
+def test_others_connectors_are_asked_as_before(environment: Environment) -> None:
+    without = environment.model_copy(update={"flyte": environment.flyte.model_copy(update={"batch_connector": None})})
+
+    assert plugin(without) == {}
+    assert surroundings_of(without)["connectors"] == {}
+
+
+@pytest.mark.cdk_variants("dev")
+def test_settings_without_a_connector_are_a_mistake(environment: Environment) -> None:
+    without = environment.model_copy(update={"flyte": environment.flyte.model_copy(update={"batch_connector": None})})
+    with pytest.raises(ValueError, match="is given, and none is in"):
+        surroundings(without, inputs(environment))
+    with pytest.raises(ValueError, match="is not given, and one is in"):
+        surroundings(environment, None)
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_the_plugin_of_flyte_is_there_as_long_as_it_is_wanted(environment: Environment, *, on: bool) -> None:
+    changed = environment.model_copy(update={"flyte": environment.flyte.model_copy(update={"batch_plugin": on})})
+    values: Any = flyte_plugins.plugins(changed)
+    found = values["configmap"]["enabled_plugins"]["tasks"]["task-plugins"]
+    enabled: Sequence[str] = found["enabled-plugins"]
+
+    assert ("aws_array" in enabled) is on
+    assert (found["default-for-task-types"].get("aws-batch") == "aws_array") is on
+    assert {"container", "connector-service"} <= set(enabled)
