@@ -1,6 +1,6 @@
 """Whatever a task asks for: what is sensible is taken, and all else is refused in words."""
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flytekit_aws_batch.core.plan import JobRequest
@@ -19,9 +19,15 @@ from flytekit_aws_batch.core.spec import (
 )
 from tests.connectors.core.job_requests import EXECUTION_ROLE, REQUEST, objections, queue_arn, request, requests_of
 
+# The same examples on every machine and in every run: a failure in CI is a failure here. A deadline would make the
+# result depend on how fast the machine is.
+REPRODUCIBLE = settings(
+    max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
+)
+
 PATTERNS = st.none() | st.sampled_from(["137", "1*", "*1", "", "OutOfMemory*", "a-b", "x" * 600])
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=20)
-NAMES = st.sampled_from(["DB", "AWS_BATCH_X", "1A", "TOKEN"]) | TEXTS
+NAMES = st.sampled_from(["DB", "AWS_BATCH_X", "1 A", "TOKEN"]) | TEXTS
 SPECS = st.builds(
     JobSpec,
     queue=st.none() | st.sampled_from([*KINDS, "spot", queue_arn("gpu"), "nothing"]),
@@ -81,6 +87,7 @@ ASKED = st.builds(
 )
 
 
+@REPRODUCIBLE
 @given(asked=ASKED)
 def test_whatever_is_asked_for_is_refused_in_words_or_is_what_aws_takes(asked: JobRequest) -> None:
     try:
@@ -94,7 +101,7 @@ def test_whatever_is_asked_for_is_refused_in_words_or_is_what_aws_takes(asked: J
 
 
 WORDS = st.text(st.sampled_from("abcXYZ019 +-=._:/@"), min_size=1, max_size=30)
-VARIABLES = st.from_regex(r"[A-Z][A-Z0-9_]{0,10}", fullmatch=True).filter(lambda name: not name.startswith("AWS_"))
+VARIABLES = st.text(st.sampled_from("ABC019_"), min_size=1, max_size=10)
 ON_FARGATE = [(vcpus, memory) for vcpus, sizes in FARGATE_MEMORY_MIB.items() for memory in sizes]
 
 
@@ -108,8 +115,8 @@ def sensible(draw: st.DrawFn) -> JobRequest:
     on_exit = st.builds(
         ExitRule,
         action=st.sampled_from(["retry", "exit"]),
-        exit_code=st.from_regex(r"[0-9]{1,3}\*?", fullmatch=True),
-        reason=st.none() | st.from_regex(r"[A-Za-z0-9.: ]{1,30}\*?", fullmatch=True),
+        exit_code=st.sampled_from(["1", "137", "13*", "*"]),
+        reason=st.none() | st.sampled_from(["OutOfMemoryError: Container killed", "Docker*"]),
     )
     mount = st.builds(EfsMount, path=st.just("/data"), file_system=st.just("shared"), read_only=st.booleans())
     spec = JobSpec(
@@ -142,6 +149,7 @@ def sensible(draw: st.DrawFn) -> JobRequest:
     )
 
 
+@REPRODUCIBLE
 @given(asked=sensible())
 def test_what_is_sensible_is_what_aws_takes(asked: JobRequest) -> None:
     made = requests_of(asked)

@@ -52,7 +52,7 @@ def test_all_that_is_wrong_is_said_at_once_and_once() -> None:
     asked = request(
         JobSpec(queue="fargate", share="no-share", tags={"aws:x": "y"}),
         resources=Resources(vcpus=3, memory_mib=100, gpus=1),
-        environment={"1A": "x"},
+        environment={"1 A": "x"},
     )
     lines = refusal(asked, execution_roles={}).split("\n")
     assert [line.partition("=")[0].partition(":")[0] for line in lines] == [
@@ -61,7 +61,7 @@ def test_all_that_is_wrong_is_said_at_once_and_once() -> None:
         "share",
         "tags",
         "environment",
-        "execution_role is missing, which Fargate need",
+        "execution_role is missing, with which ECS starts the container",
     ]
 
 
@@ -72,6 +72,7 @@ def test_sizes_and_times_that_batch_does_not_take_are_raised_and_said() -> None:
         "its 0.5 vCPUs were rounded up to 1, as instances give whole ones only",
         "its timeout of 30 s was raised to 60 s, the least that Batch takes",
     )
+    assert planned(request(resources=Resources(vcpus=2.1, memory_mib=512))).resources.vcpus == 3
     assert planned(REQUEST).notes == ()
 
 
@@ -111,7 +112,7 @@ def test_secrets_are_below_the_prefix_in_the_account_of_the_queue() -> None:
 def test_a_secret_by_name_needs_to_know_the_account() -> None:
     spec = JobSpec(queue="mine", secrets={"A": SecretVariable(secret="db")})
     assert "secrets: db: the queue's name does not say" in refusal(request(spec), queues={})
-    assert "which secrets need" in refusal(request(JobSpec(secrets=spec.secrets)), execution_roles={})
+    assert "needed for secrets" in refusal(request(JobSpec(secrets=spec.secrets)), execution_roles={})
 
 
 def test_a_definition_that_batch_would_refuse_as_too_long_is_refused_with_the_remedy() -> None:

@@ -91,7 +91,7 @@ def test_what_is_sensible_has_no_problem() -> None:
             {},
             "secrets['FLYTE_AWS_BATCH_WAVE']: every job has a variable of that name already",
         ),
-        (JobSpec(secrets={"1A": SecretVariable(secret="db")}), {}, "'1A': letters, digits and underscores"),
+        (JobSpec(secrets={"A=B": SecretVariable(secret="db")}), {}, "'A=B': a name has no spaces and no equals sign"),
         (JobSpec(secrets={"A": SecretVariable(secret="my db")}), {}, "secrets['A'].secret='my db': letters, digits"),
         (
             JobSpec(secrets={"A": SecretVariable(secret="db-AbCdEf")}),

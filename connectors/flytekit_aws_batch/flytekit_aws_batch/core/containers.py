@@ -183,8 +183,9 @@ def problems(request: JobRequest, settings: Settings, *, queue_arn: str | None, 
     needs = [need for need, needed in (("Fargate", fargate), ("secrets", request.spec.secrets)) if needed]
     if needs and execution_role(request, settings) is None:
         yield (
-            f"execution_role is missing, which {' and '.join(needs)} need: ECS starts the container with it; give its "
-            f"ARN, or have one written into the settings for {request.project} in {request.domain}"
+            "execution_role is missing, with which ECS starts the container: needed for "
+            f"{' and '.join(needs)}; give its ARN, or have one written into the settings for {request.project} in "
+            f"{request.domain}"
         )
     by_name = [one.secret for one in request.spec.secrets.values() if not one.secret.startswith("arn:")]
     if by_name and queue_arn is not None and Place.of(queue_arn) is None:

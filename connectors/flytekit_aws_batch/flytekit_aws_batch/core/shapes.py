@@ -27,7 +27,7 @@ FARGATE_MEMORY_MIB: Final[Mapping[float, Sequence[int]]] = MappingProxyType(
 LEAST_MEMORY_MIB: Final = 4
 """Of a container on instances, in the same place."""
 
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE: Final = re.compile(r"[^\s=\0]+")
 # https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html
 _OF_BATCH: Final = "AWS_BATCH"
 # What every job is given: a variable may be there once only.
@@ -220,7 +220,7 @@ def variable_problem(name: str) -> str | None:
     if name.startswith(_OF_BATCH):
         return f"environment: {name!r}: Batch keeps names that begin with {_OF_BATCH} for itself; give it another name"
     if not _VARIABLE.fullmatch(name):
-        return f"environment: {name!r}: letters, digits and underscores, no digit first; give it another name"
+        return f"environment: {name!r}: a name has no spaces and no equals sign; give it another name"
     return None
 
 
