@@ -90,7 +90,7 @@ class Endings:
         return {wave.indices[index]: child for index, child in children.items()}
 
     async def shown(self, job: JobState) -> JobState:
-        """The part of a job whose log tells most: a failed child of an array, or the first; the main one of several nodes.
+        """The part of a job whose log tells most: a failed child of an array, or the main one of nodes.
 
         Raises:
             CallError: Batch did not answer.
