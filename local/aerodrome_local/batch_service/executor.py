@@ -132,7 +132,10 @@ class Execution:
 
     def _read(self, descriptor: int, seconds: float) -> bool:
         """Take what is there to read within that time. False when there is nothing, now or ever."""
-        if not select.select([descriptor], [], [], seconds)[0]:
+        # Unlike select(), it takes descriptors above 1,023, of which many jobs at once have need.
+        ready = select.poll()
+        ready.register(descriptor, select.POLLIN)
+        if not ready.poll(seconds * 1000):
             self._flush()
             return False
         data = os.read(descriptor, _READ_BYTES)
