@@ -192,6 +192,9 @@ def test_who_would_wait_too_long_in_the_line_is_told_so_and_takes_no_place() -> 
     assert {(error.kind, error.code) for error in refused} == {("throttled", "OwnLimit")}
     assert len(world.client.calls) == 41
     assert len(refused) == 59
+    wait = world.aws.reserve("batch", "submit_job", 60)
+    assert wait is not None
+    assert wait < 1, "the places of those who were refused are free"
 
 
 def test_limits_hold_across_event_loops_of_which_some_are_closed() -> None:
@@ -215,27 +218,23 @@ def test_a_second_loop_calls_while_the_first_stands_still() -> None:
     first.close()
 
 
-def test_a_client_is_made_once_however_many_threads_ask_for_it() -> None:
+def test_a_client_is_made_once_and_by_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     world.answers["describe_jobs"] = lambda **_: {}
-    aws = Aws(
-        world.settings,
-        session=world.session,  # type: ignore[arg-type]  # what of a session is used, it has
-        metrics=Metrics(CollectorRegistry()),
-    )
-    together = threading.Barrier(8)
+    make = world.session.create_client
+    locked: list[bool] = []
 
-    def ask() -> None:
-        together.wait()
-        aws.attempt("batch", "describe_jobs", {})
+    def create_client(service: str, **options: object) -> object:
+        locked.append(world.aws._making.locked())  # noqa: SLF001 - what two threads do at once cannot be seen for sure
+        return make(service, **options)
 
-    threads = [threading.Thread(target=ask) for _ in range(8)]
+    monkeypatch.setattr(world.session, "create_client", create_client)
+    threads = [threading.Thread(target=world.aws.attempt, args=("batch", "describe_jobs", {})) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    aws.close()
-    assert world.session.created == ["batch"]
+    assert (world.session.created, locked) == (["batch"], [True])
 
 
 def test_a_request_that_the_service_does_not_know_is_a_mistake_and_raises(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -185,7 +185,7 @@ class JobPoller:
             try:
                 await asyncio.wait({answered}, timeout=wake - now)
             finally:
-                # Or else it would be told after its event loop was closed.
+                # Whoever leaves is not to be told any more: by then its event loop may be closed.
                 answered.cancel()
 
     def _send(self, batch: _Batch) -> None:
