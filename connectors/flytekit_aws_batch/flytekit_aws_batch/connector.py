@@ -127,7 +127,10 @@ class AWSBatchConnector(AsyncConnectorBase):
             await self._service.runner.stop(resource_meta.handle, "Flyte aborted the task")
 
     async def get_logs(self, resource_meta: BatchJob, token: str = "", **_: object) -> GetTaskLogsResponse:
-        """A page of what the containers have printed."""
+        """A page of what the containers have printed.
+
+        flytekit 1.16 asks for no token, and its service drops the answer on the way.
+        """
         page = await self._service.runner.logs(resource_meta.handle, token)
         return GetTaskLogsResponse(body=GetTaskLogsResponseBody(results=[line.text for line in page.lines]))
 

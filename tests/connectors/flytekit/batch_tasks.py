@@ -61,6 +61,7 @@ def noted(number: int, folder: str) -> None:
 
 squares = map_task(partial(square, plus=0, folder=""))
 most_squares = map_task(partial(square, plus=0, folder=""), min_success_ratio=0.5)
+any_squares = map_task(square)
 squares_in_turn = map_task(partial(square, plus=1, folder=""), concurrency=2)
 notes = map_task(noted)
 

@@ -24,5 +24,6 @@ class Secret:
 
 class Identity:
     iam_role: str | None
+    def __init__(self, iam_role: str | None = None) -> None: ...
 
 class SecurityContext: ...

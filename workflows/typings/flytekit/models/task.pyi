@@ -1,45 +1,16 @@
 # As much of flytekit as the connector for AWS Batch uses: connectors/flytekit_aws_batch.
 
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, Self
 
 from _typeshed import Incomplete
+from flytekit.models.core.identifier import Identifier, TaskExecutionIdentifier
 from flytekit.models.interface import TypedInterface
 from flytekit.models.security import Identity
 
 class _Retries(Protocol):
     @property
     def retries(self) -> int: ...
-
-class _Execution(Protocol):
-    @property
-    def project(self) -> str: ...
-    @property
-    def domain(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-
-class _Node(Protocol):
-    @property
-    def node_id(self) -> str: ...
-    @property
-    def execution_id(self) -> _Execution: ...
-
-class _TaskExecution(Protocol):
-    @property
-    def node_execution_id(self) -> _Node: ...
-    @property
-    def retry_attempt(self) -> int: ...
-
-class _Identifier(Protocol):
-    @property
-    def project(self) -> str: ...
-    @property
-    def domain(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def version(self) -> str: ...
 
 class TaskMetadata:
     @property
@@ -61,8 +32,11 @@ class Container:
     def env(self) -> dict[str, str]: ...
 
 class TaskTemplate:
+    def to_flyte_idl(self) -> Incomplete: ...
+    @classmethod
+    def from_flyte_idl(cls, pb2_object: Incomplete) -> Self: ...
     @property
-    def id(self) -> _Identifier: ...
+    def id(self) -> Identifier: ...
     @property
     def metadata(self) -> TaskMetadata: ...
     @property
@@ -73,8 +47,19 @@ class TaskTemplate:
     def container(self) -> Container | None: ...
 
 class TaskExecutionMetadata:
+    def __init__(
+        self,
+        task_execution_id: TaskExecutionIdentifier,
+        namespace: str,
+        labels: dict[str, str],
+        annotations: dict[str, str],
+        k8s_service_account: str,
+        environment_variables: dict[str, str],
+        identity: Identity | None,
+    ) -> None: ...
+    def to_flyte_idl(self) -> Incomplete: ...
     @property
-    def task_execution_id(self) -> _TaskExecution: ...
+    def task_execution_id(self) -> TaskExecutionIdentifier: ...
     @property
     def labels(self) -> dict[str, str]: ...
     @property

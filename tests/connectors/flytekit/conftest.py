@@ -1,0 +1,49 @@
+"""An embedded AWS with queues whose jobs are processes of this environment, and the connector that asks it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from aerodrome_local.testing import EmbeddedAws
+from flytekit_aws_batch.connector import AWSBatchConnector
+from flytekit_aws_batch.core.settings import Settings
+from tests.connectors.flytekit.laptop import ACCOUNT, COMMANDS, QUEUES, REGION, RESOURCES, Account
+from tests.connectors.flytekit.propeller import Propeller
+
+
+@pytest.fixture(scope="session")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """An embedded AWS of the session's own, with two queues and a bucket, found by the environment's variables."""
+    aws = EmbeddedAws.start(
+        tmp_path_factory.mktemp("embedded-aws"),
+        variables={"AERODROME_JOB_PATH": COMMANDS, "AERODROME_BATCH_SLOTS": "6"},
+    )
+    aws.stack("flytekit", ACCOUNT).deploy(RESOURCES)
+    settings = tmp_path_factory.mktemp("connector") / "settings.yaml"
+    queues = [
+        {"kind": kind, "arn": f"arn:aws:batch:{REGION}:{ACCOUNT}:job-queue/{name}"} for kind, name in QUEUES.items()
+    ]
+    settings.write_text(
+        yaml.safe_dump({"queues": {"*": queues}, "freshest_seconds": 0.2, "oldest_seconds": 1, "check_images": False})
+    )
+    variables = {
+        "AWS_ENDPOINT_URL": aws.endpoint,
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "AWS_SECRET_ACCESS_KEY": "embedded",
+        "AWS_REGION": aws.region,
+        "AWS_DEFAULT_REGION": aws.region,
+        "FLYTEKIT_AWS_BATCH_CONFIG": str(settings),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield Account(aws, variables)
+    aws.stop()
+
+
+@pytest.fixture(scope="session")
+def propeller(account: Account) -> Propeller:
+    """What asks the connector as propeller does, in this process."""
+    return Propeller(account, AWSBatchConnector(Settings.read(Path(account.variables["FLYTEKIT_AWS_BATCH_CONFIG"]))))

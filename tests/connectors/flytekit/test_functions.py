@@ -1,0 +1,129 @@
+"""Python functions as jobs of the embedded AWS, each in a process of its own."""
+
+from pathlib import Path
+
+from flyteidl.core.execution_pb2 import TaskExecution
+
+from tests.connectors.flytekit import batch_tasks
+from tests.connectors.flytekit.laptop import ON_DEMAND, SPOT, Account
+from tests.connectors.flytekit.propeller import Propeller
+from tests.local.job_templates import eventually
+
+
+def test_a_function_runs_as_a_job_and_gives_what_it_gives(account: Account, propeller: Propeller) -> None:
+    done = propeller.run(batch_tasks.greet, name="you")
+
+    assert done.last.phase == TaskExecution.SUCCEEDED, done.message
+    (job_id,) = done.jobs
+    assert propeller.outputs(done) == {"o0": f"hello you from {job_id}"}
+    job = account.jobs()[job_id]
+    assert job["jobQueue"].endswith(f"/{SPOT}")
+    assert job["container"]["image"] == batch_tasks.IMAGE
+    assert "fraud" in job["tags"].values()
+    assert done.last.log_links
+
+
+def test_the_code_knows_whose_execution_it_is(propeller: Propeller) -> None:
+    done = propeller.run(batch_tasks.whose)
+    assert propeller.outputs(done)["o0"].startswith("fraud/development/run")
+
+
+def test_an_exception_is_told_in_its_own_words_and_not_tried_again(propeller: Propeller) -> None:
+    done = propeller.run(batch_tasks.greet, name="nobody")
+
+    assert done.last.phase == TaskExecution.FAILED
+    assert "ValueError: nobody is there" in done.message.splitlines()[0]
+    assert "exit code 1" in done.message
+
+
+def test_a_recoverable_exception_is_worth_another_try(propeller: Propeller) -> None:
+    done = propeller.run(batch_tasks.greet, name="nobody yet")
+
+    assert done.last.phase == TaskExecution.RETRYABLE_FAILED
+    assert "FlyteRecoverableException" in done.message
+    assert "nobody is there yet" in done.message
+
+
+def test_a_process_that_is_killed_is_worth_another_try(propeller: Propeller) -> None:
+    done = propeller.run(batch_tasks.greet, name="killed")
+
+    assert done.last.phase == TaskExecution.RETRYABLE_FAILED
+    assert "exit code 137" in done.message
+
+
+def test_the_last_attempt_is_not_interrupted(account: Account, propeller: Propeller) -> None:
+    attempt = propeller.attempt(batch_tasks.greet, "last", 2, name="you")
+    attempt.metadata.labels["interruptible"] = "false"
+    done = propeller.until(propeller.create(attempt))
+
+    (job_id,) = done.jobs
+    assert account.jobs()[job_id]["jobQueue"].endswith(f"/{ON_DEMAND}")
+
+
+def test_a_create_that_is_repeated_submits_nothing(account: Account, propeller: Propeller) -> None:
+    attempt = propeller.create(propeller.attempt(batch_tasks.greet, "twice", name="you"))
+    again = propeller.create(propeller.attempt(batch_tasks.greet, "twice", name="you"))
+
+    assert again.meta == attempt.meta
+    propeller.until(attempt)
+    assert len([job for job in account.jobs().values() if job["jobName"].startswith("twice-")]) == 1
+
+
+def test_an_attempt_whose_job_is_alive_is_taken_over_with_its_outputs(account: Account, propeller: Propeller) -> None:
+    first = propeller.create(propeller.attempt(batch_tasks.greet, "adopted", name="you"))
+    second = propeller.until(propeller.create(propeller.attempt(batch_tasks.greet, "adopted", 1, name="you")))
+
+    assert second.last.phase == TaskExecution.SUCCEEDED, second.message
+    (job,) = [job for job in account.jobs().values() if job["jobName"].startswith("adopted-")]
+    assert propeller.outputs(second) == {"o0": f"hello you from {job['jobId']}"}
+    assert second.prefix != first.prefix
+
+
+def test_what_it_prints_is_read_while_it_runs(propeller: Propeller) -> None:
+    attempt = propeller.create(propeller.attempt(batch_tasks.wait_for, seconds=300))
+    propeller.until(attempt, TaskExecution.RUNNING)
+    eventually(lambda: "waiting" in propeller.logs(attempt), "its line is in the log")
+    propeller.delete(attempt)
+
+
+def test_a_deleted_task_leaves_no_job(account: Account, propeller: Propeller) -> None:
+    attempt = propeller.create(propeller.attempt(batch_tasks.wait_for, seconds=300))
+    propeller.until(attempt, TaskExecution.RUNNING)
+    propeller.delete(attempt)
+    propeller.delete(attempt)
+    propeller.until(attempt)
+
+    assert attempt.last.phase == TaskExecution.FAILED
+    assert "Flyte aborted the task" in attempt.message
+    (job_id,) = attempt.jobs
+    eventually(lambda: account.jobs()[job_id]["status"] == "FAILED", "its job is ended")
+
+
+def test_what_cannot_run_fails_with_the_reason_and_no_retry(propeller: Propeller) -> None:
+    attempt = propeller.attempt(batch_tasks.greet, name="you")
+    attempt.template.custom["spec"] = {"queue": "arn:aws:batch:us-east-1:151515151515:job-queue/nowhere"}
+    done = propeller.until(propeller.create(attempt))
+
+    assert done.last.phase == TaskExecution.FAILED
+    assert len(done.seen) == 1
+    assert "nowhere" in done.message
+
+
+def test_a_task_of_another_version_is_refused(propeller: Propeller) -> None:
+    attempt = propeller.attempt(batch_tasks.greet, name="you")
+    attempt.template.custom["spec"] = {"colour": "red"}
+    done = propeller.until(propeller.create(attempt))
+    assert "spec.colour: Extra inputs are not permitted" in done.message
+    assert "register it with the version of flytekit-aws-batch that the connector has" in done.message
+
+
+def test_every_node_of_a_multi_node_job_runs_the_function_and_the_main_one_gives(
+    tmp_path: Path, account: Account, propeller: Propeller
+) -> None:
+    done = propeller.run(batch_tasks.ring, folder=str(tmp_path))
+
+    assert done.last.phase == TaskExecution.SUCCEEDED, done.message
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2"]
+    assert propeller.outputs(done)["o0"].startswith("0 of 3 at ")
+    (job_id,) = done.jobs
+    assert account.jobs()[job_id]["nodeProperties"]["numNodes"] == 3
