@@ -1,0 +1,107 @@
+"""The account that the proofs run in."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from aerodrome_local.testing import EmbeddedAws
+
+ACCOUNT = "161616161616"
+REGION = "us-east-1"
+BUCKET = "proofs-data"
+SPOT, ON_DEMAND = "proofs-spot", "proofs-on-demand"
+QUEUES = {"spot": SPOT, "on-demand": ON_DEMAND}
+_STATES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED")
+LIVE = frozenset(_STATES[:-2])
+
+
+def _environment(kind: str) -> dict[str, Any]:
+    return {
+        "Type": "AWS::Batch::ComputeEnvironment",
+        "Properties": {
+            "Type": "MANAGED",
+            "ComputeResources": {
+                "Type": kind,
+                "MaxvCpus": 1000,
+                "Subnets": [{"Ref": "Subnet"}],
+                "InstanceRole": "ecsInstanceRole",
+                "InstanceTypes": ["m7i"],
+                "AllocationStrategy": "BEST_FIT_PROGRESSIVE",
+            },
+        },
+    }
+
+
+def _queue(name: str, environment: str) -> dict[str, Any]:
+    order = [{"Order": 1, "ComputeEnvironment": {"Ref": environment}}]
+    return {
+        "Type": "AWS::Batch::JobQueue",
+        "Properties": {"JobQueueName": name, "Priority": 1, "ComputeEnvironmentOrder": order},
+    }
+
+
+RESOURCES = {
+    "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.80.0.0/16"}},
+    "Subnet": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.80.1.0/24"}},
+    "SpotInstances": _environment("SPOT"),
+    "Instances": _environment("EC2"),
+    "Spot": _queue(SPOT, "SpotInstances"),
+    "OnDemand": _queue(ON_DEMAND, "Instances"),
+    "Data": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": BUCKET}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProofAccount:
+    """The account.
+
+    Attributes:
+        aws: The embedded AWS.
+    """
+
+    aws: EmbeddedAws
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What AWS's tools, and the connector, find it by."""
+        return {
+            "AWS_ENDPOINT_URL": self.aws.endpoint,
+            "AWS_ACCESS_KEY_ID": ACCOUNT,
+            "AWS_SECRET_ACCESS_KEY": "embedded",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+        }
+
+    def queue_arn(self, name: str) -> str:
+        return f"arn:aws:batch:{REGION}:{ACCOUNT}:job-queue/{name}"
+
+    def prefix(self, test: str) -> str:
+        """A folder of a test's own."""
+        return f"s3://{BUCKET}/{test}"
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes the class at run time
+        return self.aws.client(service, ACCOUNT)
+
+    def jobs(self, execution: str) -> list[dict[str, Any]]:
+        """All jobs of an execution that the queues know of; of an array its parent."""
+        pages = self.client("batch").get_paginator("list_jobs")
+        filters = [{"name": "JOB_NAME", "values": [f"{execution}-*"]}]
+        return [
+            job
+            for queue in QUEUES.values()
+            for page in pages.paginate(jobQueue=queue, filters=filters)
+            for job in page["jobSummaryList"]
+        ]
+
+    def traffic(self) -> dict[str, Any]:
+        """What the embedded Batch counted of this account's calls, by operation."""
+        counted: dict[str, Any] = self.aws.view("batch")[ACCOUNT]
+        return counted
+
+    def most_in_a_second(self, operation: str) -> int:
+        return int(self.traffic()["operations"][operation]["mostInASecond"])
+
+
+def doubled(jobs: list[dict[str, Any]]) -> list[str]:
+    """Names that more than one job has."""
+    return [name for name, count in Counter(job["jobName"] for job in jobs).items() if count > 1]
