@@ -91,7 +91,10 @@ class EmbeddedAws:
         return make_client(service, self.endpoint, account or self.account, self.region)
 
     def view(self, name: str) -> Any:  # noqa: ANN401 - any JSON value
-        """What the server says at ``/_aerodrome/NAME``: ``releases``, ``manifests``, ``audit`` or ``status``."""
+        """What the server says at ``/_aerodrome/NAME``: ``releases``, ``manifests``, ``audit``, ``status``, ``batch``.
+
+        ``view("batch")[ACCOUNT]`` has the calls of the Batch API that were counted: see ``batch_service/traffic.py``.
+        """
         with urllib.request.urlopen(f"{self.endpoint}/_aerodrome/{name}", timeout=30) as answer:  # noqa: S310 - http
             return json.load(answer)
 
@@ -99,7 +102,8 @@ class EmbeddedAws:
         """Tell the server what AWS cannot be told, at ``/_aerodrome/NAME``, and return its answer.
 
         ``act("events", duplicateEvery=20)`` delivers every 20th event of each rule twice (0: none any more), and
-        ``act("events", runRule=ARN)`` runs a scheduled rule at once.
+        ``act("events", runRule=ARN)`` runs a scheduled rule at once. ``act("batch", account=ACCOUNT, throttle=0.3)``
+        throttles 30 % of an account's calls of Batch, and ``act("batch", account=ACCOUNT, reset=True)`` ends that.
 
         Raises:
             urllib.error.HTTPError: The request is wrong; the answer's body says why.

@@ -1,5 +1,6 @@
 """Multi-node parallel jobs: several nodes that start together, and end with the main one."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -189,9 +190,11 @@ def test_nodes_start_together_or_not_at_all(batch: Batch) -> None:
     batch.definition("single", "sleep", "0.5", vcpus="2")
     single = batch.submit("single")
     batch.until(single, "RUNNING")
-    batch.multinode({"0:": container("sleep 0.3")})
+    batch.multinode({"0:": container("sleep 1")})
     job_id = batch.submit("multi")
     assert {node["status"] for node in batch.nodes(job_id)} == {"RUNNABLE"}
+    batch.until(job_id, "RUNNING")
+    assert batch.environment_detail("environment")["computeResources"]["desiredvCpus"] == 3, "one for each node"
     job, ended = batch.ended(job_id), batch.ended(single)
     assert job["startedAt"] >= ended["stoppedAt"]
     assert batch.environment_detail("environment")["computeResources"]["desiredvCpus"] == 0, "all room is free again"
@@ -204,6 +207,21 @@ def test_a_time_limit_is_the_whole_jobs(batch: Batch) -> None:
     job = batch.ended(job_id)
     assert (job["status"], job["statusReason"]) == ("FAILED", "Job attempt duration exceeded timeout")
     assert [node["container"]["exitCode"] for node in batch.nodes(job_id)] == [143, 143, 143]
+    assert ["timeout" in node for node in batch.nodes(job_id)] == [True, False, False], "the other nodes have none"
+
+
+def test_a_node_that_is_ready_too_late_is_not_started(batch: Batch, tmp_path: Path) -> None:
+    main_has_ended = threading.Event()
+    batch.backend.secret = lambda _scope, _name: str(main_has_ended.wait(10))
+    late = container(f"touch {tmp_path}/ran", secrets=[{"name": "SECRET", "valueFrom": "secret"}])
+    batch.simple_queue()
+    batch.multinode({"0:0": container("true"), "1:": late}, nodes=2)
+    job_id = batch.submit("multi")
+    batch.until(f"{job_id}#0", "SUCCEEDED")
+    main_has_ended.set()
+    assert batch.ended(job_id)["status"] == "SUCCEEDED"
+    assert batch.job(f"{job_id}#1")["status"] == "FAILED"
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_reclaimed_host_of_the_main_node_is_the_jobs(batch: Batch) -> None:
@@ -217,21 +235,6 @@ def test_a_reclaimed_host_of_the_main_node_is_the_jobs(batch: Batch) -> None:
     job = batch.ended(job_id)
     assert job["status"] == "SUCCEEDED"
     assert job["attempts"][0]["statusReason"].startswith("Host EC2 (instance i-")
-
-
-def test_nodes_are_listed_by_their_job_and_not_by_their_queue(batch: Batch) -> None:
-    batch.simple_queue()
-    batch.multinode({"0:": container("true")}, main=2)
-    job_id = batch.submit("multi")
-    batch.ended(job_id)
-    nodes = batch.call("ListJobs", multiNodeJobId=job_id, jobStatus="SUCCEEDED")["jobSummaryList"]
-    nodes += batch.call("ListJobs", multiNodeJobId=job_id, jobStatus="FAILED")["jobSummaryList"]
-    properties = {node["jobId"]: node["nodeProperties"] for node in nodes}
-    assert properties == {
-        f"{job_id}#{index}": {"numNodes": 3, "nodeIndex": index, "isMainNode": index == 2} for index in range(3)
-    }
-    (listed,) = batch.call("ListJobs", jobQueue="queue", jobStatus="SUCCEEDED")["jobSummaryList"]
-    assert (listed["jobId"], listed["nodeProperties"]) == (job_id, {"numNodes": 3})
 
 
 def test_a_job_waits_for_a_multinode_job_and_a_multinode_job_for_a_job(batch: Batch) -> None:

@@ -1,10 +1,11 @@
-"""What node properties of multi-node jobs may say."""
+"""What node properties of multi-node jobs may say, and how nodes are listed."""
 
 from typing import Any
 
 import pytest
 
 from aerodrome_local.batch_service.errors import ClientException
+from aerodrome_local.batch_service.shapes import from_cloudformation
 
 Batch = Any  # conftest's class, which a test module cannot import
 Json = dict[str, Any]
@@ -13,6 +14,42 @@ Json = dict[str, Any]
 def container(memory: str = "2048") -> Json:
     requirements = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": memory}]
     return {"image": "busybox", "command": ["true"], "resourceRequirements": requirements}
+
+
+def test_nodes_are_listed_by_their_job_and_not_by_their_queue(batch: Batch) -> None:
+    batch.simple_queue()
+    batch.multinode({"0:": container()}, main=2)
+    job_id = batch.submit("multi")
+    batch.ended(job_id)
+    nodes = batch.call("ListJobs", multiNodeJobId=job_id, jobStatus="SUCCEEDED")["jobSummaryList"]
+    nodes += batch.call("ListJobs", multiNodeJobId=job_id, jobStatus="FAILED")["jobSummaryList"]
+    properties = {node["jobId"]: node["nodeProperties"] for node in nodes}
+    assert properties == {
+        f"{job_id}#{index}": {"numNodes": 3, "nodeIndex": index, "isMainNode": index == 2} for index in range(3)
+    }
+    (listed,) = batch.call("ListJobs", jobQueue="queue", jobStatus="SUCCEEDED")["jobSummaryList"]
+    assert (listed["jobId"], listed["nodeProperties"]) == (job_id, {"numNodes": 3})
+
+
+def test_a_template_may_have_them() -> None:
+    properties = {
+        "JobDefinitionName": "multi",
+        "Type": "multinode",
+        "NodeProperties": {
+            "NumNodes": "2",
+            "MainNode": 0,
+            "NodeRangeProperties": [{"TargetNodes": "0:", "Container": {"Image": "busybox", "Command": ["true"]}}],
+        },
+    }
+    assert from_cloudformation("AWS::Batch::JobDefinition", "RegisterJobDefinition", properties) == {
+        "jobDefinitionName": "multi",
+        "type": "multinode",
+        "nodeProperties": {
+            "numNodes": 2,
+            "mainNode": 0,
+            "nodeRangeProperties": [{"targetNodes": "0:", "container": {"image": "busybox", "command": ["true"]}}],
+        },
+    }
 
 
 @pytest.mark.parametrize(
