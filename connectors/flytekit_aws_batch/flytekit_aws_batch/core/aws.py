@@ -4,32 +4,20 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import botocore.session
 from botocore.client import BaseClient
 from botocore.config import Config
-from botocore.exceptions import (
-    ClientError,
-    CredentialRetrievalError,
-    HTTPClientError,
-    IncompleteReadError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    SSLError,
-)
-from botocore.exceptions import (
-    ConnectionError as NotConnectedError,
-)
-from botocore.parsers import ResponseParserError
 from botocore.response import StreamingBody
 
+from flytekit_aws_batch.core.call_errors import CallError, call_error
 from flytekit_aws_batch.core.clock import Clock
 from flytekit_aws_batch.core.metrics import Metrics, process_metrics
 from flytekit_aws_batch.core.pace import Pace
 from flytekit_aws_batch.core.settings import Settings
 
-ErrorKind = Literal["throttled", "ambiguous", "refused", "forbidden", "not_found"]
+__all__ = ["Aws", "CallError"]
 
 _THREADS = 32
 _CONNECT_SECONDS = 3
@@ -41,53 +29,9 @@ _READ_SECONDS_OF = {"sqs": 30}
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 
-# Beside status 429. botocore's own list, without LimitExceededException, which IAM means for good; and what S3 says of
-# two conditional writes at the same moment, of which it carries out neither.
-_THROTTLED = frozenset({
-    *("BandwidthLimitExceeded", "EC2ThrottledException", "PriorRequestNotComplete", "RequestLimitExceeded"),
-    *("RequestThrottled", "RequestThrottledException", "SlowDown", "Throttling", "ThrottledException"),
-    *("ThrottlingException", "TooManyRequestsException"),
-    *("ConditionalRequestConflict", "OperationAborted"),
-    # Credentials that ran out while the call waited: the next try is signed with fresh ones.
-    *("ExpiredToken", "ExpiredTokenException", "RequestExpired"),
-})  # fmt: skip
-_AMBIGUOUS = frozenset({"RequestTimeout", "RequestTimeoutException", "InternalError", "InternalFailure"})
-_FORBIDDEN = frozenset({
-    *("AccessDenied", "AccessDeniedException", "AuthorizationError", "InvalidClientTokenId", "NotAuthorized"),
-    *("SignatureDoesNotMatch", "UnauthorizedOperation", "UnrecognizedClientException"),
-})  # fmt: skip
-_NOT_FOUND = frozenset({
-    *("ImageNotFoundException", "NoSuchBucket", "NoSuchEntity", "NoSuchKey", "RepositoryNotFoundException"),
-    *("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "ResourceNotFoundException"),
-})  # fmt: skip
-
 # What the limits of the settings mean. S3 and SQS take thousands of calls a second, and have none.
 _GROUPS = {("batch", "submit_job"): "submits", ("batch", "describe_jobs"): "describes"}
 _UNLIMITED = frozenset({"s3", "sqs"})
-
-
-class CallError(Exception):
-    """A call of AWS's API that came to nothing.
-
-    Attributes:
-        code: AWS's error code, or the name of botocore's error.
-        message: What AWS says.
-        kind: What follows of it. ``throttled``: surely not carried out, and may be tried again: too many calls, no
-            connection, credentials that had run out. ``ambiguous``: nobody knows whether it was carried out: 5xx, no
-            answer in time, a connection that broke. ``refused``: wrong, and would be again. ``forbidden``: the
-            connector's role may not. ``not_found``: what it is about is not there.
-    """
-
-    def __init__(self, operation: str, code: str, message: str, kind: ErrorKind) -> None:
-        super().__init__(f"{operation}: {code}: {message}")
-        self.code = code
-        self.message = message
-        self.kind: ErrorKind = kind
-
-    @property
-    def passes(self) -> bool:
-        """Whether the same call may succeed later."""
-        return self.kind in ("throttled", "ambiguous")
 
 
 class Aws:
@@ -210,7 +154,7 @@ class Aws:
                 answer["Body"] = answer["Body"].read()
             result = "ok"
         except Exception as error:
-            sorted_error = _sort(name, error)
+            sorted_error = call_error(name, error)
             if sorted_error is None:
                 raise
             result = sorted_error.kind
@@ -261,35 +205,3 @@ class Aws:
 
 def _title(operation: str) -> str:
     return "".join(word.capitalize() for word in operation.split("_"))
-
-
-def _sort(operation: str, error: Exception) -> CallError | None:
-    """What AWS or botocore says, as a CallError. None: it is a mistake of ours."""
-    if isinstance(error, ClientError):
-        told = error.response.get("Error", {})
-        code = str(told.get("Code", "Unknown"))
-        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
-        return CallError(operation, code, str(told.get("Message", error)), _kind(code, status))
-    name = type(error).__name__
-    kind: ErrorKind | None = None
-    if isinstance(error, SSLError):
-        kind = "ambiguous"
-    elif isinstance(error, (NotConnectedError, CredentialRetrievalError)):
-        kind = "throttled"
-    elif isinstance(error, (HTTPClientError, IncompleteReadError, ResponseParserError)):
-        kind = "ambiguous"
-    elif isinstance(error, (NoCredentialsError, PartialCredentialsError)):
-        kind = "forbidden"
-    return CallError(operation, name, str(error), kind) if kind else None
-
-
-def _kind(code: str, status: int) -> ErrorKind:
-    if code in _THROTTLED or status == 429:  # noqa: PLR2004 - "Too Many Requests"
-        return "throttled"
-    if code in _AMBIGUOUS or status >= 500 or status == 408:  # noqa: PLR2004 - "Request Timeout"
-        return "ambiguous"
-    if code in _FORBIDDEN or status in (401, 403):
-        return "forbidden"
-    if code in _NOT_FOUND or status == 404:  # noqa: PLR2004 - "Not Found"
-        return "not_found"
-    return "refused"
