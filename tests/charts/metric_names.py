@@ -68,6 +68,7 @@ SCRAPED_BY: Mapping[str, Value | Made] = {
     "flytepropeller": Value("flyte", "flytepropeller.serviceMonitor.enabled"),
     "flyte-pod-webhook": Made("aerodrome-monitoring", "PodMonitor", "flyte-pod-webhook"),
     "syncresources": Made("aerodrome-monitoring", "PodMonitor", "syncresources"),
+    "connector-aws-batch": Made("aerodrome-flyte", "PodMonitor", "connectors"),
     "karpenter": Made("aerodrome-monitoring", "PodMonitor", "karpenter"),
     "external-secrets": Made("aerodrome-monitoring", "PodMonitor", "external-secrets"),
     "aws-load-balancer-controller": Made("aerodrome-monitoring", "PodMonitor", "aws-load-balancer-controller"),
@@ -89,6 +90,7 @@ JOBS = frozenset(
         # By the label that the monitor names (jobLabel), or by its own relabelling.
         *("mlflow", "mlflow-sign-on", "aws-for-fluent-bit", "flyte-pod-webhook", "syncresources"),
         *("karpenter", "external-secrets", "aws-load-balancer-controller", "reloader", "external-dns"),
+        "connector-aws-batch",
     }
 )
 """The values of the label ``job`` that queries may ask for."""

@@ -141,6 +141,7 @@ def test_it_may_do_what_it_does_and_nothing_else(connector: Principal) -> None:
         "batch:TagResource",
         "batch:TerminateJob",
         "ecr:DescribeImages",
+        "ecr:DescribePullThroughCacheRules",
         "iam:GetRole",
         "iam:PassRole",
         "kms:Decrypt",

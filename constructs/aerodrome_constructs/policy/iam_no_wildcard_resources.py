@@ -162,6 +162,10 @@ ON_EVERYTHING: Final = (
         actions=("rds:DescribeDBInstances", "rds:DescribeDBSnapshots"),
     ),
     OnEverything(
+        reason="the connector of AWS Batch sees whether an image that ECR does not have yet is one that it will fetch",
+        actions=("ecr:DescribePullThroughCacheRules",),
+    ),
+    OnEverything(
         reason="who breaks the glass looks for what is wrong, wherever in the account",
         although="nobody knows beforehand what breaks; none of them reads objects, secrets or keys, each use alarms",
         actions=(

@@ -101,6 +101,8 @@ def _looks(environment: Environment, place: AccountRegion) -> list[iam.PolicySta
     return [
         allow(["iam:GetRole"], [f"arn:{place.partition}:iam::{place.account}:role/{name}" for name in roles]),
         allow(["ecr:DescribeImages"], [place.arn("ecr", "repository/*")]),
+        # Takes no resource.
+        allow(["ecr:DescribePullThroughCacheRules"]),
         # That it is there: what is in it is read by ECS alone, with the project's own role for that.
         allow(
             ["secretsmanager:DescribeSecret"],
