@@ -76,8 +76,8 @@ class FlyteRuns:
 
 
 def folder_of(state_dir: Path) -> Path:
-    """Where what belongs to Flyte runs is kept, beside the state of the embedded AWS."""
-    return state_dir.with_name(f"{state_dir.name}-flyte")
+    """Where what belongs to Flyte runs is kept: with the state of the embedded AWS, and gone when that is reset."""
+    return state_dir / "flyte"
 
 
 def find(

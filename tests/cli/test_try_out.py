@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from aerodrome.embedded_aws import EmbeddedAws, EmbeddedAwsError, run_embedded_aws
 from aerodrome.main import app
 from aerodrome.project import PROJECT, NotInstalledError, Project
-from aerodrome.try_out import deploy, job, stack_states, steps
+from aerodrome.try_out import deploy, job, programs, stack_states, steps
 from aerodrome.try_out.display import Display
 from aerodrome_stacks.environment import load_environment
 
@@ -329,7 +329,7 @@ def test_an_interrupt_ends_a_cli_that_does_not_end_when_it_is_asked_to(
     cdk.write_text("#!/bin/sh\ntrap '' TERM\necho '✅  Keys'\nwhile :; do sleep 0.1; done\n")
     cdk.chmod(0o755)
     monkeypatch.setattr(deploy, "PROJECT", Project(root=tmp_path))
-    monkeypatch.setattr(deploy, "_PATIENCE", 0.2)
+    monkeypatch.setattr(programs, "PATIENCE", 0.2)
 
     def interrupt(_stack: str) -> None:
         raise KeyboardInterrupt

@@ -26,7 +26,7 @@ def try_out(
         Path | None, typer.Option(help="Where the embedded AWS keeps its state. Left out, .aerodrome/local.")
     ] = None,
 ) -> None:
-    """Deploy the platform to an AWS on this machine, and run a job on it.
+    """Deploy the platform to an AWS on this machine, and run a job and a Flyte workflow on it.
 
     What an earlier run did is kept: a second run changes nothing, and one after an interrupted run goes on.
     """

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,11 +11,10 @@ import psutil
 
 from aerodrome.embedded_aws import EmbeddedAws
 from aerodrome.project import PROJECT
+from aerodrome.try_out.programs import PATIENCE, run_logged
 
 # The CLI waits 5 seconds between looks at a stack: stacks that do not wait for each other go side by side.
 _CONCURRENCY = 8
-# Seconds that the CLI has to end when it is asked to, before it is killed.
-_PATIENCE = 5.0
 # How many of the last lines of the CLI's output an error shows.
 _TAIL = 25
 _STACK_DONE = re.compile(r"✅\s+(\S+)")
@@ -65,10 +63,10 @@ def _end_cli(pid: int, assembly: Path) -> None:
             group = os.getpgid(pid)
             os.killpg(group, signal.SIGTERM)
             try:
-                cli.wait(_PATIENCE)
+                cli.wait(PATIENCE)
             except psutil.TimeoutExpired:
                 os.killpg(group, signal.SIGKILL)
-                cli.wait(_PATIENCE)
+                cli.wait(PATIENCE)
 
 
 def synthesize(aws: EmbeddedAws, environment: str, assembly: Path, log: Path) -> None:
@@ -134,42 +132,15 @@ def deploy(aws: EmbeddedAws, assembly: Path, log: Path, on_stack: Callable[[str]
 def _run_cdk(
     aws: EmbeddedAws, arguments: Sequence[str], log: Path, on_line: Callable[[str], None] = lambda _: None
 ) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        log.open("w", encoding="utf-8") as file,
-        subprocess.Popen(
-            [PROJECT.cdk, *arguments, "--no-notices"],
-            cwd=PROJECT.root,
-            env=aws.environment_variables() | _SETTINGS,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            # A group of its own: Ctrl-C reaches us alone, and we end the CLI with everything that it started.
-            start_new_session=True,
-        ) as process,
-    ):
-        try:
-            for line in process.stdout or ():
-                file.write(line)
-                file.flush()
-                on_line(line)
-        except BaseException:
-            _end(process)
-            raise
-    if process.returncode != 0:
+    status = run_logged(
+        [PROJECT.cdk, *arguments, "--no-notices"],
+        variables=aws.environment_variables() | _SETTINGS,
+        log=log,
+        on_line=on_line,
+    )
+    if status != 0:
         lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
         # Where several stacks are deployed at once, the reason is long gone when the last of them is done.
         reasons = [line for line in lines[:-_TAIL] if "_FAILED " in line]
         shown = "".join([*reasons, *lines[-_TAIL:]])
         raise CdkError(f"`cdk {arguments[0]}` failed; its failures and the end of {log}:\n{shown}")
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)

@@ -57,6 +57,10 @@ class Display:
         result = f": {step.result}" if step.result else ""
         self.console.print(f"[green]✓[/] {title}{result} [dim]({self.seconds[title]:.1f} s)[/]")
 
+    def left_out(self, title: str, reason: str) -> None:
+        """Print that a step was left out, and why."""
+        self.console.print(f"[yellow]-[/] {title}: left out: {reason}")
+
     def table(self, table: Table) -> None:
         """Print a table without the blanks that fill up its last column."""
         for segments in self.console.render_lines(table, pad=False):

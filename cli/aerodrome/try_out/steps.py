@@ -1,18 +1,22 @@
 """The steps of ``aerodrome try``, and what it says at the end."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.table import Table
 
+from aerodrome import flyte_runs
 from aerodrome.embedded_aws import EmbeddedAws, run_embedded_aws
-from aerodrome.try_out import deploy, job, stack_states
+from aerodrome.try_out import deploy, flyte, job, stack_states
 from aerodrome.try_out.display import Display
 from aerodrome_stacks.environment import Environment
 
+_FLYTE = "Run a Flyte workflow whose tasks are jobs of AWS Batch"
+
 
 def run(environment: Environment, state_dir: Path, display: Display) -> None:
-    """Deploy an environment to the embedded AWS, run a job on it, and say what now stands.
+    """Deploy an environment to the embedded AWS, run a job and a workflow on it, and say what now stands.
 
     Args:
         environment: The environment.
@@ -24,7 +28,7 @@ def run(environment: Environment, state_dir: Path, display: Display) -> None:
         NotInstalledError: If a part of the project is not installed.
         EmbeddedAwsError: If the embedded AWS failed.
         CdkError: If the CDK CLI failed.
-        JobError: If the job failed.
+        JobError: If the job or the workflow failed.
     """
     logs = state_dir.with_name(f"{state_dir.name}-try")
     assembly = logs / "cdk.out"
@@ -75,7 +79,53 @@ def run(environment: Environment, state_dir: Path, display: Display) -> None:
     with display.step("Train a model on it with AWS Batch") as step:
         trained = job.train(aws, places, digest, step.progress)
         step.result = "done" if trained else "an earlier run did"
-    _summarize(aws, environment, places, display)
+    ran = run_workflow(aws, environment, places, state_dir, display)
+    _summarize(aws, environment, places, ran, display)
+
+
+def run_workflow(
+    aws: EmbeddedAws, environment: Environment, places: job.Places, state_dir: Path, display: Display
+) -> flyte.Ran | None:
+    """Run the example workflow, and unless an earlier run did, once more with what is cached.
+
+    Args:
+        aws: The embedded AWS.
+        environment: What is deployed there.
+        places: Whose tasks they are.
+        state_dir: The directory in which the embedded AWS keeps its state.
+        display: Shows the steps.
+
+    Returns:
+        What the run did. None: it was left out, and that was said.
+
+    Raises:
+        EmbeddedAwsError: If what is deployed does not have what it takes.
+        JobError: If it failed.
+    """
+    if not flyte.is_installed():
+        display.left_out(_FLYTE, "flytekit needs Python 3.11 or 3.12, and this machine has neither")
+        return None
+    if environment.flyte.batch_connector is None:
+        display.left_out(_FLYTE, f"{environment.name} has no connector for AWS Batch")
+        return None
+    project, domain = places.prefix.split("/")
+    runs = flyte_runs.of_releases(aws.releases(), aws.endpoint, env=environment.name, project=project, domain=domain)
+    folder, logs = flyte_runs.folder_of(state_dir), state_dir.with_name(f"{state_dir.name}-try")
+    with display.step(_FLYTE) as step:
+        ran = flyte.run(runs, folder, logs / "flyte.log", step.progress)
+        step.result = _told(ran.jobs) if ran.jobs else "an earlier run did"
+    if ran.jobs:
+        with display.step("Run it once more, with what is cached") as step:
+            again = flyte.run(runs, folder, logs / "flyte-cached.log", step.progress)
+            step.result = _told(again.jobs) if again.jobs else "no job"
+    return ran
+
+
+def _told(jobs: Sequence[int]) -> str:
+    arrays = [f"an array of {size} jobs" for size in jobs if size > 1]
+    others = len(jobs) - len(arrays)
+    single = {0: [], 1: ["a job by itself"]}.get(others, [f"{others} jobs by themselves"])
+    return " and ".join([*arrays, *single])
 
 
 def _start(environment: Environment, state_dir: Path) -> EmbeddedAws:
@@ -87,7 +137,9 @@ def _stack_outputs(aws: EmbeddedAws) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for stack in aws.stacks() for output in stack.get("Outputs", [])}
 
 
-def _summarize(aws: EmbeddedAws, environment: Environment, places: job.Places, display: Display) -> None:
+def _summarize(
+    aws: EmbeddedAws, environment: Environment, places: job.Places, ran: flyte.Ran | None, display: Display
+) -> None:
     console = display.console
     stacks = Table("stack", "state", "resources", box=None, pad_edge=False)
     resources = aws.cloudformation.get_paginator("list_stack_resources")
@@ -112,10 +164,16 @@ def _summarize(aws: EmbeddedAws, environment: Environment, places: job.Places, d
         f"ROC AUC {metrics['roc_auc']:.3f}"
     )
     console.print(f"          s3://{places.output_bucket}/{places.output_prefix}/model.joblib")
+    if ran is not None:
+        released = "released" if ran.verdict["released"] else "not good enough"
+        console.print(
+            f"flyte     the best of {flyte.CANDIDATES} models {released}: ROC AUC {ran.verdict['roc_auc']:.3f}"
+        )
     console.print(
         "\n[bold]What to type next[/]\n"
         "  .venv/bin/aerodrome local status      how to point the AWS CLI or boto3 at it\n"
         "  .venv/bin/aerodrome local releases    the Helm releases with their values\n"
+        "  .venv/bin/aerodrome local flyte       how pyflyte runs your tasks as jobs of it\n"
         "  .venv/bin/aerodrome check             what each environment will build\n"
         f"  make diff ENV={environment.name:<24}what a change would do in your own account\n"
         "  .venv/bin/aerodrome local down        stop it; `make try` starts it again where it was\n"

@@ -122,10 +122,11 @@ def test_what_runs_on_batch_may_be_taken_back_and_has_an_end(entities: Entities,
 
 
 @pytest.mark.parametrize("name", ["train", "score"])
-def test_a_job_has_as_many_threads_as_vcpus(entities: Entities, name: str) -> None:
+def test_a_job_has_as_many_threads_as_vcpus_and_they_do_not_spin(entities: Entities, name: str) -> None:
     template = entities["1", name]
     vcpus = template["custom"]["resources"]["vcpus"]
-    assert template["container"]["env"] == [{"key": "OMP_NUM_THREADS", "value": f"{vcpus:g}"}]
+    environment = {variable["key"]: variable["value"] for variable in template["container"]["env"]}
+    assert environment == {"OMP_NUM_THREADS": f"{vcpus:g}", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @pytest.mark.parametrize("name", ["ingest", "features", "candidates", "score", "choose", "train", "evaluate"])

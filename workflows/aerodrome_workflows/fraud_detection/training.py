@@ -48,6 +48,10 @@ NIGHT_ENDS = 6
 # retried by itself, and these retries are for the errors that remain.
 POD = Resources(cpu="1", mem="1Gi")
 
+# Threads that wait for each other sleep: where jobs share cores, as on a laptop, those that spin would take a hundred
+# times as long.
+PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
+
 # A model is scored on each part after it has learned from the others.
 PARTS = 3
 
@@ -144,7 +148,7 @@ def candidates(count: int, seed: int) -> list[Candidate]:
     retries=1,
     timeout=timedelta(minutes=30),
     limits=Resources(cpu="2", mem="4Gi"),
-    environment={"OMP_NUM_THREADS": "2"},
+    environment={"OMP_NUM_THREADS": "2", **PATIENT},
 )
 def score(candidate: Candidate, features: FlyteFile, rounds: int) -> float:
     """Say how good a candidate is on transactions that it did not learn from: its mean ROC AUC, 0 to 1."""
@@ -170,7 +174,7 @@ def choose(candidates: list[Candidate], scores: list[float | None]) -> Candidate
     retries=2,
     timeout=timedelta(hours=2),
     limits=Resources(cpu="4", mem="14Gi"),
-    environment={"OMP_NUM_THREADS": "4"},
+    environment={"OMP_NUM_THREADS": "4", **PATIENT},
 )
 def train(features: FlyteFile, candidate: Candidate, rounds: int) -> FlyteFile:
     """Train the model on AWS Batch: the task that is worth an instance of its own."""
@@ -194,7 +198,9 @@ def evaluate(model: FlyteFile, features: FlyteFile) -> Quality:
 @task(interruptible=True, retries=2, timeout=timedelta(minutes=10), limits=POD)
 def release(model: FlyteFile, roc_auc: float, average_precision: float) -> FlyteFile:
     """Write the card of a model that may be used: where it is, and how good."""
-    card = {"released": True, "model": model.path, "roc_auc": roc_auc, "average_precision": average_precision}
+    # In S3, unless everything runs here without it.
+    place = model.remote_source or model.path
+    card = {"released": True, "model": place, "roc_auc": roc_auc, "average_precision": average_precision}
     return _written("release.json", card)
 
 
