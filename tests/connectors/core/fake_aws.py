@@ -37,6 +37,9 @@ class FakeClock(Clock):
     def chance(self) -> float:
         return self._random.random() if self._chance is None else self._chance
 
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
     def loop(self) -> asyncio.AbstractEventLoop:
         return _Loop(self)
 

@@ -19,8 +19,9 @@ from prometheus_client import CollectorRegistry
 from flytekit_aws_batch.core.aws import Aws, CallError
 from flytekit_aws_batch.core.clock import Clock
 from flytekit_aws_batch.core.metrics import Metrics
+from flytekit_aws_batch.core.pace import Gate
 from flytekit_aws_batch.core.settings import Limits, Settings
-from tests.connectors.core.fake_aws import World, client_error
+from tests.connectors.core.fake_aws import FakeClock, World, client_error
 
 URL = "https://batch.example"
 
@@ -248,3 +249,38 @@ def test_a_request_that_the_service_does_not_know_is_a_mistake_and_raises(monkey
     aws.close()
     labels = {"operation": "DescribeJobs", "result": "bug"}
     assert registry.get_sample_value("flyte_aws_batch_api_calls_total", labels) == 1
+
+
+def test_submissions_whose_time_came_together_still_leave_one_after_the_other() -> None:
+    clock = FakeClock()
+    gate, left = Gate(25, 8, clock), []
+    for _ in range(50):
+        with gate:
+            left.append(clock.now())
+    assert left[0] == 1000
+    assert [round(after - before, 6) for before, after in itertools.pairwise(left)] == [0.04] * 49
+
+
+def test_no_more_than_eight_submissions_are_under_way_at_once() -> None:
+    gate, lock = Gate(1_000, 8, Clock()), threading.Lock()
+    full, inside, most = threading.Event(), 0, 0
+
+    def submit() -> None:
+        nonlocal inside, most
+        with gate:
+            with lock:
+                inside += 1
+                most = max(most, inside)
+                if inside == 8:
+                    full.set()
+            full.wait(30)
+            with lock:
+                inside -= 1
+
+    threads = [threading.Thread(target=submit) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert most == 8
+    assert inside == 0

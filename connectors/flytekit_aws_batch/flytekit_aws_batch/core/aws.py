@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import botocore.session
@@ -14,7 +15,7 @@ from botocore.response import StreamingBody
 from flytekit_aws_batch.core.call_errors import CallError, call_error
 from flytekit_aws_batch.core.clock import Clock
 from flytekit_aws_batch.core.metrics import Metrics, process_metrics
-from flytekit_aws_batch.core.pace import Pace
+from flytekit_aws_batch.core.pace import Gate, Pace
 from flytekit_aws_batch.core.settings import Settings
 
 __all__ = ["Aws", "CallError"]
@@ -32,6 +33,9 @@ _LONGEST_PAUSE_SECONDS = 5.0
 # What the limits of the settings mean. S3 and SQS take thousands of calls a second, and have none.
 _GROUPS = {("batch", "submit_job"): "submits", ("batch", "describe_jobs"): "describes"}
 _UNLIMITED = frozenset({"s3", "sqs"})
+# Of submissions, which others need, too, no second may see many more than the limit.
+_SUBMITS_AT_ONCE = 8
+_SUBMITS_OVER = 1.25
 
 
 class Aws:
@@ -67,6 +71,7 @@ class Aws:
             "describes": Pace(limits.describes, 1, self.clock),
             "others": Pace(limits.others, max(1, int(limits.others)), self.clock),
         }
+        self._submits = Gate(limits.submits * _SUBMITS_OVER, _SUBMITS_AT_ONCE, self.clock)
         self._session = session or botocore.session.get_session()
         self._clients: dict[str, BaseClient] = {}
         self._making = threading.Lock()
@@ -148,8 +153,10 @@ class Aws:
             CallError: It came to nothing.
         """
         name, result, started = _title(operation), "bug", self.clock.now()
+        gate = self._submits if _GROUPS.get((service, operation)) == "submits" else nullcontext()
         try:
-            answer = getattr(self._client(service), operation)(**parameters)
+            with gate:
+                answer = getattr(self._client(service), operation)(**parameters)
             if isinstance(answer.get("Body"), StreamingBody):
                 answer["Body"] = answer["Body"].read()
             result = "ok"

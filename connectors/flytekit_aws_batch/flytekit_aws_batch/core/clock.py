@@ -23,3 +23,7 @@ class Clock:
     async def pause(self, seconds: float) -> None:
         """Let that many seconds go by."""
         await asyncio.sleep(seconds)
+
+    def sleep(self, seconds: float) -> None:
+        """The same for a thread."""
+        time.sleep(seconds)

@@ -64,7 +64,7 @@ class JobRequest:
         element of a list that Flyte itself maps over.
         """
         folder = self.output_prefix.rstrip("/").rpartition("/")[0]
-        text = "\0".join((self.project, self.domain, self.execution, self.node, folder))
+        text = f"{self.project}/{self.domain}/{self.execution}/{self.node}/{folder}"
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property

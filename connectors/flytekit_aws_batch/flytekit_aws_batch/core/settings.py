@@ -77,7 +77,7 @@ class Limits(Part):
         others: Everything else, together.
     """
 
-    submits: Annotated[float, Gt(0), Le(50)] = 30
+    submits: Annotated[float, Gt(0), Le(40)] = 20
     describes: Annotated[float, Gt(0), Le(50)] = 15
     others: Annotated[float, Gt(0), Le(50)] = 20
 

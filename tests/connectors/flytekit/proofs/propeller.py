@@ -1,4 +1,4 @@
-"""flytepropeller as a connector meets it: it creates, asks over and over and deletes, and takes any error for a failure.
+"""flytepropeller as a connector meets it: it creates, asks and deletes, and takes any error for a failure.
 
 Read in Flyte v1.16.8, ``flyteplugins/go/tasks/plugins/webapi/connector/plugin.go`` and
 ``pluginmachinery/internal/webapi/{launcher,cache}.go``.

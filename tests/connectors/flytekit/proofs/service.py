@@ -40,12 +40,13 @@ class ConnectorService:
     async def start(self) -> None:
         """Start it, and wait until it answers."""
         command = [PYFLYTE, "serve", "connector", "--port", self._port, "--prometheus_port", self.metrics_port]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(part) for part in command], env=self._variables, stdout=log, stderr=log, start_new_session=True
-            )
+        self._process = await asyncio.to_thread(self._run, [str(part) for part in command])
         async with grpc.aio.insecure_channel(self.address) as channel:
             await asyncio.wait_for(channel.channel_ready(), 120)
+
+    def _run(self, command: list[str]) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            return subprocess.Popen(command, env=self._variables, stdout=log, stderr=log, start_new_session=True)
 
     def kill(self) -> None:
         """End it as a node that is lost does: at whatever line it is."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
 from flyteidl.core import interface_pb2, literals_pb2, types_pb2
@@ -15,35 +16,8 @@ from tests.connectors.flytekit.proofs.templates import container, mapped
 
 SIZE = 1000
 
-# What flytekit-aws-batch-execute does in a container, without flytekit, whose start a thousand times takes half an hour here.
-ELEMENT = """
-import base64, http.client, json, os, sys, urllib.parse
-prefix = os.environ["FLYTE_AWS_BATCH_PREFIX"].removeprefix("s3://")
-place = urllib.parse.urlsplit(os.environ["AWS_ENDPOINT_URL"])
-who = {"Authorization": "AWS4-HMAC-SHA256 Credential=%s/20261122/us-east-1/s3/aws4_request, Signature=0" % os.environ["AWS_ACCESS_KEY_ID"]}
-def s3(method, key, body=None):
-    connection = http.client.HTTPConnection(place.hostname, place.port)
-    connection.request(method, "/" + prefix + "/" + key, body, who)
-    answer = connection.getresponse()
-    return answer.status, answer.read()
-wave = json.loads(s3("GET", "aws-batch/wave-%s.json" % os.environ["FLYTE_AWS_BATCH_WAVE"])[1])
-index = wave["indices"][int(os.environ["AWS_BATCH_JOB_ARRAY_INDEX"])]
-if index % 20 == 7 and s3("GET", "seen/%d" % index)[0] == 404:
-    s3("PUT", "seen/%d" % index, b"once")
-    sys.exit(3)
-number = index * index
-varint = b""
-while True:
-    varint += bytes([number & 127 | (128 if number > 127 else 0)])
-    number >>= 7
-    if not number:
-        break
-def part(field, body):
-    return bytes([field << 3 | 2, len(body)]) + body
-literal = part(1, part(1, b"\\x08" + varint))
-status, _ = s3("PUT", "%d/outputs.pb" % index, part(1, part(1, b"o0") + part(2, literal)))
-sys.exit(0 if status == 200 else 4)
-"""
+# What flytekit-aws-batch-execute does, without flytekit: to start that a thousand times takes half an hour here.
+ELEMENT = str(Path(__file__).with_name("element.py"))
 
 NUMBERS = types_pb2.LiteralType(collection_type=types_pb2.LiteralType(simple=types_pb2.INTEGER))
 
@@ -61,7 +35,7 @@ def test_only_the_elements_that_failed_run_again(
     proofs: ProofAccount, service: MakeService, request: pytest.FixtureRequest
 ) -> None:
     execution = "list"
-    template = mapped(container("squares", "python3", "-S", "-E", "-c", ELEMENT, retries=1), Mapped(inputs=("number",)))
+    template = mapped(container("squares", "python3", "-S", "-E", ELEMENT, retries=1), Mapped(inputs=("number",)))
     template.interface.CopyFrom(
         interface_pb2.TypedInterface(
             inputs=interface_pb2.VariableMap(variables={"number": interface_pb2.Variable(type=NUMBERS)}),

@@ -9,6 +9,7 @@ from tests.connectors.flytekit.proofs.account import ACCOUNT, LIVE, ProofAccount
 from tests.connectors.flytekit.proofs.conftest import MakeService
 from tests.connectors.flytekit.proofs.propeller import Node, Propeller
 from tests.connectors.flytekit.proofs.templates import container
+from tests.local.job_templates import eventually
 
 
 @pytest.mark.parametrize(
@@ -62,11 +63,10 @@ def test_an_aborted_execution_leaves_no_job(
             one.kill()
             await one.start()
             await asyncio.gather(*(propeller.delete(node) for node in nodes))
-            while any(job["status"] in LIVE for job in proofs.jobs(execution)):
-                await asyncio.sleep(0.5)
             for node in nodes:
                 assert (await propeller.get(node)).phase == TaskExecution.FAILED
 
     asyncio.run(run())
+    eventually(lambda: not [job for job in proofs.jobs(execution) if job["status"] in LIVE], "all jobs have ended")
     reasons = {job["statusReason"] for job in proofs.jobs(execution)}
     assert reasons == {"Flyte aborted the task"}
