@@ -66,6 +66,8 @@ def test_what_propeller_made_is_known_in_either_form_that_batch_may_give() -> No
     [
         definition(1, role="aerodrome-dev-eu-fraud-detection-development"),
         definition(1, jobDefinitionName="aerodrome-dev-fraud-detection-development-train"),
+        # The connector's, should one ever have nothing but an image and a role.
+        definition(1, jobDefinitionName="aerodrome-dev-flyte_fraud-detection-development-0a1b2c3d4e5f6071"),
         definition(1, type="multinode"),
         definition(1, tags={"owner": "somebody"}),
         definition(1, timeout={"attemptDurationSeconds": 60}),
