@@ -88,6 +88,12 @@ class AWSBatchContainerTask(LocalRun[AWSBatch]):
             problems.append(
                 "resources: stands for requests and limits, and is given beside them; give one or the other"
             )
+        problems += [
+            f"{what} {each!r}: is no name in Python, as Flyte's are; give letters, digits and underscores"
+            for what, names in (("input", inputs), ("output", outputs))
+            for each in names or ()
+            if not each.isidentifier()
+        ]
         refuse(name, problems)
         super().__init__(
             task_type=TASK_TYPE,

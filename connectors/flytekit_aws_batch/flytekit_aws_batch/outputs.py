@@ -27,8 +27,6 @@ _INTERFACE_FILE = "interface.pb"
 _MOST_BYTES_OF_TYPES = 256
 _MOST_BYTES_OF_TEXT = 64 * 1024
 _AT_ONCE = 24
-# A short list is gathered within the question that finds it done.
-_PATIENCE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +54,14 @@ class Outputs:
     Args:
         aws: The way to AWS.
         storage: The same for S3.
+        patience_seconds: How long a question waits for a list to be gathered: a short one is, within the question that
+            finds it done.
     """
 
-    def __init__(self, aws: Aws, storage: Storage) -> None:
+    def __init__(self, aws: Aws, storage: Storage, patience_seconds: float = 2.0) -> None:
         self._aws = aws
         self._storage = storage
+        self._patience = patience_seconds
         self._gatherings: dict[str, _Gathering] = {}
 
     async def expect(self, template: TaskTemplate, kind: Kind, output_prefix: str, size: int | None) -> Expected:
@@ -141,7 +142,7 @@ class Outputs:
             gathering.begin(lambda: self._gather(gathering, variables, source, target))
             self._gatherings[target] = gathering
         gathering = self._gatherings[target]
-        await asyncio.to_thread(gathering.finished.wait, _PATIENCE_SECONDS)
+        await asyncio.to_thread(gathering.finished.wait, self._patience)
         if not gathering.finished.is_set():
             return Delivery(waits=f"gathering outputs {gathering.done:,} of {gathering.size:,}")
         self._gatherings.pop(target, None)

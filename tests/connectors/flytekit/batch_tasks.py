@@ -115,6 +115,11 @@ count = AWSBatchContainerTask(
 )
 
 
+many_values = AWSBatchContainerTask(
+    name="many", image=IMAGE, command=["true"], outputs={f"value_{each}_of_many": str for each in range(20)}
+)
+
+
 @task()
 def total(numbers: list[int]) -> int:
     return sum(numbers)

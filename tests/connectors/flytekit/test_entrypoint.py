@@ -150,14 +150,8 @@ def test_a_node_that_is_not_the_main_one_writes_beside(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("main_node", "ranks"), [(0, [0, 1, 2]), (1, [1, 0, 2]), (2, [1, 2, 0])])
 def test_the_main_node_is_rank_0(main_node: int, ranks: list[int]) -> None:
-    found = [
-        node_variables({
-            "AWS_BATCH_JOB_NODE_INDEX": str(node),
-            "AWS_BATCH_JOB_MAIN_NODE_INDEX": str(main_node),
-            "AWS_BATCH_JOB_NUM_NODES": "3",
-        })
-        for node in range(3)
-    ]  # fmt: skip
+    of_all = {"AWS_BATCH_JOB_MAIN_NODE_INDEX": str(main_node), "AWS_BATCH_JOB_NUM_NODES": "3"}
+    found = [node_variables({**of_all, "AWS_BATCH_JOB_NODE_INDEX": str(node)}) for node in range(3)]
     assert [int(each["RANK"]) for each in found] == ranks
     assert {each["WORLD_SIZE"] for each in found} == {"3"}
     assert node_variables({}) == {}

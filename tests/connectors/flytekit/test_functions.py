@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from flyteidl.core.execution_pb2 import TaskExecution
+from flytekit import FlyteFile
 
 from tests.connectors.flytekit import batch_tasks
-from tests.connectors.flytekit.laptop import ON_DEMAND, SPOT, Account
+from tests.connectors.flytekit.laptop import BUCKET, ON_DEMAND, SPOT, Account
 from tests.connectors.flytekit.propeller import Propeller
 from tests.local.job_templates import eventually
 
@@ -26,6 +27,15 @@ def test_a_function_runs_as_a_job_and_gives_what_it_gives(account: Account, prop
 def test_the_code_knows_whose_execution_it_is(propeller: Propeller) -> None:
     done = propeller.run(batch_tasks.whose)
     assert propeller.outputs(done)["o0"].startswith("fraud/development/run")
+
+
+def test_files_are_read_and_written_where_they_are(propeller: Propeller) -> None:
+    place = f"s3://{BUCKET}/in/text.txt"
+    propeller.put(place, b"not so loud")
+    done = propeller.run(batch_tasks.capitals, text=FlyteFile(place))
+
+    assert done.last.phase == TaskExecution.SUCCEEDED, done.message
+    assert Path(propeller.outputs(done)["o0"].download()).read_text("utf-8") == "NOT SO LOUD"
 
 
 def test_an_exception_is_told_in_its_own_words_and_not_tried_again(propeller: Propeller) -> None:

@@ -41,7 +41,7 @@ def refusal(make: Callable[[], object]) -> str:
 
 
 def test_every_wrong_value_is_told_at_once() -> None:
-    text = refusal(lambda: AWSBatch(priority=-1, reclaims=20, colour="red"))  # type: ignore[call-arg]
+    text = refusal(lambda: AWSBatch(priority=-1, reclaims=20, colour="red"))  # type: ignore[call-arg]  # what is tried
 
     assert text.splitlines() == [
         "AWSBatch(priority=-1): Input should be greater than or equal to 0",
@@ -137,6 +137,11 @@ def test_a_container_is_refused_with_every_reason() -> None:
             " the next task"
         ),
     ]
+
+
+def test_names_are_python_s() -> None:
+    text = refusal(lambda: AWSBatchContainerTask(name="x", image="i", command=["a"], outputs={"a-b": int}))
+    assert "- output 'a-b': is no name in Python, as Flyte's are; give letters, digits and underscores" in text
 
 
 def test_a_container_runs_nowhere_but_as_a_job() -> None:

@@ -85,6 +85,21 @@ def test_flytekit_finds_the_connector_by_entry_point() -> None:
     assert found.value == "flytekit_aws_batch.plugin"
 
 
+def test_settings_that_cannot_be_used_stop_it_with_the_reason(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("queue: {}\nlease_seconds: 0\n")
+    environment = {**os.environ, "FLYTEKIT_AWS_BATCH_CONFIG": str(settings)}
+    stopped = subprocess.run(
+        [PYFLYTE, "serve", "connector"], env=environment, check=False, capture_output=True, text=True
+    )
+
+    assert stopped.returncode == 1
+    assert stopped.stderr.splitlines() == [
+        f"flytekit-aws-batch: {settings}: lease_seconds: Input should be greater than 0 (got 0)",
+        f"{settings}: queue: Extra inputs are not permitted (got {{}})",
+    ]
+
+
 def test_propeller_is_told_what_it_does(service: Service) -> None:
     agents = AgentMetadataServiceStub(service.channel).ListAgents(messages.ListAgentsRequest()).agents
     (ours,) = [agent for agent in agents if agent.name == "AWS Batch Connector"]

@@ -1,0 +1,192 @@
+"""Outputs on their way from where jobs leave them to where Flyte looks for them, in an S3 that is a dict."""
+
+import asyncio
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from flyteidl.core.literals_pb2 import Literal, LiteralMap, Primitive, Scalar
+from flytekit.configuration import ImageConfig, SerializationSettings
+from flytekit.core.context_manager import FlyteContextManager
+from flytekit.core.type_engine import TypeEngine
+from flytekit.models.literals import LiteralMap as LiteralMapModel
+from flytekit.tools.translator import get_serializable
+
+from flytekit_aws_batch.config import Expected, Kind
+from flytekit_aws_batch.core.aws import Aws, CallError
+from flytekit_aws_batch.core.plan import Handle, Plan
+from flytekit_aws_batch.core.progress import Phase, Progress
+from flytekit_aws_batch.core.spec import ArraySpec, Resources
+from flytekit_aws_batch.outputs import Delivery, Outputs
+from tests.connectors.flytekit import batch_tasks
+
+if TYPE_CHECKING:
+    from flytekit_aws_batch.core.storage import Storage
+
+PREFIX = "s3://bucket/run/data/0"
+EARLIER = "s3://bucket/run/data/earlier"
+
+
+class FakeStorage:
+    """S3, until somebody holds it up or breaks it."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.flows = threading.Event()
+        self.flows.set()
+        self.error: CallError | None = None
+
+    async def read(self, url: str) -> bytes | None:
+        if self.error is not None:
+            raise self.error
+        if not url.endswith("/plan.json"):
+            await asyncio.to_thread(self.flows.wait)
+        return self.objects.get(url)
+
+    async def write(self, url: str, body: bytes) -> None:
+        if self.error is not None:
+            raise self.error
+        self.objects[url] = body
+
+    async def exists(self, url: str) -> bool:
+        return url in self.objects
+
+    async def copy(self, source: str, target: str) -> None:
+        self.objects[target] = self.objects[source]
+
+
+def number(value: int) -> bytes:
+    literal = Literal(scalar=Scalar(primitive=Primitive(integer=value)))
+    body: bytes = LiteralMap(literals={"o0": literal}).SerializeToString()
+    return body
+
+
+def expected(outputs: Outputs, task: object, kind: Kind) -> Expected:
+    template = get_serializable(OrderedDict(), SerializationSettings(ImageConfig()), task).template
+    return asyncio.run(outputs.expect(template, kind, PREFIX, None))
+
+
+def list_of(storage: FakeStorage, size: int, prefix: str = PREFIX) -> None:
+    """A list that has been run."""
+    plan = Plan(
+        name="n",
+        attempt=0,
+        project="p",
+        domain="d",
+        definition="",
+        queue="q",
+        command=(),
+        **cast("Any", {"environment": {}, "attempts": 1, "tags": {}, "log_group": "", "output_prefix": prefix}),
+        resources=Resources(vcpus=1, memory_mib=1),
+        array=ArraySpec(size=size),
+    )
+    storage.objects[f"{prefix}/aws-batch/plan.json"] = plan.model_dump_json().encode()
+    storage.objects.update({f"{prefix}/{index}/outputs.pb": number(index) for index in range(size)})
+
+
+def delivered(
+    outputs: Outputs,
+    what: Expected,
+    *,
+    failed: tuple[int, ...] = (),
+    deliver_to: str | None = None,
+    source: str = PREFIX,
+) -> Delivery:
+    progress = Progress(phase=Phase.SUCCEEDED, message="", failed_indices=failed, output_prefix=source)
+    handle = Handle(output_prefix=source, name="n", attempt=0, deliver_to=deliver_to)
+    return asyncio.run(outputs.deliver(what, handle, progress))
+
+
+def values(storage: FakeStorage, task: Any, prefix: str = PREFIX) -> object:  # noqa: ANN401 - flytekit's
+    literals = LiteralMapModel.from_flyte_idl(LiteralMap.FromString(storage.objects[f"{prefix}/outputs.pb"]))
+    context = FlyteContextManager.current_context()
+    return TypeEngine.literal_map_to_kwargs(context, literals, task.python_interface.outputs)["o0"]
+
+
+@pytest.fixture
+def storage() -> FakeStorage:
+    return FakeStorage()
+
+
+@pytest.fixture
+def outputs(storage: FakeStorage) -> Outputs:
+    return Outputs(cast("Aws", None), cast("Storage", storage), patience_seconds=0.05)
+
+
+def test_a_long_list_is_gathered_meanwhile_and_anew_by_another_connector(
+    storage: FakeStorage, outputs: Outputs
+) -> None:
+    what = expected(outputs, batch_tasks.squares, "list")
+    list_of(storage, 1200)
+    storage.flows.clear()
+
+    assert delivered(outputs, what).waits == "gathering outputs 0 of 1,200"
+    other = Outputs(cast("Aws", None), cast("Storage", storage), patience_seconds=60)
+    storage.flows.set()
+    assert delivered(other, what) == Delivery()
+    assert values(storage, batch_tasks.squares) == list(range(1200))
+    assert delivered(other, what) == Delivery()
+
+
+def test_none_stands_for_what_failed(storage: FakeStorage, outputs: Outputs) -> None:
+    what = expected(outputs, batch_tasks.most_squares, "list")
+    list_of(storage, 3)
+    del storage.objects[f"{PREFIX}/1/outputs.pb"]
+
+    while delivered(outputs, what, failed=(1,)).waits:
+        pass
+    assert values(storage, batch_tasks.most_squares) == [0, None, 2]
+
+
+def test_an_element_that_left_nothing_fails_the_list(storage: FakeStorage, outputs: Outputs) -> None:
+    what = expected(outputs, batch_tasks.squares, "list")
+    list_of(storage, 3)
+    del storage.objects[f"{PREFIX}/1/outputs.pb"]
+
+    while (delivery := delivered(outputs, what)).waits:
+        pass
+    assert delivery.problem == f"element 1 ended well and wrote no {PREFIX}/1/outputs.pb"
+
+
+def test_outputs_of_an_earlier_attempt_are_brought_here(storage: FakeStorage, outputs: Outputs) -> None:
+    list_of(storage, 2, EARLIER)
+    what = expected(outputs, batch_tasks.squares, "list")
+    while delivered(outputs, what, source=EARLIER, deliver_to=PREFIX).waits:
+        pass
+    assert values(storage, batch_tasks.squares) == [0, 1]
+
+    storage.objects = {f"{EARLIER}/outputs.pb": number(7), f"{EARLIER}/deck.html": b"deck"}
+    what = expected(outputs, batch_tasks.square, "function")
+    assert delivered(outputs, what, source=EARLIER, deliver_to=PREFIX) == Delivery()
+    assert values(storage, batch_tasks.square) == 7
+    assert storage.objects[f"{PREFIX}/deck.html"] == b"deck"
+
+
+def test_a_function_that_wrote_nothing_fails(outputs: Outputs) -> None:
+    problem = delivered(outputs, expected(outputs, batch_tasks.square, "function")).problem
+    assert problem is not None
+    assert "does its image have an ENTRYPOINT" in problem
+
+
+def test_what_passes_is_waited_for_and_what_stays_is_told(storage: FakeStorage, outputs: Outputs) -> None:
+    what = expected(outputs, batch_tasks.squares, "list")
+    list_of(storage, 1)
+    storage.error = CallError("GetObject", "SlowDown", "slower", "throttled")
+    assert delivered(outputs, what).waits == "it is done; its outputs wait for S3: GetObject: SlowDown: slower"
+
+    storage.error = CallError("GetObject", "AccessDenied", "no", "forbidden")
+    assert delivered(outputs, what).problem == (
+        "its outputs cannot be read: GetObject: AccessDenied: no; the connector's role needs to read and write "
+        + PREFIX
+    )
+
+
+def test_large_types_are_put_away_and_kept_where_that_fails(storage: FakeStorage, outputs: Outputs) -> None:
+    away = expected(outputs, batch_tasks.many_values, "container")
+    assert away.types is None
+    assert f"{PREFIX}/aws-batch/interface.pb" in storage.objects
+
+    storage.error = CallError("PutObject", "SlowDown", "slower", "throttled")
+    kept = expected(outputs, batch_tasks.many_values, "container")
+    assert kept.types

@@ -1,0 +1,91 @@
+"""What the package's README shows is what there is."""
+
+import importlib.util
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from flytekit_aws_batch.core import settings
+from tests.connectors.flytekit.laptop import ROOT
+
+FOLDER = ROOT / "connectors" / "flytekit_aws_batch"
+README = (FOLDER / "README.md").read_text("utf-8")
+
+# As botocore's clients name them, wherever they are called.
+_CALLED = re.compile(r'"(batch|ecr|iam|logs|s3|secretsmanager|sqs)",\s+"([a-z0-9_]+)"')
+# What operations need, where that is called otherwise; those of SQS for many at once need what those for one do.
+_NEEDS = {"HeadObject": "GetObject", "CopyObject": "PutObject", "ListObjectsV2": "ListBucket"}
+_SERVICES = {"sqs"}
+
+
+def blocks(language: str) -> list[str]:
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", README, re.MULTILINE | re.DOTALL)
+    return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
+
+
+def called() -> Iterator[str]:
+    for path in sorted((FOLDER / "flytekit_aws_batch").rglob("*.py")):
+        for service, operation in _CALLED.findall(path.read_text("utf-8")):
+            if operation in _SERVICES:
+                continue
+            title = "".join(word.capitalize() for word in operation.split("_"))
+            yield f"{service}:{_NEEDS.get(title, title.removesuffix('Batch'))}"
+
+
+def test_the_settings_have_every_key() -> None:
+    shown = yaml.safe_load(next(block for block in blocks("yaml") if "queues:" in block))
+    settings.Settings.model_validate(shown)
+
+    def keys(model: type[BaseModel]) -> set[str]:
+        return set(model.model_fields)
+
+    assert set(shown) == keys(settings.Settings)
+    assert set(shown["queues"]["*"][0]) == keys(settings.Queue)
+    assert set(shown["limits"]) == keys(settings.Limits)
+    assert set(shown["file_systems"]["shared"]) == keys(settings.FileSystem)
+
+
+def test_the_settings_that_are_no_examples_are_the_defaults() -> None:
+    block = next(block for block in blocks("yaml") if "queues:" in block)
+    examples = {line.partition(":")[0] for line in block.splitlines() if "e. g." in line}
+    shown = {name: value for name, value in yaml.safe_load(block).items() if name not in examples}
+    assert len(shown) > 8, "the listing is broken"
+    defaults = settings.Settings().model_dump(mode="json")
+    assert {name: value for name, value in shown.items() if defaults[name] != value} == {
+        # What is worked out from the region.
+        "console": "https://eu-west-1.console.aws.amazon.com"
+    }
+
+
+def test_the_policy_allows_what_is_called() -> None:
+    (policy,) = [json.loads(block) for block in blocks("json")]
+    allowed = {
+        action
+        for statement in policy["Statement"]
+        for action in (
+            statement["Action"] if isinstance(statement["Action"], list) else cast("list[str]", [statement["Action"]])
+        )
+    }
+    needed = set(called())
+    assert {"batch:DescribeJobQueues", "iam:GetRole", "s3:PutObject"} <= needed, "the listing is broken"
+    assert needed - allowed == set()
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_the_examples_are_tasks(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = tmp_path / "example.py"
+    module.write_text(block)
+    spec = importlib.util.spec_from_file_location("example", module)
+    assert spec is not None
+    assert spec.loader is not None
+    example = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "example", example)
+    spec.loader.exec_module(example)
+    assert {"align", "churn"} & set(vars(example))
