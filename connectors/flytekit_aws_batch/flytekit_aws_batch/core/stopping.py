@@ -1,8 +1,7 @@
 """Ending a run's jobs for good, also one whose submission nobody is sure of."""
 
-import asyncio
-
 from flytekit_aws_batch.core.aws import Aws, CallError
+from flytekit_aws_batch.core.flights import landed
 from flytekit_aws_batch.core.folder import Folder
 from flytekit_aws_batch.core.listing import find
 from flytekit_aws_batch.core.plan import Plan
@@ -62,8 +61,8 @@ class Stopping:
         folder = Folder(self._storage, plan.output_prefix)
         pause = _FIRST_PAUSE_SECONDS
         if own is not None and own.flight is not None:
-            await asyncio.wait({asyncio.wrap_future(own.flight)}, timeout=until - self._aws.clock.now())
-            if own.flight.done() and own.flight.exception() is None:
+            over = await landed(own.flight, until - self._aws.clock.now())
+            if over and own.flight.exception() is None:
                 await self.terminate(own.flight.result()["jobId"], reason)
                 return
         while True:

@@ -13,7 +13,6 @@ So there is one job as long as the list of jobs is less than half a lease behind
 before a request is sent keeps it from being sent.
 """
 
-import asyncio
 import concurrent.futures
 import uuid
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Any
 
 from flytekit_aws_batch.core.aws import Aws, CallError
 from flytekit_aws_batch.core.definitions import Definitions
+from flytekit_aws_batch.core.flights import landed
 from flytekit_aws_batch.core.folder import Folder
 from flytekit_aws_batch.core.listing import find
 from flytekit_aws_batch.core.plan import Plan, Wave
@@ -194,8 +194,7 @@ class Submitter:
     async def _land(
         self, plan: Plan, submission: Submission, flight: concurrent.futures.Future[dict[str, Any]]
     ) -> None:
-        # Unlike awaiting it, this leaves it alone when whoever waits is cancelled.
-        await asyncio.wait({asyncio.wrap_future(flight)})
+        await landed(flight)
         submission.flight = None
         try:
             answer = flight.result()
