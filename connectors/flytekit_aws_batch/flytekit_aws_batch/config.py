@@ -20,6 +20,9 @@ OUTPUTS_OPTION = "--flytekit-aws-batch-outputs"
 """Stands second to last in a raw container's arguments, before the prefix that its outputs are below. propeller fills
 in the prefix there and nowhere else; the connector takes both away."""
 
+ERROR_FILE = "error.pb"
+"""What flytekit writes beside the outputs when the code fails."""
+
 OUTPUTS_VARIABLE = "FLYTE_AWS_BATCH_OUTPUTS"
 """The environment variable by which a raw container learns the same."""
 
@@ -120,3 +123,8 @@ class Expected(Part):
     kind: Kind = "function"
     types: str | None = ""
     size: int | None = None
+
+
+def node_prefix(output_prefix: str, node: int | str) -> str:
+    """Where a node of a multi-node job that is not the main one writes what nobody reads but after a failure."""
+    return f"{output_prefix}/aws-batch/node-{node}"

@@ -8,13 +8,12 @@ from pathlib import Path
 import click
 from flyteidl.core.literals_pb2 import Literal, LiteralMap
 from flytekit.bin.entrypoint import execute_task_cmd
+from flytekit.core.constants import FLYTE_FAIL_ON_ERROR
 from flytekit.core.context_manager import FlyteContextManager
 
-from flytekit_aws_batch.config import MAP_OPTION
+from flytekit_aws_batch.config import ERROR_FILE, MAP_OPTION, node_prefix
 from flytekit_aws_batch.core.plan import Wave
-from flytekit_aws_batch.core.planning import FAIL_ON_ERROR
 from flytekit_aws_batch.core.requests import INDEX_VARIABLE, PREFIX_VARIABLE, WAVE_VARIABLE
-from flytekit_aws_batch.errors import ERROR_FILE, node_prefix
 
 # Batch sets these (https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html).
 _ARRAY_INDEX = "AWS_BATCH_JOB_ARRAY_INDEX"
@@ -50,7 +49,7 @@ def main(
     **others: str | None,
 ) -> None:
     """Run a task in its container as pyflyte-execute does: an element of a list, on one node of many, or just so."""
-    os.environ[FAIL_ON_ERROR] = "true"
+    os.environ[FLYTE_FAIL_ON_ERROR] = "true"
     for name, value in node_variables(os.environ).items():
         os.environ.setdefault(name, value)
     if mapped is not None:

@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from flyteidl.core.errors_pb2 import ContainerError, ErrorDocument
 from google.protobuf.message import DecodeError
 
+from flytekit_aws_batch.config import ERROR_FILE, node_prefix
 from flytekit_aws_batch.core.storage import Storage
-
-ERROR_FILE = "error.pb"
 
 _AT_ONCE = 16
 _LONGEST_TEXT = 8_000
@@ -71,11 +70,6 @@ class ErrorFiles:
             return ErrorDocument.FromString(body).error
         except DecodeError:
             return None
-
-
-def node_prefix(output_prefix: str, node: int | str) -> str:
-    """Where a node of a multi-node job that is not the main one writes what nobody reads but after a failure."""
-    return f"{output_prefix}/aws-batch/node-{node}"
 
 
 def said(error: ContainerError, *, with_trace: bool = True) -> str:

@@ -12,8 +12,8 @@ from flytekit.core.task import TaskPlugins
 from flytekit.models.security import Secret
 
 from flytekit_aws_batch.config import COMMAND, TASK_TYPE, AWSBatch, Payload
-from flytekit_aws_batch.core.planning import spec_problems
 from flytekit_aws_batch.core.progress import RefusedError
+from flytekit_aws_batch.core.shapes import spec_problems
 from flytekit_aws_batch.core.spec import SecretVariable
 from flytekit_aws_batch.local_run import LocalRun
 from flytekit_aws_batch.quantities import Wanted, quantity
@@ -142,7 +142,10 @@ def _secret(secret: Secret) -> tuple[str, SecretVariable]:
     if not name:
         raise ValueError(f"{said}: say which: group is the secret's name in Secrets Manager, key a field of its JSON")
     looked_up = "_".join(part.upper() for part in (secret.group, secret.key) if part)
-    return secret.env_var or _SECRET_VARIABLE.format(looked_up), SecretVariable(secret=name, field=field)
+    variable = secret.env_var or _SECRET_VARIABLE.format(looked_up)
+    if not variable.isidentifier():
+        raise ValueError(f"{said}: no environment variable can be called {variable}; give env_var")
+    return variable, SecretVariable(secret=name, field=field)
 
 
 def _pod_problems(options: dict[str, Any]) -> Iterator[str]:

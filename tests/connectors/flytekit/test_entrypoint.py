@@ -162,3 +162,13 @@ def test_every_option_of_flytekit_s_command_is_passed_on() -> None:
     ours = {option.name for option in main.params}
     assert theirs - ours == {"test"}
     assert ours - theirs == {"mapped"}
+
+
+def test_whoever_imports_flytekit_does_not_wait_for_what_the_connector_needs_alone() -> None:
+    # In each container of a list: botocore and its kind take a good part of a second.
+    show = (
+        "import flytekit, flytekit_aws_batch.entrypoint, sys; "
+        "print('flytekit_aws_batch.task' in sys.modules, 'botocore' in sys.modules)"
+    )
+    shown = subprocess.run([sys.executable, "-c", show], check=True, capture_output=True, text=True)
+    assert shown.stdout.split() == ["True", "False"]

@@ -57,7 +57,11 @@ def test_a_task_is_refused_with_every_reason() -> None:
             pod_template=PodTemplate(),
             accelerator=T4,
             labels={"team": "a"},
-            secret_requests=[Secret(group="g", key="k", mount_requirement=Secret.MountType.FILE)],
+            secret_requests=[
+                Secret(group="g", key="k", mount_requirement=Secret.MountType.FILE),
+                Secret(group="g", group_version="2"),
+                Secret(group="team/g", key="k"),
+            ],
         )
     )
     first, *reasons = text.splitlines()
@@ -65,8 +69,11 @@ def test_a_task_is_refused_with_every_reason() -> None:
     assert first == f"task {__name__}.double cannot run on AWS Batch:"
     assert [reason.partition(":")[0] for reason in reasons] == [
         *("- pod_template", "- accelerator", "- labels", "- Secret(group='g', key='k')"),
+        *("- Secret(group='g', key=None)", "- Secret(group='team/g', key='k')"),
     ]
     assert "say AWSBatch(tags={...})" in text
+    assert "group_version='2': a job gets the secret's current version" in text
+    assert "no environment variable can be called _FSEC_TEAM/G_K; give env_var" in text
 
 
 @pytest.mark.parametrize(
