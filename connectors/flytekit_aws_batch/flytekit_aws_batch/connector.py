@@ -66,8 +66,8 @@ class AWSBatchConnector(AsyncConnectorBase):
 
     name = "AWS Batch Connector"
 
-    def __init__(self, settings: Settings | None = None) -> None:
-        super().__init__(task_type_name=TASK_TYPE, metadata_type=BatchJob)
+    def __init__(self, settings: Settings | None = None, *, version: int = 0) -> None:
+        super().__init__(task_type_name=TASK_TYPE, task_type_version=version, metadata_type=BatchJob)
         self._settings = settings
 
     async def create(
@@ -136,10 +136,21 @@ class AWSBatchConnector(AsyncConnectorBase):
 
     @functools.cached_property
     def _service(self) -> "Service":
-        # Made when it is first needed: this module is loaded with flytekit, in every container, too.
-        from flytekit_aws_batch.service import Service  # noqa: PLC0415 - loads botocore
+        return _service_of_process() if self._settings is None else _service(self._settings)
 
-        return Service(self._settings or Settings.load())
+
+def _service(settings: Settings) -> "Service":
+    # When it is first needed: this module is loaded with flytekit, in every container, too.
+    from flytekit_aws_batch.service import Service  # noqa: PLC0415 - loads botocore
+
+    return Service(settings)
+
+
+@functools.cache
+def _service_of_process() -> "Service":
+    return _service(Settings.load())
 
 
 ConnectorRegistry.register(AWSBatchConnector())
+# flytekit's own map_task gives the template that it makes of any task this version; each element is a task for Flyte.
+ConnectorRegistry.register(AWSBatchConnector(version=1))

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from flytekit import FlyteDirectory, FlyteFile, Resources, current_context, task, workflow
+from flytekit import map_task as flytekit_map_task
 from flytekit.exceptions.user import FlyteRecoverableException
 
 from flytekit_aws_batch import AWSBatch, AWSBatchContainerTask, map_task
@@ -64,6 +65,7 @@ most_squares = map_task(partial(square, plus=0, folder=""), min_success_ratio=0.
 any_squares = map_task(square)
 squares_in_turn = map_task(partial(square, plus=1, folder=""), concurrency=2)
 notes = map_task(noted)
+squares_by_flyte = flytekit_map_task(square)
 
 
 @task(task_config=AWSBatch(nodes=3), container_image=IMAGE, environment=ENVIRONMENT, limits=SMALL)

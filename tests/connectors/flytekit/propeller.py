@@ -163,15 +163,15 @@ class Propeller:
         """Run a task to its end."""
         return self.until(self.create(self.attempt(task, **inputs)))
 
-    def outputs(self, attempt: Attempt) -> dict[str, Any]:
-        """What a task gave, as Python's values."""
+    def outputs(self, attempt: Attempt, types: dict[str, type] | None = None) -> dict[str, Any]:
+        """What a task gave, as Python's values of the types that it says, or of others."""
         literals = attempt.seen[-1].outputs if attempt.seen else None
         if literals is None:
             message = LiteralMapMessage.FromString(self._read(f"{attempt.prefix}/outputs.pb"))
             literals = LiteralMap.from_flyte_idl(message)
         context = FlyteContextManager.current_context()
         values: dict[str, Any] = TypeEngine.literal_map_to_kwargs(
-            context, literals, attempt.task.python_interface.outputs
+            context, literals, types or attempt.task.python_interface.outputs
         )
         return values
 

@@ -55,6 +55,20 @@ def test_a_list_without_outputs_has_none(tmp_path: Path, propeller: Propeller) -
     assert sorted(path.name for path in tmp_path.iterdir()) == ["7", "8"]
 
 
+def test_flytekit_s_own_map_task_makes_a_job_of_each_element(account: Account, propeller: Propeller) -> None:
+    attempt = propeller.attempt(batch_tasks.squares_by_flyte, number=[4, 5], plus=[0, 1], folder=["", ""])
+    # As propeller says which element it is (flytepropeller, nodes/array).
+    attempt.metadata.environment_variables.update(
+        {"BATCH_JOB_ARRAY_INDEX_VAR_NAME": "FLYTE_K8S_ARRAY_INDEX", "FLYTE_K8S_ARRAY_INDEX": "1"}
+    )
+    done = propeller.until(propeller.create(attempt))
+
+    assert (attempt.template.type, attempt.template.task_type_version) == ("aws-batch-job", 1)
+    assert done.last.phase == TaskExecution.SUCCEEDED, done.message
+    assert propeller.outputs(done, {"o0": int}) == {"o0": 26}
+    assert jobs_of(account, done) == [1]
+
+
 def test_an_empty_list_is_done_at_once(account: Account, propeller: Propeller) -> None:
     before = set(account.jobs())
     done = propeller.run(batch_tasks.squares, number=[])

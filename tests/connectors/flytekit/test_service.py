@@ -103,7 +103,7 @@ def test_settings_that_cannot_be_used_stop_it_with_the_reason(tmp_path: Path) ->
 def test_propeller_is_told_what_it_does(service: Service) -> None:
     agents = AgentMetadataServiceStub(service.channel).ListAgents(messages.ListAgentsRequest()).agents
     (ours,) = [agent for agent in agents if agent.name == "AWS Batch Connector"]
-    assert [(each.name, each.version) for each in ours.supported_task_categories] == [(TASK_TYPE, 0)]
+    assert [(each.name, each.version) for each in ours.supported_task_categories] == [(TASK_TYPE, 0), (TASK_TYPE, 1)]
     assert not ours.is_sync
 
 

@@ -28,7 +28,7 @@ class Resource:
 
 class AsyncConnectorBase:
     name: str
-    def __init__(self, metadata_type: type, **kwargs: str) -> None: ...
+    def __init__(self, metadata_type: type, **kwargs: Incomplete) -> None: ...
 
 class ConnectorRegistry:
     @staticmethod
