@@ -61,6 +61,6 @@ class Adoption:
                 if text.isdecimal() and int(text) < plan.attempt:
                     attempts[int(text)] = job.id
         for attempt, job_id in sorted(attempts.items(), reverse=True):
-            prefix = getattr((await self._poller.get(job_id)).job, "prefix", None)
-            if prefix is not None:
-                yield Handle(output_prefix=prefix, name=plan.name, attempt=attempt)
+            job = (await self._poller.get(job_id)).job
+            if job is not None and job.prefix is not None:
+                yield Handle(output_prefix=job.prefix, name=plan.name, attempt=attempt)

@@ -144,6 +144,11 @@ class BatchRunner:
         found = logs.stream_of(await self._endings.shown(job)) if job else None
         return await logs.page(self._aws, *found, token) if found else LogPage(token=token)
 
+    @property
+    def known(self) -> Runs:
+        """The runs that are kept in memory."""
+        return self._runs
+
     def close(self) -> None:
         """Let go of threads and connections. Runs go on."""
         self._events.stop()

@@ -1,0 +1,102 @@
+"""How a submission goes on after what may happen to it."""
+
+import pytest
+
+from flytekit_aws_batch.core import waves
+from flytekit_aws_batch.core.aws import CallError
+from flytekit_aws_batch.core.definitions import Definitions
+from flytekit_aws_batch.core.folder import Folder
+from flytekit_aws_batch.core.storage import Storage
+from flytekit_aws_batch.core.submitter import Submission, Submitter
+from tests.connectors.core.fake_account import KeptWorld
+from tests.connectors.core.job_requests import planned, request
+
+PLAN = planned(request())
+LEASE = 60.0
+
+
+@pytest.fixture
+def world() -> KeptWorld:
+    return KeptWorld(lease_seconds=LEASE, patience_seconds=5)
+
+
+def advance(world: KeptWorld, submission: Submission | None = None, seconds: float = 10) -> Submission:
+    submission = submission or Submission(waves.first(PLAN))
+    submitter = Submitter(world.aws, Storage(world.aws), Definitions(world.aws))
+    world.run(submitter.advance(PLAN, submission, world.clock.time + seconds))
+    return submission
+
+
+def test_a_job_is_submitted_and_its_id_written_down(world: KeptWorld) -> None:
+    submission = advance(world)
+    there = world.run(Folder(Storage(world.aws), PLAN.output_prefix).wave(0))
+    assert there is not None
+    assert submission.wave.job == there[0].job == world.account.jobs[0].id
+    assert world.calls("list_jobs") == 0, "who creates the object need not look"
+    assert advance(world).wave.job == submission.wave.job
+    assert (world.sample("submits_total", result="submitted"), world.sample("submits_total", result="found")) == (1, 1)
+
+
+def test_throttling_is_waited_out(world: KeptWorld) -> None:
+    world.fates["submit_job"] = ["TooManyRequestsException"] * 3
+    submission = advance(world)
+    assert submission.over
+    assert (world.calls("submit_job"), len(world.account.jobs), world.calls("list_jobs")) == (4, 1, 0)
+    assert world.sample("submits_total", result="throttled") == 3
+
+
+def test_a_job_whose_answer_was_lost_is_found(world: KeptWorld) -> None:
+    world.fates["submit_job"] = ["lost"]
+    assert advance(world).wave.job == "job-0"
+    assert world.calls("submit_job") == 1
+
+
+def test_after_an_answer_that_says_nothing_the_list_gets_half_a_lease(world: KeptWorld) -> None:
+    world.fates["submit_job"] = ["InternalError"]
+    submission = advance(world, seconds=LEASE / 2 - 2)
+    assert not submission.over
+    assert "the answer was lost" in submission.note
+    assert world.calls("submit_job") == 1
+    assert advance(world, submission, seconds=LEASE / 2).over
+    assert world.calls("submit_job") == 2
+
+
+def test_who_waited_long_writes_the_object_anew_before_it_submits(world: KeptWorld) -> None:
+    world.fates["submit_job"] = ["TooManyRequestsException"] * 2
+    submission = advance(world, seconds=0.2)
+    world.clock.time += LEASE
+    puts = world.calls("put_object")
+    world.fates["submit_job"] = ["TooManyRequestsException"]
+    advance(world, submission, seconds=0.2)
+    assert world.calls("put_object") == puts + 1
+    advance(world, submission, seconds=0.2)
+    assert submission.over
+
+
+def test_what_another_one_is_submitting_is_left_alone_for_a_lease(world: KeptWorld) -> None:
+    world.fates["submit_job"] = ["TooManyRequestsException"]
+    lost = advance(world, seconds=0.2)
+    assert not lost.over
+    other = advance(world)
+    assert other.note == "another process of the connector is submitting it"
+    assert not world.account.jobs
+    world.clock.time += LEASE
+    assert advance(world, other).over
+    assert world.sample("taken_over_total") == 1
+    # The one that was thought to be gone comes back, and finds that it has lost.
+    assert advance(world, lost).wave.job == other.wave.job
+    assert len(world.account.jobs) == 1
+
+
+def test_what_was_stopped_is_not_submitted(world: KeptWorld) -> None:
+    world.run(Folder(Storage(world.aws), PLAN.output_prefix).stop("no more"))
+    submission = advance(world)
+    assert submission.stopped
+    assert not world.account.jobs
+
+
+def test_a_refusal_is_said(world: KeptWorld) -> None:
+    world.fates["submit_job"] = ["ClientException"]
+    with pytest.raises(CallError, match="ClientException"):
+        advance(world)
+    assert world.sample("submits_total", result="refused") == 1
