@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import pytest
 from flyteidl2.core.execution_pb2 import ContainerError, ErrorDocument
 
-from flytekit_aws_batch.core.aws import Aws, CallError, ErrorKind
+from flytekit_aws_batch.core.aws import Aws
+from flytekit_aws_batch.core.call_errors import CallError, ErrorKind
 from flytekit_aws_batch.core.plan import Handle
 from flytekit_aws_batch.core.progress import Phase, Progress
 from flytekit_aws_batch.core.settings import Settings
@@ -34,6 +35,7 @@ class Objects(Storage):
         return self.objects.get(url)
 
     async def exists(self, url: str) -> bool:
+        await self.read(url)
         return url in self.objects
 
     async def copy(self, source: str, target: str) -> None:
@@ -41,7 +43,7 @@ class Objects(Storage):
 
 
 def outcome(storage: Storage, handle: Handle = OF_FIRST) -> tuple[Phase, str]:
-    return asyncio.run(Outcomes(storage).of(handle, SUCCEEDED))
+    return asyncio.run(Outcomes(storage).delivered(handle, SUCCEEDED))
 
 
 def error(kind: ContainerError.Kind) -> bytes:
@@ -64,21 +66,11 @@ def test_the_outputs_of_an_adopted_job_are_delivered() -> None:
     assert storage.objects[f"{SECOND}/report.html"] == b"report"
 
 
-@pytest.mark.parametrize(
-    ("kind", "phase"),
-    [(ContainerError.RECOVERABLE, Phase.FAILED_RETRYABLE), (ContainerError.NON_RECOVERABLE, Phase.FAILED)],
-)
-def test_an_error_comes_before_outputs(kind: ContainerError.Kind, phase: Phase) -> None:
-    storage = Objects({f"{FIRST}/outputs.pb": b"of an earlier start", f"{FIRST}/error.pb": error(kind)})
-
-    assert outcome(storage) == (phase, "ValueError: no such customer")
-
-
 def test_a_job_that_wrote_nothing_did_not_run_the_task() -> None:
     phase, message = outcome(Objects({}))
 
     assert phase is Phase.FAILED
-    assert f"wrote neither {FIRST}/outputs.pb nor error.pb: does its image have an ENTRYPOINT" in message
+    assert f"wrote no {FIRST}/outputs.pb: does its image have an ENTRYPOINT" in message
 
 
 @pytest.mark.parametrize(
@@ -103,3 +95,13 @@ def test_the_code_says_what_is_not_worth_another_try() -> None:
     )
 
     assert (final, not_final) == ({0: "ValueError: no such customer"}, {})
+
+
+def test_why_it_failed_begins_with_what_the_code_said() -> None:
+    failed = Progress(phase=Phase.FAILED_RETRYABLE, message="exit code 1", output_prefix=FIRST)
+    storage = Objects({f"{FIRST}/error.pb": error(ContainerError.RECOVERABLE)})
+
+    assert asyncio.run(Outcomes(storage).explained(OF_FIRST, failed)) == "ValueError: no such customer\nexit code 1"
+    assert asyncio.run(Outcomes(Objects({})).explained(OF_FIRST, failed)) == "exit code 1"
+    # What Batch knows is told though S3 is silent.
+    assert asyncio.run(Outcomes(Objects({}, "throttled")).explained(OF_FIRST, failed)) == "exit code 1"

@@ -60,6 +60,7 @@ def test_the_entrypoint_finds_whose_it_is() -> None:
     assert request.command == ("a0",)
     assert request.environment == {
         "EPOCHS": "3",
+        "FLYTE_CLUSTERED_WORKER": "1",
         "FLYTE_INTERNAL_EXECUTION_PROJECT": "risk",
         "FLYTE_INTERNAL_EXECUTION_DOMAIN": "production",
         "FLYTE_ATTEMPT_NUMBER": "2",

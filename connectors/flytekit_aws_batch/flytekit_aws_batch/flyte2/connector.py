@@ -92,7 +92,9 @@ class AWSBatchConnector(AsyncConnector[BatchJob]):
         progress = await self._runner.poll(run)
         phase, message = progress.phase, progress.message
         if phase is Phase.SUCCEEDED:
-            phase, message = await self._outcomes.of(run, progress)
+            phase, message = await self._outcomes.delivered(run, progress)
+        elif phase is Phase.FAILED_RETRYABLE:
+            message = await self._outcomes.explained(run, progress)
         if phase is Phase.FAILED_RETRYABLE and resource_meta.local:
             # To the local executor that is no end (is_terminal_phase, flyte/connectors/utils.py): it asks for ever.
             phase = Phase.FAILED

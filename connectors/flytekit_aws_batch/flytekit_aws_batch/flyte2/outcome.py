@@ -1,15 +1,10 @@
-"""What a job whose container ended well has come to: outputs, or the error that Flyte 2's entrypoint left.
-
-``a0`` ends with exit code 0 when the function raised: "the backend reads error.pb" (``extract_download_run_upload`` in
-``flyte/_internal/runtime/taskrunner.py``). It does so for pods; for connectors it reads ``outputs.pb`` alone
-(``flyteplugins/go/tasks/plugins/webapi/connector/plugin.go``, ``writeOutput``). So the connector has to look.
-"""
+"""What Flyte 2's entrypoint left of a job that has ended: outputs, or an error."""
 
 from collections.abc import Sequence
 
 from flyteidl2.core.execution_pb2 import ContainerError, ErrorDocument
 
-from flytekit_aws_batch.core.aws import CallError
+from flytekit_aws_batch.core.call_errors import CallError
 from flytekit_aws_batch.core.plan import Handle
 from flytekit_aws_batch.core.progress import Phase, Progress
 from flytekit_aws_batch.core.storage import Storage
@@ -28,7 +23,7 @@ class Outcomes:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
-    async def of(self, handle: Handle, progress: Progress) -> tuple[Phase, str]:
+    async def delivered(self, handle: Handle, progress: Progress) -> tuple[Phase, str]:
         """What a run that succeeded for AWS Batch is for Flyte, with the outputs where Flyte looks for them.
 
         Never raises for anything that AWS does: what passes is told as what the run waits for.
@@ -36,13 +31,10 @@ class Outcomes:
         source = progress.output_prefix or handle.output_prefix
         target = handle.deliver_to or handle.output_prefix
         try:
-            if (error := await self._error(source)) is not None:
-                recoverable = error.kind == ContainerError.RECOVERABLE
-                return Phase.FAILED_RETRYABLE if recoverable else Phase.FAILED, _said(error)
             if not await self._storage.exists(f"{source}/{_OUTPUTS}"):
                 return Phase.FAILED, (
-                    f"the job ended well and wrote neither {source}/{_OUTPUTS} nor {_ERROR}: does its image have an "
-                    "ENTRYPOINT that does not run what it is given?"
+                    f"the job ended well and wrote no {source}/{_OUTPUTS}: does its image have an ENTRYPOINT that does "
+                    "not run what it is given?"
                 )
             if source != target:
                 await self._deliver(source, target)
@@ -53,6 +45,14 @@ class Outcomes:
                 f"its outputs cannot be read: {problem}; the connector's role needs to read and write {target}"
             )
         return Phase.SUCCEEDED, progress.message
+
+    async def explained(self, handle: Handle, progress: Progress) -> str:
+        """Why a run failed, with what the code itself said first."""
+        try:
+            error = await self._error(progress.output_prefix or handle.output_prefix)
+        except CallError:
+            return progress.message
+        return progress.message if error is None else f"{_said(error)}\n{progress.message}"
 
     async def final(self, output_prefix: str, _indices: Sequence[int] | None) -> dict[int, str]:
         """The core's question about a job that failed: whether the code itself said that another try is no use."""

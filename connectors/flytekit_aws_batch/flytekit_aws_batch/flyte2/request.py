@@ -8,6 +8,7 @@ from decimal import Decimal
 from math import ceil
 from typing import Any
 
+from flyte.models import CLUSTERED_WORKER_ENV
 from flyteidl2.connector.connector_pb2 import TaskExecutionMetadata
 from flyteidl2.core import tasks_pb2
 from google.protobuf.json_format import MessageToDict
@@ -27,6 +28,16 @@ those of a connection, and cannot create a task that has no ``custom`` at all
 
 _DEFAULT_MIB = 2048
 """The memory of each vCPU of a task that says nothing of memory: the least that Fargate has for a whole one."""
+
+_ENVIRONMENT = {CLUSTERED_WORKER_ENV: "1"}
+"""How Flyte's entrypoint, ``a0``, is to behave: as in a pod of a clustered task (``flyte/_bin/runtime.py``).
+
+Elsewhere it ends with exit code 0 when the task raised, as "the backend reads error.pb"
+(``extract_download_run_upload`` in ``flyte/_internal/runtime/taskrunner.py``). The backend does so for pods; for
+connectors it reads ``outputs.pb`` alone (``writeOutput`` in ``webapi/connector/plugin.go``), and AWS Batch knows the
+exit code alone. As a worker of a cluster it ends with 1; it begins by removing the error of a start before it, as Batch,
+too, starts jobs anew; and it looks for no control plane, whose address a job does not have.
+"""
 
 _LOCAL_CODE = "/opt/flyte/"
 """Where the local executor unpacks code (``_build_and_upload_code_bundle``, ``flyte/connectors/_connector.py``)."""
@@ -57,7 +68,7 @@ def job_request(
     retries = template.metadata.retries.retries
     local = metadata is None
     arguments = list(container.args)
-    environment = {each.key: each.value for each in container.env}
+    environment = _ENVIRONMENT | {each.key: each.value for each in container.env}
     if metadata is None:
         prefix = _option(arguments, "--outputs-path") or f"{output_prefix.rstrip('/')}/{uuid.uuid4().hex}"
         project = os.environ.get("FLYTE_AWS_BATCH_PROJECT") or "flytesnacks"
