@@ -104,7 +104,9 @@ def test_it_is_led_to_the_embedded_aws_with_a_cache_of_its_own(
     assert variables["AWS_ENDPOINT_URL"] == AWS.endpoint
     assert variables["FLYTE_AWS_BATCH_PROJECT"] == "fraud-detection"
     assert json.loads(Path(variables["FLYTEKIT_AWS_BATCH_CONFIG"]).read_text("utf-8")) == RUNS.settings
-    assert Path(variables["HOME"]).is_relative_to(tmp_path / "flyte")
+    for kept in ("HOME", "TMPDIR"):
+        assert Path(variables[kept]).is_relative_to(tmp_path / "flyte")
+        assert Path(variables[kept]).is_dir()
     arguments = (tmp_path / "arguments").read_text("utf-8")
     assert arguments.startswith(f"run --raw-output-data-prefix {RUNS.raw_output} {flyte.FILE} {flyte.WORKFLOW} ")
 

@@ -91,13 +91,16 @@ def _pyflyte() -> Path:
 
 
 def _variables(runs: FlyteRuns, folder: Path) -> Mapping[str, str]:
-    home = folder / "home"
-    home.mkdir(parents=True, exist_ok=True)
+    home, tmp = folder / "home", folder / "tmp"
+    for needed in (home, tmp):
+        needed.mkdir(parents=True, exist_ok=True)
     return {
         **runs.aws.environment_variables(),
         **runs.variables(runs.write(folder)),
         # flytekit keeps its cache there, and has no other setting for it.
         "HOME": str(home),
+        # What tasks write that run in pyflyte itself stays there, and the cache knows it by its path.
+        "TMPDIR": str(tmp),
     }
 
 

@@ -165,10 +165,8 @@ def _summarize(
     )
     console.print(f"          s3://{places.output_bucket}/{places.output_prefix}/model.joblib")
     if ran is not None:
-        released = "released" if ran.verdict["released"] else "not good enough"
-        console.print(
-            f"flyte     the best of {flyte.CANDIDATES} models {released}: ROC AUC {ran.verdict['roc_auc']:.3f}"
-        )
+        console.print(f"flyte     the best of {flyte.CANDIDATES} models released: ROC AUC {ran.verdict['roc_auc']:.3f}")
+        console.print(f"          {ran.verdict['model']}")
     console.print(
         "\n[bold]What to type next[/]\n"
         "  .venv/bin/aerodrome local status      how to point the AWS CLI or boto3 at it\n"
