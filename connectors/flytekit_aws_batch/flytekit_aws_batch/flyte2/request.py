@@ -35,8 +35,8 @@ _ENVIRONMENT = {CLUSTERED_WORKER_ENV: "1"}
 Elsewhere it ends with exit code 0 when the task raised, as "the backend reads error.pb"
 (``extract_download_run_upload`` in ``flyte/_internal/runtime/taskrunner.py``). The backend does so for pods; for
 connectors it reads ``outputs.pb`` alone (``writeOutput`` in ``webapi/connector/plugin.go``), and AWS Batch knows the
-exit code alone. As a worker of a cluster it ends with 1; it begins by removing the error of a start before it, as Batch,
-too, starts jobs anew; and it looks for no control plane, whose address a job does not have.
+exit code alone. As a worker of a cluster it ends with 1; it begins by removing the error of a start before it, as
+Batch starts jobs anew, too; and it looks for no control plane, whose address a job does not have.
 """
 
 _LOCAL_CODE = "/opt/flyte/"
