@@ -161,8 +161,12 @@ class HeldAws:
         return found
 
     def submit(
-        self, _service: str, operation: str, request: dict[str, Any]
+        self, _service: str, operation: str, request: dict[str, Any], *, not_after: float
     ) -> concurrent.futures.Future[dict[str, Any]]:
+        if self.account.now > not_after:
+            late: concurrent.futures.Future[dict[str, Any]] = concurrent.futures.Future()
+            late.set_exception(CallError(operation, "TooLate", "its time has passed", "throttled"))
+            return late
         self.waiting = self._held(operation, request)
         # As one that a thread has begun: nobody cancels it.
         self.waiting.answer.set_running_or_notify_cancel()

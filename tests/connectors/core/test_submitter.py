@@ -1,5 +1,7 @@
 """How a submission goes on after what may happen to it."""
 
+from typing import Any
+
 import pytest
 
 from flytekit_aws_batch.core import waves
@@ -86,6 +88,20 @@ def test_what_another_one_is_submitting_is_left_alone_for_a_lease(world: KeptWor
     # The one that was thought to be gone comes back, and finds that it has lost.
     assert advance(world, lost).wave.job == other.wave.job
     assert len(world.account.jobs) == 1
+
+
+def test_a_request_that_its_thread_comes_to_too_late_is_not_sent(world: KeptWorld) -> None:
+    exists = world.answers["head_object"]
+
+    def slow(**request: str) -> dict[str, Any]:
+        world.clock.time += LEASE / 2
+        return exists(**request)
+
+    world.answers["head_object"] = slow
+    submission = advance(world, seconds=0.2)
+    assert (world.calls("submit_job"), submission.over) == (0, False)
+    world.answers["head_object"] = exists
+    assert advance(world, submission).over
 
 
 def test_what_was_stopped_is_not_submitted(world: KeptWorld) -> None:

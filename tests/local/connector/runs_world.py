@@ -74,7 +74,7 @@ class RunsWorld:
             oldest_seconds=1,
             patience_seconds=10,
             lease_seconds=4,
-            limits=Limits(submits=50, describes=50, others=50),
+            limits=Limits(submits=40, describes=40, others=40),
             check_images=False,
         )
         self.spot, self.last = spot, last

@@ -61,6 +61,6 @@ class Adoption:
                 if text.isdecimal() and int(text) < plan.attempt:
                     attempts[int(text)] = job.id
         for attempt, job_id in sorted(attempts.items(), reverse=True):
-            job = (await self._poller.get(job_id)).job
-            if job is not None and job.prefix is not None:
-                yield Handle(output_prefix=job.prefix, name=plan.name, attempt=attempt)
+            earlier = (await self._poller.get(job_id)).job
+            if earlier is not None and earlier.prefix is not None:
+                yield Handle(output_prefix=earlier.prefix, name=plan.name, attempt=attempt)

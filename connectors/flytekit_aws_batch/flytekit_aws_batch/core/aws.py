@@ -141,13 +141,22 @@ class Aws:
         return wait
 
     def submit(
-        self, service: str, operation: str, parameters: Mapping[str, Any]
+        self, service: str, operation: str, parameters: Mapping[str, Any], *, not_after: float | None = None
     ) -> concurrent.futures.Future[dict[str, Any]]:
         """:meth:`attempt` in a thread, which goes on whatever becomes of the event loop that asked for it."""
-        return self._executor.submit(self.attempt, service, operation, parameters)
+        return self._executor.submit(self.attempt, service, operation, parameters, not_after)
 
-    def attempt(self, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def attempt(
+        self, service: str, operation: str, parameters: Mapping[str, Any], not_after: float | None = None
+    ) -> dict[str, Any]:
         """Call an operation once, in the calling thread, without regard to limits.
+
+        Args:
+            service: As botocore names it.
+            operation: In snake_case.
+            parameters: The request.
+            not_after: The moment after which it must not be sent any more, should threads have been busy until then:
+                it is ``throttled`` then. None: any.
 
         Raises:
             CallError: It came to nothing.
@@ -156,12 +165,16 @@ class Aws:
         gate = self._submits if _GROUPS.get((service, operation)) == "submits" else nullcontext()
         try:
             with gate:
+                if not_after is not None and self.clock.now() > not_after:
+                    raise CallError(
+                        name, "TooLate", "so many calls were under way that its time has passed", "throttled"
+                    )
                 answer = getattr(self._client(service), operation)(**parameters)
             if isinstance(answer.get("Body"), StreamingBody):
                 answer["Body"] = answer["Body"].read()
             result = "ok"
         except Exception as error:
-            sorted_error = call_error(name, error)
+            sorted_error = error if isinstance(error, CallError) else call_error(name, error)
             if sorted_error is None:
                 raise
             result = sorted_error.kind
@@ -172,6 +185,10 @@ class Aws:
         finally:
             self.metrics.calls.labels(name, result).inc()
             self.metrics.call_seconds.labels(name).observe(self.clock.now() - started)
+
+    def _in_time(self, name: str, not_after: float | None) -> None:
+        if not_after is not None and self.clock.now() > not_after:
+            raise CallError(name, "TooLate", "so many calls were under way that its time has passed", "throttled")
 
     def _client(self, service: str) -> BaseClient:
         # Clients may be used by many threads at once, but not made (botocore's sessions are not thread-safe).

@@ -185,10 +185,8 @@ class Submitter:
             submission.stopped = True
             return
         request = submit_request(await self._defined(plan), submission.wave)
-        if self._clock.now() - submission.held_since > self._lease_seconds * _SENDING:
-            submission.note = _SOON
-            return
-        submission.flight = self._aws.submit("batch", "submit_job", request)
+        last = submission.held_since + self._lease_seconds * _SENDING
+        submission.flight = self._aws.submit("batch", "submit_job", request, not_after=last)
         await self._land(plan, submission, submission.flight)
 
     async def _land(
