@@ -76,7 +76,8 @@ def registered_limits(environment: Environment, quota: Quota | None = None) -> T
         environment: What the team decided.
         quota: The quota of the project in the domain. None: the largest of all.
     """
-    node, job = _largest_node(environment), job_limits(environment)
+    node = _largest_node(environment)
+    job = (connector_job_limits if environment.flyte.batch_connector else job_limits)(environment)
     largest = TaskLimits(
         cpu=max(node.cpu, job.cpu), memory_gib=max(node.memory_gib, job.memory_gib), gpu=max(node.gpu, job.gpu)
     )
@@ -86,12 +87,14 @@ def registered_limits(environment: Environment, quota: Quota | None = None) -> T
 
 
 def job_limits(environment: Environment) -> TaskLimits:
-    """The most that one job of a task on AWS Batch can have, of each thing in the queue that has most of it.
+    """The most that one job of a task with Flyte's own plugin can have: x86 instances, and no GPUs."""
+    most = limits_of_kind(environment, Kind.SPOT)
+    return TaskLimits(cpu=most.vcpus, memory_gib=most.memory_gib, gpu=0)
 
-    Flyte's plugin reaches x86 instances, and passes no GPUs on; the connector reaches every queue.
-    """
-    reached = kinds(environment) if environment.flyte.batch_connector else [Kind.SPOT]
-    limits = [limits_of_kind(environment, kind) for kind in reached]
+
+def connector_job_limits(environment: Environment) -> TaskLimits:
+    """The most that one job of a task of the connector can have, of each thing in the queue that has most of it."""
+    limits = [limits_of_kind(environment, kind) for kind in kinds(environment)]
     return TaskLimits(
         cpu=max(one.vcpus for one in limits),
         memory_gib=max(one.memory_gib for one in limits),

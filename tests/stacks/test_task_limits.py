@@ -6,7 +6,7 @@ import pytest
 
 from aerodrome_stacks.environment import Environment, load_environment
 from aerodrome_stacks.environment.model import Quota
-from aerodrome_stacks.task_limits import TaskLimits, job_limits, pod_limits, registered_limits
+from aerodrome_stacks.task_limits import TaskLimits, connector_job_limits, job_limits, pod_limits, registered_limits
 
 ENVIRONMENTS = Path(__file__).parents[2] / "environments"
 PLENTY = Quota(cpu=5000, memory_gib=20_000, gpu=100)
@@ -72,3 +72,22 @@ def test_what_is_registered_may_be_either_of_both(dev: Environment) -> None:
     assert registered_limits(dev, PLENTY) == TaskLimits(cpu=64, memory_gib=512, gpu=0)
     assert registered_limits(with_spot_types(dev, "p5.48xlarge"), PLENTY).cpu == 191
     assert registered_limits(with_spot_types(dev, "p5.48xlarge"), PLENTY).gpu == 8
+
+
+def test_a_job_of_the_connector_may_have_what_any_queue_has(dev: Environment) -> None:
+    prod = load_environment("prod", ENVIRONMENTS)
+    assert prod.batch.gpu is not None
+    assert job_limits(prod).gpu == 0
+    assert connector_job_limits(prod) == TaskLimits(cpu=192, memory_gib=1536, gpu=8)
+    # Fargate has 32 vCPUs at most, and dev a ceiling of 16.
+    assert connector_job_limits(dev) == job_limits(dev)
+
+
+def test_gpus_of_aws_batch_are_registered_where_nodes_have_none() -> None:
+    prod = load_environment("prod", ENVIRONMENTS)
+    none = Quota(cpu=8, memory_gib=32, gpu=0)
+    assert registered_limits(prod, none) == TaskLimits(cpu=8, memory_gib=32, gpu=8)
+    assert pod_limits(prod, none).gpu == 0
+    # Flyte's plugin passes none on.
+    without = prod.model_copy(update={"flyte": prod.flyte.model_copy(update={"batch_connector": None})})
+    assert registered_limits(without, none).gpu == 0
