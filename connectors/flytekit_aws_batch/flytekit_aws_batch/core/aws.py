@@ -165,10 +165,7 @@ class Aws:
         gate = self._submits if _GROUPS.get((service, operation)) == "submits" else nullcontext()
         try:
             with gate:
-                if not_after is not None and self.clock.now() > not_after:
-                    raise CallError(
-                        name, "TooLate", "so many calls were under way that its time has passed", "throttled"
-                    )
+                self._in_time(name, not_after)
                 answer = getattr(self._client(service), operation)(**parameters)
             if isinstance(answer.get("Body"), StreamingBody):
                 answer["Body"] = answer["Body"].read()
