@@ -155,7 +155,7 @@ def _unfit(package: Package, environment: Environment) -> Iterator[Finding]:
                 task,
                 f"a task of type {TASK_TYPE}",
                 f"{environment.name} has no connector for AWS Batch: Flyte would take it for a plain container",
-                f"give flyte.batch_connector of {environment.name} its image",
+                f"give flyte.batch_connector of {environment.name} its image (connectors/flytekit_aws_batch/README.md)",
             )
         elif kind == TASK_TYPE and (payload := _payload(task)) is not None:
             yield from _refused(task, payload, environment, settings)

@@ -13,9 +13,10 @@ from aerodrome.check_workflows.facts import MOST_RETRIES, Node, Package, Task, q
 
 _SHORTEST_TIMEOUT = 60  # https://docs.aws.amazon.com/batch/latest/APIReference/API_JobTimeout.html
 _AS_A_POD = "run the task as a pod: leave AWSBatchConfig out"
+_BY_CONNECTOR = "let the connector run it: task_config=AWSBatch(...) of flytekit_aws_batch"
 _ONE_JOB_A_TASK = (
-    "let one job work through the list, or map over a task without AWSBatchConfig; what is an array of jobs by nature "
-    "is submitted to AWS Batch without Flyte"
+    "use map_task and AWSBatch of flytekit_aws_batch, which make one array of it; or let one job work through the "
+    "list, or map over a task without AWSBatchConfig"
 )
 
 
@@ -110,7 +111,7 @@ def _fargate(task: Task) -> Iterator[_Told]:
             f"platformCapabilities={platform!r}",
             "the job definitions that the plugin registers say vcpus and memory as only EC2 takes them, and name no "
             "execution role, without which nothing starts on Fargate",
-            "leave platformCapabilities out; a job that has to run on Fargate is submitted without Flyte",
+            f"leave platformCapabilities out, or {_BY_CONNECTOR}",
         )
 
 
@@ -156,7 +157,7 @@ def _cache(task: Task) -> Iterator[_Told]:
             "cache=True",
             "the plugin looks for the inputs of a cached task in a folder 0, where those of an array's first job would "
             "be: it finds no cached output, and fails the task when it stores one",
-            "cache the tasks before and after it, or run it as a pod",
+            f"{_BY_CONNECTOR}; or cache the tasks before and after it",
         )
 
 
@@ -167,7 +168,7 @@ def _secrets(task: Task) -> Iterator[_Told]:
         yield _Told(
             f"secret_requests of {names}",
             "a webhook of Kubernetes puts secrets into pods; nothing puts them into a job",
-            f"{_AS_A_POD}; or read the value in the task, from AWS Secrets Manager with the job's role",
+            f"{_BY_CONNECTOR}; or read the value in the task, from AWS Secrets Manager with the job's role",
         )
 
 
@@ -202,7 +203,7 @@ def _devices(asked: Mapping[str, str], message: Mapping[str, Any], how: str) -> 
         yield _Told(
             " and ".join(values),
             "of a task's resources the plugin passes on vCPUs and memory only, so the job would find no GPU",
-            f"{_AS_A_POD}; a job with GPUs is submitted without Flyte",
+            f"{_BY_CONNECTOR}; or {_AS_A_POD}",
         )
     storage = asked.get("EPHEMERAL_STORAGE")
     if storage is not None:
@@ -245,7 +246,7 @@ def _called_at_run_time(task: Task) -> _Told:
         f"@dynamic that calls {', '.join(task.calls)}",
         "flyteadmin writes the name of the queue into the tasks that a workflow has when it starts; one that is added "
         "at run time has none, and fails with 'config[dynamic_queue] is missing'",
-        "call it from a @workflow, or let the dynamic workflow call a launch plan of one",
+        f"call it from a @workflow, or let the dynamic workflow call a launch plan of one; or {_BY_CONNECTOR}",
     )
 
 

@@ -88,7 +88,7 @@ REFUSED: Mapping[str, tuple[str, str, str, str]] = {
         "one container",
         "as a pod",
     ),
-    "cache": (on_batch("cache=True, cache_version='1'"), "cache=True", "folder 0", "cache the tasks before and after"),
+    "cache": (on_batch("cache=True, cache_version='1'"), "cache=True", "folder 0", "let the connector run it"),
     "retries": (on_batch("retries=10"), "retries=10", "at most 10 times", "retries=9 or less"),
     "no_timeout": (on_batch("timeout=None"), "no timeout", "stays RUNNING in Flyte", "timeout=timedelta(...)"),
     "timeout": (on_batch("timeout=timedelta(seconds=59)"), "timeout=59 s", "below 60 s", "timedelta(seconds=60)"),
@@ -115,7 +115,7 @@ REFUSED: Mapping[str, tuple[str, str, str, str]] = {
         in_map("map_task"),
         "map_task(job) (in mapped.wrong)",
         "not an array job",
-        "without AWSBatchConfig",
+        "map_task and AWSBatch of flytekit_aws_batch",
     ),
     "mapped_as_before": (
         in_map("legacy_map_task"),
