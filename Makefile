@@ -14,7 +14,7 @@ CDK := CDK_DISABLE_CLI_TELEMETRY=true node_modules/.bin/cdk
 # The project's own python, node and npm come first, whatever the machine has.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup try check check-workflows synth diff test lint types unit unit-platform unit-parts policies rules workflows connector embedded smoke charts rendered record-release snapshots schema guardrails format dashboards bench diagram locks clean
+.PHONY: help setup try check check-workflows synth diff test lint types unit unit-platform unit-parts policies rules workflows connector flyte2 embedded smoke charts rendered record-release snapshots schema guardrails format dashboards bench diagram locks clean
 
 help: ## Explain every verb
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,15 +39,16 @@ diff: setup ## Show what a deploy of one environment would change (ENV=dev)
 # The tests of the embedded AWS and the smoke test mostly wait, for servers, jobs and the CDK CLI, which looks at a stack
 # every 5 seconds: side by side with the others they cost little time.
 test: setup ## Run everything that must pass: lint, types, policies, rules, unit, workflow, embedded and smoke tests
-	@$(MAKE) --no-print-directory --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) smoke embedded unit connector workflows policies rules types lint
+	@$(MAKE) --no-print-directory --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) smoke embedded unit connector workflows flyte2 policies rules types lint
 
 lint: setup ## Check style, import directions and locks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-logo
 
-types: setup ## Check types
+types: setup .venv-flyte2/.installed ## Check types
 	@$(BIN)/mypy .
+	@$(BIN)/mypy --follow-imports silent --cache-dir .mypy_cache/flyte2 --python-executable .venv-flyte2/bin/python connectors/flytekit_aws_batch/flytekit_aws_batch/flyte2/*.py tests/connectors/flyte2/*.py tests/connectors/flyte2/example/*.py
 
 unit: unit-platform unit-parts ## Run the tests that need no embedded AWS
 
@@ -71,6 +72,9 @@ workflows: setup ## Run the tests of the Flyte workflows, where flytekit is
 connector: setup ## Run the tests of the connector for AWS Batch that need flytekit
 	@[ -x .venv-workflows/bin/python ] || { echo 'aerodrome: the connector cannot be tested without .venv-workflows' >&2; exit 1; }
 	@.venv-workflows/bin/python -m pytest -c tests/connectors/flytekit/pytest.toml tests/connectors/flytekit
+
+flyte2: setup .venv-flyte2/.installed ## Run the tests of the connector's layer for Flyte 2, where Flyte 2 is
+	@.venv-flyte2/bin/python -m pytest -c tests/connectors/flyte2/pytest.toml tests/connectors/flyte2
 
 embedded: setup ## Run the tests of the embedded AWS, and of the platform deployed to it
 	@$(BIN)/pytest tests/local
@@ -115,11 +119,12 @@ locks: .venv/.installed ## Resolve the Python locks and package-lock.json anew
 	@$(BIN)/uv pip compile local/requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file local/requirements.lock
 	@$(BIN)/uv pip compile tools/checkov/requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file tools/checkov/requirements.lock
 	@$(BIN)/uv pip compile workflows/requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file workflows/requirements.lock
+	@$(BIN)/uv pip compile connectors/flytekit_aws_batch/flyte2-requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file connectors/flytekit_aws_batch/flyte2-requirements.lock
 	@npm install --package-lock-only --omit-lockfile-registry-resolved
 
 clean: ## Stop the embedded AWS and remove everything that setup, synth and try made
 	@if [ -x $(BIN)/aerodrome ] && [ -d .venv-local ]; then $(BIN)/aerodrome local down; fi
-	rm -rf .venv .venv-local .venv-checkov .venv-workflows node_modules cdk.out build .aerodrome .promtool
+	rm -rf .venv .venv-local .venv-checkov .venv-workflows .venv-flyte2 node_modules cdk.out build .aerodrome .promtool
 
 # What is installed follows from the locks; the stamps make a second `make` cost nothing.
 .venv/.installed: requirements.lock pyproject.toml
@@ -142,12 +147,19 @@ clean: ## Stop the embedded AWS and remove everything that setup, synth and try 
 	@if $(BIN)/uv python find --no-python-downloads $(FLYTEKIT_PYTHON) >/dev/null 2>&1; then set -e; \
 		[ -x .venv-workflows/bin/python ] || $(BIN)/uv venv --quiet --no-python-downloads --python $(FLYTEKIT_PYTHON) .venv-workflows; \
 		$(BIN)/uv pip sync --quiet --require-hashes --python .venv-workflows/bin/python workflows/requirements.lock; \
-		$(BIN)/uv pip install --quiet --no-deps --python .venv-workflows/bin/python --editable connectors/flytekit_aws_batch; \
+		$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python .venv-workflows/bin/python --editable connectors/flytekit_aws_batch; \
 		echo "$(CURDIR)/workflows" > "$$(.venv-workflows/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/aerodrome_workflows.pth"; \
 		touch $@; \
 	else \
 		echo "aerodrome: flytekit needs Python 3.11 or 3.12, and this machine has neither; all but make workflows and make check-workflows runs without" >&2; \
 	fi
+
+.venv-flyte2/.installed: connectors/flytekit_aws_batch/flyte2-requirements.lock connectors/flytekit_aws_batch/pyproject.toml .venv/.installed
+	@echo "Installing Flyte 2 into .venv-flyte2"
+	@[ -x .venv-flyte2/bin/python ] || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-flyte2
+	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv-flyte2/bin/python connectors/flytekit_aws_batch/flyte2-requirements.lock
+	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python .venv-flyte2/bin/python --editable connectors/flytekit_aws_batch
+	@touch $@
 
 .venv-checkov/.installed: tools/checkov/requirements.lock .venv/.installed
 	@echo "Installing checkov into .venv-checkov"

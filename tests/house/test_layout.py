@@ -29,7 +29,7 @@ LONGER = {
 
 
 # Tests with a configuration of their own, as they run in other environments.
-ELSEWHERE = {"tests/workflows/flyte", "tests/connectors/flytekit"}
+ELSEWHERE = {"tests/workflows/flyte", "tests/connectors/flytekit", "tests/connectors/flyte2"}
 
 
 def test_no_python_file_lies_directly_in_constructs_or_stacks(modules: Mapping[str, ast.Module]) -> None:
