@@ -6,6 +6,7 @@ from enum import Enum
 from types import FrameType
 from typing import Self
 
+from _typeshed import Incomplete
 from flytekit.configuration import SerializationSettings
 from flytekit.core.data_persistence import FileAccessProvider
 
@@ -25,6 +26,9 @@ class FlyteContext:
     def new_execution_state(self) -> ExecutionState: ...
     def with_execution_state(self, es: ExecutionState) -> Builder: ...
     def with_serialization_settings(self, ss: SerializationSettings) -> Builder: ...
+
+class FlyteEntities:
+    entities: list[Incomplete]
 
 class FlyteContextManager:
     @staticmethod

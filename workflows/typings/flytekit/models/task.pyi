@@ -50,6 +50,10 @@ class TaskTemplate:
     @property
     def container(self) -> Container | None: ...
 
+class TaskSpec:
+    @property
+    def template(self) -> TaskTemplate: ...
+
 class TaskExecutionMetadata:
     def __init__(
         self,
