@@ -29,6 +29,7 @@ from aerodrome_local.assembly import read_assembly
 from aerodrome_local.cloudformation import DeployError
 from aerodrome_local.deploy import deploy_assembly
 from aerodrome_stacks.environment import environment_names
+from bench_connector import measure_connector
 from bench_jobs import measure_jobs
 
 PAGE = PROJECT.root / "docs" / "performance.md"
@@ -299,7 +300,7 @@ def _lines(path: str) -> list[str]:
     return Path(path).read_text(encoding="utf-8").splitlines() if Path(path).exists() else []
 
 
-def page(measures: Sequence[Measure], facts: str, memory: str, jobs: str, resources: str) -> str:
+def page(measures: Sequence[Measure], facts: str, *, memory: str, jobs: str, connector: str, resources: str) -> str:
     """Write the page."""
     floor = measures[0].median
     rows = "\n".join(measure.row(floor) for measure in measures)
@@ -328,6 +329,10 @@ an account has [50 a second](explanation/batch-scale.md).
 | --- | ---: | ---: | ---: | ---: | ---: |
 {jobs}
 
+## Connector
+
+{connector}
+
 ## Peak memory
 
 Proportional set size of python and node together.
@@ -352,12 +357,13 @@ def main() -> None:
     parser.add_argument("--suites", type=int, default=3, help="runs of `make test` once installed")
     arguments = parser.parse_args()
     facts, measures = machine(), measure_synths(arguments.runs)
-    memory, jobs, resources = measure_memory(), measure_ingest(), count_resources()
+    memory, jobs, connector, resources = measure_memory(), measure_ingest(), measure_connector(), count_resources()
     if arguments.deploys:
         measures += measure_deploys(arguments.deploys)
     if arguments.suites:
         measures += measure_suite(arguments.suites)
-    PAGE.write_text(page(measures, facts, memory, jobs, resources), encoding="utf-8")
+    written = page(measures, facts, memory=memory, jobs=jobs, connector=connector, resources=resources)
+    PAGE.write_text(written, encoding="utf-8")
     print(f"{PAGE.relative_to(PROJECT.root)} is written")
 
 
