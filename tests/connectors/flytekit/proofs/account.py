@@ -1,6 +1,5 @@
 """The account that the proofs run in."""
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +101,9 @@ class ProofAccount:
         return int(self.traffic()["operations"][operation]["mostInASecond"])
 
 
-def doubled(jobs: list[dict[str, Any]]) -> list[str]:
-    """Names that more than one job has."""
-    return [name for name, count in Counter(job["jobName"] for job in jobs).items() if count > 1]
+def doubled(jobs: list[dict[str, Any]]) -> dict[str, list[int]]:
+    """Names that more than one job has, with when the second and later ones came, in ms after the first."""
+    created: dict[str, list[int]] = {}
+    for job in jobs:
+        created.setdefault(job["jobName"], []).append(job["createdAt"])
+    return {name: [each - min(times) for each in sorted(times)] for name, times in created.items() if len(times) > 1}

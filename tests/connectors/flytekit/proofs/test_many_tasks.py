@@ -14,8 +14,8 @@ from tests.connectors.flytekit.proofs.templates import container
 
 TASKS = 500
 KILLS = 20
-# A tenth of what a cluster's connector has, and more than its slowest submission takes here.
-LEASE_SECONDS = 6
+# A third of what a cluster has: a request may take a quarter of it (core/submitter.py).
+LEASE_SECONDS = 20
 
 
 async def _kill_now_and_then(service: ConnectorService, chance: random.Random) -> None:
@@ -54,7 +54,7 @@ def test_no_task_is_submitted_twice_however_often_the_connector_is_killed(
     nodes = asyncio.run(_all(one, proofs.prefix(request.node.name), execution, seed=6))
     assert {node.resource.phase for node in nodes} == {TaskExecution.SUCCEEDED}, one.printed()[-2000:]
     jobs = proofs.jobs(execution)
-    assert doubled(jobs) == []
+    assert not doubled(jobs)
     # One job a task: what was created again after its answer was lost found the job that there was.
     assert len(jobs) == TASKS
     # It was put to the test: answers were lost, and creates were repeated.
@@ -88,7 +88,7 @@ def test_500_tasks_at_once_are_asked_after_a_hundred_at_a_time(
     assert most == TASKS
     jobs = proofs.jobs(execution)
     assert len(jobs) == TASKS
-    assert doubled(jobs) == []
+    assert not doubled(jobs)
     traffic = proofs.traffic()
     assert proofs.most_in_a_second("SubmitJob") < 50
     assert proofs.most_in_a_second("DescribeJobs") <= 15
