@@ -168,6 +168,13 @@ def test_an_image_that_is_not_there_is_refused(code: str) -> None:
     ]
 
 
+def test_an_answer_without_the_image_is_no_image() -> None:
+    account = Account()
+    account.answers["describe_images"] = lambda **_: {"imageDetails": []}
+    (problem,) = account.problems(REQUEST)
+    assert problem.startswith(f"image={REQUEST.image!r}: ECR has no such image")
+
+
 def test_an_image_that_ecr_would_fetch_at_the_first_pull_is_not() -> None:
     account = Account()
     account.fail("describe_images", "RepositoryNotFoundException")

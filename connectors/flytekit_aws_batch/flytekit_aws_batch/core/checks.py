@@ -140,7 +140,8 @@ class Checks:
         answer = await self._ask(
             "ecr", "describe_images", registryId=account, repositoryName=repository, imageIds=[identity]
         )
-        if answer is not None or await self._is_cache(account, repository):
+        # ECR has an error for an image that it lacks; registries that speak its API may answer with no image instead.
+        if (answer and answer.get("imageDetails")) or await self._is_cache(account, repository):
             return ()
         return (f"image={image!r}: ECR has no such image; push it, or give the tag or digest of one that there is",)
 
