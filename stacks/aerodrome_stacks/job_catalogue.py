@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 
 from aerodrome_constructs.batch import Architecture, Container, InvalidJobError, Platform
 from aerodrome_stacks.batch_queues import Kind
+from aerodrome_stacks.job_scripts import script_command
 
-_SCRIPTS = Path(__file__).parents[2] / "workflows" / "aerodrome_workflows"
 # Has boto3 and scikit-learn: https://github.com/aws/sagemaker-distribution/releases/tag/3.9.14-cpu
 _SAGEMAKER_IMAGE = "public.ecr.aws/sagemaker/sagemaker-distribution:3.9.14-cpu"
 
@@ -90,16 +89,11 @@ class JobKind:
                 )
 
 
-def _script(name: str, *arguments: str) -> list[str]:
-    # It travels in the job definition (at most 24 KiB), so the image needs no code of ours.
-    return ["python", "-c", (_SCRIPTS / name).read_text(encoding="utf-8"), *arguments]
-
-
 TRAIN_CLASSIFIER = JobKind(
     name="train-classifier",
     container=Container(
         image=_SAGEMAKER_IMAGE,
-        command=_script("train_classifier.py", "--input", "Ref::input", "--output", "Ref::output"),
+        command=script_command("train_classifier.py", "--input", "Ref::input", "--output", "Ref::output"),
         parameters={"input": "{input}/data.csv", "output": "{output}/train-classifier"},
         vcpus=1,
         memory_mib=2048,
@@ -113,7 +107,7 @@ INGEST_OBJECT = JobKind(
     name="ingest-object",
     container=Container(
         image=_SAGEMAKER_IMAGE,
-        command=_script(
+        command=script_command(
             "ingest_object.py",
             "--step",
             "Ref::step",

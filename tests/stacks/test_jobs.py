@@ -17,6 +17,7 @@ from aerodrome_stacks.environment import Environment, load_environment
 from aerodrome_stacks.file_systems_stack import EfsPorts, FileSystemsPorts, LustrePorts
 from aerodrome_stacks.identity_stack import IdentityPorts
 from aerodrome_stacks.job_catalogue import CATALOGUE, TRAIN_CLASSIFIER, JobKind, SecretField
+from aerodrome_stacks.job_scripts import script_text
 from aerodrome_stacks.jobs_stack import JobsPorts, JobsStack
 from aerodrome_stacks.keys_stack import KeysStack
 from aerodrome_stacks.storage_stack import StorageStack
@@ -131,14 +132,15 @@ def test_every_job_is_small_enough_to_register(account: Account) -> None:
     sizes = {
         one.logical_id: len(json.dumps(one.properties).encode()) for one in account.of_type("AWS::Batch::JobDefinition")
     }
-    assert max(sizes.values()) > LARGEST_JOB_DEFINITION / 2
+    assert max(sizes.values()) > LARGEST_JOB_DEFINITION / 6
     assert {name: size for name, size in sizes.items() if size > LARGEST_JOB_DEFINITION} == {}
 
 
 def test_the_training_job_carries_the_script_that_stands_in_the_repository(
     account: Account, environment: Environment
 ) -> None:
-    script = (ROOT / "workflows/aerodrome_workflows/train_classifier.py").read_text(encoding="utf-8")
+    file = ROOT / "workflows/aerodrome_workflows/train_classifier.py"
+    script = script_text(file.name, file.read_text(encoding="utf-8"))
     commands = [
         one.properties["ContainerProperties"]["Command"]
         for one in account.of_type("AWS::Batch::JobDefinition")
@@ -148,7 +150,6 @@ def test_the_training_job_carries_the_script_that_stands_in_the_repository(
     for command in commands:
         assert command[:3] == ["python", "-c", script]
         assert command[3:] == ["--input", "Ref::input", "--output", "Ref::output"]
-    assert "Ref::" not in script, "Batch replaces parameters anywhere in a command"
 
 
 def test_a_script_stands_once_in_a_template(stacks: Mapping[str, TemplateJson], environment: Environment) -> None:

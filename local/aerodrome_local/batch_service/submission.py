@@ -5,7 +5,7 @@ import itertools
 import json
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from aerodrome_local.batch_service import containers, job_definitions, nodes, shapes, tags
 from aerodrome_local.batch_service.core import Core
@@ -73,16 +73,18 @@ def _check_kind(request: Json, definition: Json) -> None:
 def _job(core: Core, scope: Scope, request: Json, *, queue: Json, definition: Json) -> Job:
     platform: str = definition["platformCapabilities"][0]
     parameters = {**definition["parameters"], **(request.get("parameters") or {})}
-    node_properties = start_problem = None
+    node_properties = None
     if definition["type"] == "multinode":
         node_properties = nodes.overridden(definition["nodeProperties"], request.get("nodeOverrides") or {})
         node_properties = nodes.with_commands(node_properties, lambda words: containers.substituted(words, parameters))
         container = container_of(node_properties, node_properties["mainNode"])
+        ranges = (definition["nodeProperties"]["nodeRangeProperties"], node_properties["nodeRangeProperties"])
+        pairs = [(defined["container"], changed["container"]) for defined, changed in zip(*ranges, strict=True)]
     else:
         overrides = request.get("containerOverrides") or {}
         container = containers.overridden(definition["containerProperties"], overrides, platform)
         container["command"] = containers.substituted(container["command"], parameters)
-        start_problem = _start_problem(overrides, request.get("parameters") or {})
+        pairs = [(definition["containerProperties"], container)]
     retry = job_definitions.checked_retry(request.get("retryStrategy") or definition.get("retryStrategy") or {})
     timeout = job_definitions.checked_timeout(request.get("timeout") or definition.get("timeout") or {})
     share, priority = _share(request, queue, definition)
@@ -108,19 +110,28 @@ def _job(core: Core, scope: Scope, request: Json, *, queue: Json, definition: Js
         scheduling_priority=priority,
         array_size=_array_size(request.get("arrayProperties")),
         node_properties=node_properties,
-        start_problem=start_problem,
+        start_problem=_start_problem(pairs),
     )
 
 
-def _start_problem(overrides: Json, parameters: Mapping[str, str]) -> str | None:
-    """Why ECS will refuse to run the job: what the submission puts into the task is too long, as JSON.
+def _start_problem(pairs: Iterable[tuple[Json, Json]]) -> str | None:
+    """Why ECS will refuse to run the job: what goes into its task beside what the job definition says is too long.
 
     Batch takes the job all the same, and it fails when it is to be started
-    (https://github.com/ASFHyP3/hyp3/issues/3041). Whether a command of the job definition counts, too, once a parameter
-    is put into it, is not documented; it does not count here.
+    (https://github.com/ASFHyP3/hyp3/issues/3041). A command of the definition counts as a whole once a parameter is put
+    into it: ECS, which knows no parameters, can have it as an override only.
+
+    Args:
+        pairs: Each container as it is defined, and as it is to run.
     """
-    given = [overrides.get("command") or [], overrides.get("environment") or [], list(parameters.values())]
-    return TOO_LONG_OVERRIDES if len(json.dumps(given, separators=(",", ":"))) > _LONGEST_OVERRIDES else None
+    for defined, container in pairs:
+        changed = [
+            container["command"] if container["command"] != defined["command"] else [],
+            [each for each in container["environment"] if each not in defined["environment"]],
+        ]
+        if len(json.dumps(changed, separators=(",", ":"))) > _LONGEST_OVERRIDES:
+            return TOO_LONG_OVERRIDES
+    return None
 
 
 def _share(request: Json, queue: Json, definition: Json) -> tuple[str | None, int | None]:

@@ -27,30 +27,49 @@ def test_a_submission_and_a_definition_have_a_size_they_must_not_reach(batch: Ba
     assert batch.submit("definition", parameters={"many": "x" * (29 * 1024)})
 
 
+LONG = "x" * 8200
+TOO_LONG = "Container Overrides length must be at most 8192"
+
+
 @pytest.mark.parametrize(
-    ("request_", "starts"),
+    ("defined", "request_", "starts"),
     [
-        ({"containerOverrides": {"environment": [{"name": "LONG", "value": "x" * 8200}]}}, False),
-        ({"containerOverrides": {"environment": [{"name": "LONG", "value": "x" * 8000}]}}, True),
-        ({"containerOverrides": {"command": ["true", "x" * 8200]}}, False),
-        ({"parameters": {"word": "x" * 8200}}, False),
-        ({}, True),
+        (["true"], {"containerOverrides": {"environment": [{"name": "LONG", "value": LONG}]}}, False),
+        (["true"], {"containerOverrides": {"environment": [{"name": "LONG", "value": LONG[:8000]}]}}, True),
+        (["true"], {"containerOverrides": {"command": ["true", LONG]}}, False),
+        (["true", LONG], {"containerOverrides": {"command": ["true"]}}, True),
+        (["true", "Ref::word"], {"parameters": {"word": LONG}}, False),
+        (["true"], {"parameters": {"word": LONG}}, True),
+        (["true", LONG, "Ref::word"], {}, False),
+        (["true", LONG[:8000], "Ref::word"], {}, True),
+        (["true", LONG], {}, True),
     ],
-    ids=["environment", "short environment", "command", "parameters", "as defined"],
+    ids=[
+        "environment",
+        "short environment",
+        "command",
+        "short command instead",
+        "parameter",
+        "parameter that is not used",
+        "parameter in a long command",
+        "parameter in a shorter command",
+        "as defined",
+    ],
 )
 def test_overrides_that_are_too_long_fail_the_job_when_it_is_to_start(
     batch: Batch,
+    defined: list[str],
     request_: dict[str, Any],
     starts: bool,  # noqa: FBT001 - a case
 ) -> None:
     batch.simple_queue()
-    batch.definition("definition", "true", "x" * 9000, "Ref::word", parameters={"word": "Ref::word"})
+    batch.definition("definition", *defined, parameters={"word": "default"})
     job = batch.ended(batch.submit("definition", **request_))
     if starts:
         assert job["status"] == "SUCCEEDED"
     else:
         assert (job["status"], job["attempts"]) == ("FAILED", [])
-        assert job["statusReason"] == "Container Overrides length must be at most 8192"
+        assert job["statusReason"] == TOO_LONG
 
 
 def test_what_fargate_is_told_is_shown_as_it_was_told(batch: Batch) -> None:

@@ -200,6 +200,18 @@ def test_nodes_start_together_or_not_at_all(batch: Batch) -> None:
     assert batch.environment_detail("environment")["computeResources"]["desiredvCpus"] == 0, "all room is free again"
 
 
+def test_a_nodes_overrides_that_are_too_long_fail_the_job_when_it_is_to_start(batch: Batch) -> None:
+    batch.simple_queue()
+    batch.multinode({"0:0": container("true"), "1:": container("true")})
+    long = {"environment": [{"name": "LONG", "value": "x" * 8200}]}
+    changes = [{"targetNodes": "1:", "containerOverrides": long}]
+    job_id = batch.submit("multi", nodeOverrides={"nodePropertyOverrides": changes})
+    job = batch.ended(job_id)
+    assert (job["status"], job["attempts"]) == ("FAILED", [])
+    assert job["statusReason"] == "Container Overrides length must be at most 8192"
+    assert [node["status"] for node in batch.nodes(job_id)] == ["FAILED"] * 3
+
+
 def test_a_time_limit_is_the_whole_jobs(batch: Batch) -> None:
     batch.simple_queue()
     batch.multinode({"0:": container("exec sleep 60")}, timeout={"attemptDurationSeconds": 300})
