@@ -84,10 +84,14 @@ class FlyteBuckets:
     def batch_connector(self) -> list[BucketAccess]:
         """It keeps beside a task's outputs what it has submitted, and puts together what the elements of a list left.
 
-        Inputs it never reads: flytepropeller hands it what it needs of them.
+        Inputs it never reads: flytepropeller hands it what it needs of them. What a container that knows no Flyte has
+        left, it looks for in raw data, where any project's may be.
         """
         executions = ("metadata/propeller/*",)
-        return [BucketAccess(bucket_arn=self.metadata, read=executions, write=executions, list_all=True)]
+        return [
+            BucketAccess(bucket_arn=self.metadata, read=executions, write=executions, list_all=True),
+            BucketAccess(bucket_arn=self.raw_data, read=(EVERYTHING,), list_all=True),
+        ]
 
     def project(self, project: str, domain: str, *, uses: Sequence[str] = ()) -> list[BucketAccess]:
         """A project's pods and jobs reach what is the project's own in its domain, and read what it uses.

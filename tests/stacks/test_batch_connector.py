@@ -166,18 +166,20 @@ def test_it_may_do_what_it_does_and_nothing_else(connector: Principal) -> None:
         ("Metadata:metadata/admin/launchplan", set()),
         ("Metadata:metadata/datacatalog/x", set()),
         ("Metadata:fraud-detection/development/code.tar.gz", set()),
-        ("RawData:fraud-detection/development/x", set()),
+        # What a container that knows no Flyte has left.
+        ("RawData:fraud-detection/development/x", {"Get"}),
         ("BatchOutput:fraud-detection/development/x", set()),
     ],
 )
-def test_it_keeps_what_it_knows_beside_outputs_and_reads_nothing_else(
+def test_it_keeps_what_it_knows_beside_outputs_and_reads_what_containers_left(
     connector: Principal, account: Account, path: str, actions: set[str]
 ) -> None:
     bucket, _, key = path.partition(":")
     arn = f"{account.bucket(bucket)}/{key}"
     assert {verb for verb in ("Get", "Put", "Delete") if account.can(connector, f"s3:{verb}Object", arn)} == actions
     # Only who may list is told that an object is missing; others are refused.
-    assert account.can(connector, "s3:ListBucket", account.bucket("Metadata"))
+    for kept in ("Metadata", "RawData"):
+        assert account.can(connector, "s3:ListBucket", account.bucket(kept))
 
 
 def test_it_sees_that_secrets_are_there_and_not_what_is_in_them(
