@@ -103,7 +103,7 @@ def _answers(clock: SimulatedClock, size: int) -> Answers:
     queue = {"jobQueueName": "spot", "jobQueueArn": _QUEUE, "state": "ENABLED", "status": "VALID"}
     return {
         "describe_job_queues": lambda **_: {"jobQueues": [queue]},
-        "describe_images": lambda **_: {"imageDetails": []},
+        "describe_images": lambda **_: {"imageDetails": [{"imageTags": ["1.4"]}]},
         "describe_job_definitions": lambda **_: {"jobDefinitions": [{**definition, "status": "ACTIVE"}]},
         "submit_job": lambda **_: {"jobId": f"{next(numbers):08x}-0000-4000-8000-000000000000"},
         "describe_jobs": describe_jobs,
