@@ -1,5 +1,6 @@
 """Every kind of job, run as a process, and what AWS Batch was really asked for: read back from DescribeJobs."""
 
+import asyncio
 import functools
 import hashlib
 import json
@@ -179,6 +180,19 @@ def test_a_secret_comes_by_name_with_a_field_and_by_arn(world: KindsWorld) -> No
     assert not {"PASSWORD", "WHOLE"} & variables(job["container"]).keys()
 
 
+def test_a_field_that_a_secret_lacks_is_told_with_the_remedy(world: KindsWorld) -> None:
+    """Nobody but ECS may read the secret, so that it is found out when the container is to be started."""
+    secret = SecretVariable(secret="database", field="token")
+    failed, job = world.run('touch "$NOTE"', "no-field", spec=JobSpec(secrets={"TOKEN": secret}))
+    assert failed.phase is Phase.FAILED_RETRYABLE
+    assert failed.message.startswith(
+        "what its container needs to start could not be had: see that the secret is there, has that field, and may be "
+        "read by the job's execution role (ResourceInitializationError: "
+    )
+    assert len(job["attempts"]) == 1
+    assert not (world.notes / "no-field").exists()
+
+
 def test_a_file_system_is_shared_through_its_access_point(world: KindsWorld) -> None:
     files, point = world.made["Files"], world.made["Point"]
     by_name = EfsMount(path="/mnt/models", file_system="models")
@@ -268,6 +282,26 @@ def test_what_is_taken_back_starts_anew_and_then_goes_where_nobody_takes_it(
     assert len(lost["attempts"]) == 2
 
 
+def test_an_element_that_is_taken_back_goes_there_alone(world: KindsWorld) -> None:
+    command = (
+        'WHO="${AWS_BATCH_JOB_ARRAY_INDEX:-one}"; [ "$AWS_BATCH_JQ_NAME-$WHO" = "${FIRST##*/}-1" ] && exec sleep 50; '
+        'echo "$WHO" >> "$NOTE"'
+    )
+    request = world.request(command, "taken-1", spec=JobSpec(reclaims=0), array=ArraySpec(size=2), retries=0)
+    request.environment["FIRST"] = world.made["SpotQueue"]
+    handle = world.start(request)
+    array = world.until(handle, lambda progress: progress.jobs, "it is submitted").jobs[0]
+    eventually(lambda: world.described(f"{array}:1")["status"] == "RUNNING", "the element runs")
+    world.reclaim(f"{array}:1")
+    done = world.ended(handle)
+    assert (done.phase, done.message) == (Phase.SUCCEEDED, "2 of 2 done")
+    assert sorted(world.note("taken-1")) == ["0", "one"]
+    again = world.described(done.jobs[1])
+    assert again["jobQueue"] == world.made["DemandQueue"]
+    assert "arrayProperties" not in again
+    assert variables(again["container"])["FLYTE_AWS_BATCH_INDEX"] == "0"
+
+
 def test_a_multi_node_job_ends_as_its_main_node_does(world: KindsWorld) -> None:
     command = (
         'touch "$NOTE-$AWS_BATCH_JOB_NODE_INDEX"; [ "$AWS_BATCH_JOB_NODE_INDEX" = 0 ] || exec sleep 50; '
@@ -283,13 +317,17 @@ def test_a_multi_node_job_ends_as_its_main_node_does(world: KindsWorld) -> None:
     assert requirements(nodes["container"]) == {"VCPU": "1", "MEMORY": "128"}
     assert variables(nodes["container"])["FLYTE_AWS_BATCH_PREFIX"] == done.output_prefix
 
-    failed, job = world.run(command + "exit 3", "nodes-fail", spec=JobSpec(nodes=3))
+    request = world.request(command + "exit 3", "nodes-fail", spec=JobSpec(nodes=3))
+    handle = world.start(request)
+    failed = world.ended(handle)
     assert failed.phase is Phase.FAILED_RETRYABLE
     assert failed.message == "exit code 3; last lines:\nof 3 nodes"
     links = {link.name: link.url for link in failed.links}
-    main = world.described(f"{job['jobId']}#0")
+    (job_id,) = failed.jobs
+    main = world.described(f"{job_id}#0")
     assert links["CloudWatch Logs"].endswith(main["container"]["logStreamName"].replace("/", "$252F"))
-    assert links["AWS Batch"].endswith(f"#jobs/mnp-job/{job['jobId']}")
+    assert links["AWS Batch"].endswith(f"#jobs/mnp-job/{job_id}")
+    assert [line.text for line in asyncio.run(world.runner.logs(handle)).lines] == ["of 3 nodes"]
 
 
 def test_a_list_runs_on_fargate(world: KindsWorld) -> None:
