@@ -1,43 +1,18 @@
 """Flytekit's ``Resources``, which are Kubernetes' quantities, in the units of AWS Batch."""
 
 import math
-import re
 from collections.abc import Iterator
 from decimal import Decimal
 
 from flytekit.core.resources import Resources as FlyteResources
 from flytekit.core.resources import ResourceSpec
 
+from flytekit_aws_batch.core.quantities import GIB, MIB, quantity
 from flytekit_aws_batch.core.spec import Resources
 
 DEFAULT_VCPUS = 1.0
 DEFAULT_MEMORY_MIB = 2048
 """What a task gets that says nothing: a size that Fargate has, too, and so for each further vCPU."""
-
-# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
-_QUANTITY = re.compile(r"(?P<number>\d+(\.\d*)?|\.\d+)(?P<unit>[eE][+-]?\d+|[mkMGTPE]|[KMGTPE]i)?")
-_UNITS = {
-    "m": Decimal("0.001"),
-    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", 1)},
-    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", 1)},
-}
-_MIB = Decimal(1024) ** 2
-_GIB = Decimal(1024) ** 3
-
-
-def quantity(text: str) -> Decimal:
-    """A quantity as Kubernetes writes it: ``500m``, ``14Gi``, ``2e3``.
-
-    Raises:
-        ValueError: It is none.
-    """
-    match = _QUANTITY.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is no quantity: write such as 2, 500m, 512Mi or 14Gi")
-    number, unit = Decimal(match["number"]), match["unit"]
-    if unit is None:
-        return number
-    return number * (_UNITS[unit] if unit in _UNITS else Decimal(f"1{unit}"))
 
 
 class Wanted:
@@ -52,10 +27,10 @@ class Wanted:
         values = dict(self._values(spec))
         cpu, memory, gpus = values.get("cpu"), values.get("mem"), values.get("gpu")
         self._vcpus = float(cpu) if cpu else DEFAULT_VCPUS
-        self._memory = math.ceil(memory / _MIB) if memory else DEFAULT_MEMORY_MIB * max(1, math.ceil(self._vcpus))
+        self._memory = math.ceil(memory / MIB) if memory else DEFAULT_MEMORY_MIB * max(1, math.ceil(self._vcpus))
         self._gpus = int(gpus or 0)
         disk = values.get("ephemeral_storage")
-        self.ephemeral_gib = math.ceil(disk / _GIB) if disk else None
+        self.ephemeral_gib = math.ceil(disk / GIB) if disk else None
         if gpus is not None and gpus != int(gpus):
             self.problems.append(f"gpu={gpus}: a job gets whole GPUs")
 

@@ -13,10 +13,11 @@ from flytekit.models.security import Secret
 
 from flytekit_aws_batch.config import COMMAND, TASK_TYPE, AWSBatch, Payload
 from flytekit_aws_batch.core.progress import RefusedError
+from flytekit_aws_batch.core.quantities import quantity
 from flytekit_aws_batch.core.shapes import spec_problems
 from flytekit_aws_batch.core.spec import SecretVariable
 from flytekit_aws_batch.local_run import LocalRun
-from flytekit_aws_batch.quantities import Wanted, quantity
+from flytekit_aws_batch.quantities import Wanted
 
 __all__ = ["AWSBatch", "AWSBatchFunctionTask"]
 

@@ -132,7 +132,7 @@ def test_two_local_tasks_of_a_run_are_two() -> None:
         ("4", "2147483648", Resources(vcpus=4, memory_mib=2048)),
     ],
 )
-def test_quantities_are_those_of_kubernetes(cpu: str, memory: str, expected: Resources) -> None:
+def test_what_a_task_asks_for_is_told_in_the_units_of_batch(cpu: str, memory: str, expected: Resources) -> None:
     asked = {"requests": [{"name": "CPU", "value": cpu}, {"name": "MEMORY", "value": memory}]}
 
     assert resources_of(ParseDict(asked, tasks_pb2.Resources())) == expected
@@ -150,7 +150,7 @@ def test_of_two_figures_the_limit_counts() -> None:
 def test_what_is_no_quantity_is_refused() -> None:
     asked = {"requests": [{"name": "MEMORY", "value": "16 GB"}]}
 
-    with pytest.raises(RefusedError, match="resources: '16 GB' is no quantity; write it as Kubernetes does"):
+    with pytest.raises(RefusedError, match="resources: '16 GB' is no quantity: write such as 2, 500m, 512Mi or 14Gi"):
         resources_of(ParseDict(asked, tasks_pb2.Resources()))
 
 

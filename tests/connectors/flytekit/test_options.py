@@ -8,7 +8,6 @@ from flytekit import Resources, Secret, task
 from flytekit.configuration import ImageConfig, SerializationSettings
 
 from flytekit_aws_batch import AWSBatch, SecretVariable
-from flytekit_aws_batch.quantities import quantity
 
 
 def double(number: int) -> int:
@@ -74,17 +73,3 @@ def test_secrets_are_found_by_flytekit_s_own_names() -> None:
 
 def test_a_timeout_of_a_minute_is_taken() -> None:
     assert custom(timeout=timedelta(minutes=1), retries=3)["spec"] == {}
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("500m", 0.5), ("14Gi", 14 * 2**30), ("2e3", 2000), (".5", 0.5), ("1k", 1000), ("12Ki", 12288), ("3E", 3e18)],
-)
-def test_quantities_are_those_of_kubernetes(text: str, value: float) -> None:
-    assert float(quantity(text)) == value
-
-
-@pytest.mark.parametrize("text", ["", "1 Gi", "-1", "1gi", "Gi", "1e"])
-def test_anything_else_is_no_quantity(text: str) -> None:
-    with pytest.raises(ValueError, match="is no quantity"):
-        quantity(text)

@@ -1,7 +1,6 @@
 """One attempt of a task of Flyte 2 in the core's words: what its template and its execution's metadata say."""
 
 import os
-import re
 import uuid
 from collections.abc import Sequence
 from decimal import Decimal
@@ -16,6 +15,7 @@ from pydantic import ValidationError
 
 from flytekit_aws_batch.core.plan import JobRequest
 from flytekit_aws_batch.core.progress import RefusedError
+from flytekit_aws_batch.core.quantities import MIB, quantity
 from flytekit_aws_batch.core.spec import JobSpec, Resources
 
 CUSTOM = "awsBatch"
@@ -41,13 +41,6 @@ Batch starts jobs anew, too; and it looks for no control plane, whose address a 
 
 _LOCAL_CODE = "/opt/flyte/"
 """Where the local executor unpacks code (``_build_and_upload_code_bundle``, ``flyte/connectors/_connector.py``)."""
-
-_UNITS = {"m": Decimal("0.001"), "": Decimal(1), "k": Decimal(10**3)} | {
-    prefix + suffix: Decimal(base) ** power
-    for power, prefix in enumerate("KMGTPE", start=1)
-    for base, suffix in ((1000, ""), (1024, "i"))
-}
-_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([A-Za-z]*)")
 
 
 def job_request(
@@ -119,16 +112,15 @@ def resources_of(resources: tasks_pb2.Resources | None) -> Resources:
     for entry in (*resources.requests, *resources.limits) if resources else ():
         given[entry.name] = _amount(entry.value)
     vcpus = given.get(names.CPU, Decimal(1))
-    memory = given.get(names.MEMORY, _DEFAULT_MIB * ceil(vcpus) * Decimal(2**20))
-    return Resources(vcpus=float(vcpus), memory_mib=ceil(memory / 2**20), gpus=int(given.get(names.GPU, Decimal(0))))
+    memory = given.get(names.MEMORY, _DEFAULT_MIB * ceil(vcpus) * MIB)
+    return Resources(vcpus=float(vcpus), memory_mib=ceil(memory / MIB), gpus=int(given.get(names.GPU, Decimal(0))))
 
 
-def _amount(quantity: str) -> Decimal:
-    """A quantity as Kubernetes writes it: ``500m``, ``2``, ``1.5Gi``."""
-    found = _QUANTITY.fullmatch(quantity)
-    if found is None or found[2] not in _UNITS:
-        raise RefusedError(f"resources: {quantity!r} is no quantity; write it as Kubernetes does: 2, 500m, 16Gi")
-    return Decimal(found[1]) * _UNITS[found[2]]
+def _amount(text: str) -> Decimal:
+    try:
+        return quantity(text)
+    except ValueError as error:
+        raise RefusedError(f"resources: {error}") from None
 
 
 def _spec(template: tasks_pb2.TaskTemplate) -> JobSpec:
