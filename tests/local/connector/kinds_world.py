@@ -231,7 +231,12 @@ class KindsWorld:
     def ended(self, handle: Handle) -> Progress:
         return self.until(handle, lambda progress: progress.phase in ENDED, "it ends")
 
-    def run(self, command: str, execution: str, **more: Any) -> tuple[Progress, dict[str, Any]]:  # noqa: ANN401
+    def run(
+        self,
+        command: str,
+        execution: str,
+        **more: Any,  # noqa: ANN401 - any field
+    ) -> tuple[Progress, dict[str, Any]]:
         """Run a task to its end: how it ended, and its only job as DescribeJobs has it."""
         progress = self.ended(self.start(self.request(command, execution, **more)))
         (job,) = progress.jobs
