@@ -122,6 +122,29 @@ def test_of_a_list_it_tells_how_many_are_how_far(world: KeptWorld, runner: Batch
     assert told.details["counts"] == {**summary, "NOT_SUBMITTED": 400}
 
 
+@pytest.mark.parametrize(("status", "told"), [("SUCCEEDED", False), ("FAILED", True)])
+def test_what_differs_from_what_was_asked_for_is_told_from_start_to_end(
+    world: KeptWorld,
+    runner: BatchRunner,
+    status: str,
+    told: bool,  # noqa: FBT001 - a case
+) -> None:
+    world.fates["submit_job"] = ["TooManyRequestsException"] * 50
+    handle = started(world, runner, request(job_role=None, timeout_seconds=30))
+    seen = [poll(world, runner, handle)]
+    world.fates.clear()
+    seen.append(poll(world, runner, handle))
+    world.set_status("RUNNING", startedAt=1)
+    seen.append(poll(world, runner, handle))
+    world.set_status(status, startedAt=1, stoppedAt=61_000, statusReason="Job attempt duration exceeded timeout")
+    ended = poll(world, runner, handle)
+    note = "its timeout of 30 s was raised to 60 s, the least that Batch takes"
+    assert [each.phase for each in seen] == [Phase.QUEUED, Phase.WAITING, Phase.RUNNING]
+    assert all(each.message.splitlines()[-1] == note for each in seen)
+    assert (note in ended.message) is told
+    assert all(each.details["notes"] == [note] for each in (*seen, ended))
+
+
 def test_failures_that_batch_does_not_list_yet_are_waited_for(world: KeptWorld, runner: BatchRunner) -> None:
     handle = started(world, runner, request(job_role=None, array=array(4), retries=0))
     world.set_status("FAILED", arrayProperties={"size": 4, "statusSummary": {"SUCCEEDED": 2, "FAILED": 2}})

@@ -52,7 +52,13 @@ class Telling:
             message="\n".join(words),
             links=self._reasons.links(job),
             jobs=run.jobs,
-            details={"state": job.status, "submissions": run.wave + 1, "attempts": len(job.attempts), "counts": counts},
+            details={
+                "state": job.status,
+                "submissions": run.wave + 1,
+                "attempts": len(job.attempts),
+                "counts": counts,
+                **_noted(run),
+            },
         )
 
     def queued(self, run: Run, note: str, *, under_way: bool = False) -> Progress:
@@ -67,11 +73,16 @@ class Telling:
         counts = {"SUCCEEDED": run.done, "FAILED": run.failed, NOT_SUBMITTED: run.left + run.elements}
         words = [_summary(run.size, counts)] if under_way and run.size else []
         words.append(f"submission {run.wave + 1} ({run.because}): {note}" if run.wave else note)
+        words += run.notes
         return Progress(
             phase=Phase.RUNNING if under_way else Phase.QUEUED,
             message="\n".join(words),
             jobs=run.jobs,
-            details={"submissions": run.wave + (1 if run.job else 0), **({"counts": counts} if run.size else {})},
+            details={
+                "submissions": run.wave + (1 if run.job else 0),
+                **({"counts": counts} if run.size else {}),
+                **_noted(run),
+            },
         )
 
     async def ended(self, run: Run, wave: Wave, job: JobState, result: Result) -> Progress:
@@ -81,7 +92,9 @@ class Telling:
             message = _enough(result) if run.size else await self._reasons.message(job)
         else:
             phase = Phase.FAILED if result.final else Phase.FAILED_RETRYABLE
-            message = "\n".join(_too_few(result)) if run.size else result.reasons[0]
+            words = _too_few(result) if run.size else (result.reasons[0],)
+            # A time that was raised, say, may be what it failed by.
+            message = "\n".join((*words, *run.notes))
         counts = {"SUCCEEDED": result.done, "FAILED": len(result.failed), NOT_SUBMITTED: result.not_tried}
         return Progress(
             phase=phase,
@@ -93,6 +106,7 @@ class Telling:
                 "submissions": wave.number + 1,
                 "attempts": len(job.attempts),
                 "counts": {state: count for state, count in counts.items() if count},
+                **_noted(run),
             },
             failed_indices=result.failed if run.size else (),
             output_prefix=run.prefix,
@@ -107,6 +121,11 @@ class Telling:
         waits = counts.get("RUNNABLE") and not (counts.get("RUNNING") or counts.get("STARTING"))
         summary = _summary(run.size, counts)
         return f"{summary}\n{await self._reasons.waiting(job)}" if waits else summary
+
+
+def _noted(run: Run) -> dict[str, object]:
+    # For who comes once it has succeeded, of which the message says nothing else.
+    return {"notes": list(run.notes)} if run.notes else {}
 
 
 def _counts(run: Run, job: JobState) -> dict[str, int]:
