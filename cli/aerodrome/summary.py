@@ -134,11 +134,11 @@ def _flyte(flyte: Flyte) -> str:
     shards = f", {flyte.propeller_shards} times" if flyte.propeller_shards else ""
     names = {"spark": "Spark", "ray": "Ray", "pytorch": "PyTorch"}
     connectors = [_count(len(flyte.connectors), "connector")] if flyte.connectors else []
-    also = listing(["containers", *_batch(flyte), *(names[plugin] for plugin in flyte.plugins), *connectors])
+    also = listing(["containers", *_jobs(flyte), *(names[plugin] for plugin in flyte.plugins), *connectors])
     return f"{flyte.load}, {flyte.bears.tasks_held:,} tasks at once{shards}; {also}"
 
 
-def _batch(flyte: Flyte) -> list[str]:
+def _jobs(flyte: Flyte) -> list[str]:
     if flyte.batch_connector:
         return ["AWS Batch"]
     return ["AWS Batch by Flyte's own plugin"] if flyte.batch_plugin else []
