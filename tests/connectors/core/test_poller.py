@@ -174,6 +174,24 @@ def test_the_longer_a_job_stays_as_it_is_the_older_the_answer_may_be() -> None:
     assert batch.calls >= before + 4
 
 
+def test_a_call_that_goes_out_anyway_takes_along_what_is_due_soon() -> None:
+    batch = Batch()
+    for name, status in (("one", "RUNNING"), ("two", "RUNNING"), ("done", "SUCCEEDED"), ("three", "RUNNING")):
+        batch.set(name, status)
+    batch.get_all(["one", "two", "done"])
+    batch.world.clock.time += 0.5
+    batch.get("three")
+    # What is known of the others is good for two seconds, of which half is not over yet.
+    assert batch.world.client.of("describe_jobs")[-1] == {"jobs": ["three"]}
+    batch.world.clock.time += 0.6
+    batch.set("four", "RUNNING")
+    batch.get("four")
+    assert batch.world.client.of("describe_jobs")[-1] == {"jobs": ["four", "one", "two"]}
+    batch.world.clock.time += 1
+    assert batch.get_all(["one", "two", "done"])
+    assert batch.calls == 3
+
+
 def test_what_has_ended_is_never_asked_again() -> None:
     batch = Batch()
     batch.set("a", "SUCCEEDED")

@@ -1,6 +1,8 @@
 """What is known of jobs, how fresh that has to be, and what it comes to in the metrics."""
 
+import heapq
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass
 
 from flytekit_aws_batch.core.clock import Clock
@@ -12,6 +14,8 @@ from flytekit_aws_batch.core.settings import Settings
 _CALM = 10
 # While state changes come from the queue, asking is only for those that got lost.
 _AGE_WITH_EVENTS_SECONDS = 300.0
+# A call that goes out anyway takes jobs along that have used up so much of that.
+_DUE_SOON = 0.5
 # Propeller asks every 30 s; who has not asked for an hour does so no more.
 _FORGET_AFTER_SECONDS = 3600.0
 _SWEEP_SECONDS = 60.0
@@ -94,13 +98,30 @@ class KnownJobs:
         """Whether what is known of a job answers a question."""
         if entry.ended:
             return True
+        return not entry.outdated and self._clock.now() < entry.learned_at + self._good_for(entry)
+
+    def due_soon(self, most: int, besides: Container[str]) -> list[str]:
+        """Living jobs that will have to be asked for before long, the first one first.
+
+        Args:
+            most: How many at most.
+            besides: Jobs that are asked for already.
+        """
         now = self._clock.now()
+        due = (
+            (entry.learned_at + good_for, job_id)
+            for job_id, entry in self._entries.items()
+            if not entry.ended and now - entry.wanted_at < _WATCHED_SECONDS and job_id not in besides
+            if now - entry.learned_at > (good_for := self._good_for(entry)) * _DUE_SOON
+        )
+        return [job_id for _, job_id in heapq.nsmallest(most, due)]
+
+    def _good_for(self, entry: Entry) -> float:
+        """How old what is known of a living job may be, in seconds."""
         freshest, oldest = self._settings.freshest_seconds, self._settings.oldest_seconds
         if entry.heard and self.events_well():
-            most = max(_AGE_WITH_EVENTS_SECONDS, oldest)
-        else:
-            most = min(max((now - entry.changed_at) / _CALM, freshest), oldest)
-        return not entry.outdated and now - entry.learned_at < most
+            return max(_AGE_WITH_EVENTS_SECONDS, oldest)
+        return min(max((self._clock.now() - entry.changed_at) / _CALM, freshest), oldest)
 
     def described(self, job_id: str, job: JobState | None, asked_at: float) -> None:
         """Take what DescribeJobs said.

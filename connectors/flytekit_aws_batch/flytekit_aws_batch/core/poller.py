@@ -161,8 +161,13 @@ class JobPoller:
         return batch
 
     def _close(self, batch: _Batch) -> None:
-        """Let nobody more in, and take a place in the line."""
+        """Let nobody more in, fill it with jobs that are due soon, and take a place in the line."""
         batch.open = False
+        # Without these, calls with events are of a job or two: each comes due at a time of its own.
+        if room := MOST_JOBS - len(batch.jobs):
+            for job_id in self._known.due_soon(room, self._asked):
+                batch.jobs.append(job_id)
+                self._asked[job_id] = batch
         wait = self._aws.reserve("batch", "describe_jobs", float("inf")) or 0.0
         batch.due = max(self._clock.now() + wait, self._not_before)
 

@@ -13,7 +13,7 @@ from flytekit_aws_batch.core.plan import Handle, JobRequest, Plan
 from flytekit_aws_batch.core.poller import Answer, JobPoller
 from flytekit_aws_batch.core.progress import Phase, Progress, RefusedError
 from flytekit_aws_batch.core.reasons import Reasons
-from flytekit_aws_batch.core.runs import Run, Runs
+from flytekit_aws_batch.core.runs import Run, Runs, Turns
 from flytekit_aws_batch.core.settings import Settings
 from flytekit_aws_batch.core.steps import Steps
 from flytekit_aws_batch.core.stopping import NotStoppedError, Stopping
@@ -25,6 +25,10 @@ __all__ = ["BatchRunner", "Failures", "NotStoppedError"]
 
 # DescribeJobs may be a moment behind SubmitJob, and Batch forgets jobs some days after their end.
 _MISSING_SECONDS = 600.0
+# S3 and Batch are asked for so many runs at a time, each for a moment: propeller takes an answer that needs half a
+# minute for none, and what was half done for hundreds of tasks at once is begun anew with each one's next attempt.
+_AT_ONCE = 16
+_MOMENT_SECONDS = 3.0
 # Whoever holds a run may be what a signal interrupted in order to stop it.
 _STOP_WAIT_SECONDS = 2.0
 
@@ -62,9 +66,9 @@ class BatchRunner:
             endings=self._endings,
             adoption=Adoption(self._aws, self._storage, self._poller),
             telling=self._telling,
-            stand=self._stand,
         )
         self._runs = Runs(self._clock)
+        self._turns = Turns(_AT_ONCE)
 
     async def start(self, request: JobRequest) -> Handle:
         """Submit a task, find that it is submitted already, or say why it never will be.
@@ -79,20 +83,23 @@ class BatchRunner:
             return self._refused(request, str(error))
         handle = Handle.of(plan)
         run = self._runs.of(handle)
-        try:
-            await Folder(self._storage, plan.output_prefix).keep_plan(plan)
-        except CallError as error:
-            if not error.passes:
-                return self._refused(request, f"{plan.folder}: the connector cannot write there: {error}")
-            handle = handle.model_copy(update={"plan": plan})
-        try:
-            async with self._runs.held(run, until) as held:
-                if held and not run.job:
-                    await self._steps.submit(run, handle, until)
-        except CallError as error:
-            if not error.passes and run.submission is None:
-                return self._refused(request, f"the connector cannot submit it: {error}")
-            # Else it goes on when it is asked for, and is told then.
+        async with self._turns.taken(until - self._clock.now()) as mine:
+            if not mine:
+                return handle.model_copy(update={"plan": plan})
+            try:
+                await Folder(self._storage, plan.output_prefix).keep_plan(plan)
+            except CallError as error:
+                if not error.passes:
+                    return self._refused(request, f"{plan.folder}: the connector cannot write there: {error}")
+                handle = handle.model_copy(update={"plan": plan})
+            try:
+                async with self._runs.held(run, until) as held:
+                    if held and not run.job:
+                        await self._steps.submit(run, handle, self._moment(until))
+            except CallError as error:
+                if not error.passes and run.submission is None:
+                    return self._refused(request, f"the connector cannot submit it: {error}")
+                # Else it goes on when it is asked for, and is told then.
         if run.adopts is not None:
             return run.adopts.model_copy(update={"deliver_to": plan.output_prefix})
         return handle
@@ -154,6 +161,10 @@ class BatchRunner:
         self._events.stop()
         self._aws.close()
 
+    def _moment(self, until: float) -> float:
+        """Until when a submission may go on: what waits for longer lets others have their turn."""
+        return min(until, self._clock.now() + _MOMENT_SECONDS)
+
     async def _plan(self, request: JobRequest) -> Plan:
         """What is to be run.
 
@@ -192,13 +203,15 @@ class BatchRunner:
             answer = await self._poller.get(run.job) if run.job else None
             if answer is not None and not (answer.job and answer.job.ended):
                 return await self._unfinished(run, answer)
-            async with self._runs.held(run, until) as held:
-                if not held:
-                    return self._telling.queued(run, "another question about it is being answered")
+            async with self._turns.taken(until - self._clock.now()) as mine, self._runs.held(run, until) as held:
+                if not mine or not held:
+                    return self._telling.queued(
+                        run, "the connector is busy, and goes on with it", under_way=bool(run.job)
+                    )
                 if answer and answer.job and not await self._steps.go_on(run, answer.job):
                     return await self._telling.live(run, answer)
                 if not run.job and run.result is None:
-                    await self._steps.submit(run, handle, until)
+                    await self._steps.submit(run, handle, self._moment(until))
             if run.submission is not None:
                 return self._telling.queued(run, run.submission.note)
         return run.result
@@ -231,6 +244,8 @@ class BatchRunner:
         plan = run.plan or handle.plan or await folder.plan()
         if run.job:
             await self._stopping.terminate(run.job, reason)
+            # Nobody asks after it any more: it is not to be counted among the living.
+            self._poller.forget(run.job)
         if plan is not None:
             until = self._clock.now() + self._settings.patience_seconds
             await self._stopping.end(plan, run.submission, reason, until)

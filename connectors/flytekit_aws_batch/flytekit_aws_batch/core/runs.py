@@ -1,6 +1,8 @@
 """What is kept of runs in memory: little, and nothing that S3 and Batch could not tell again."""
 
+import asyncio
 import threading
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -164,3 +166,35 @@ class Runs:
         finally:
             if held:
                 run.lock.release()
+
+
+class Turns:
+    """Lets some at a time, and the others wait in line.
+
+    Of many who come at once the first are done soon, rather than all of them too late.
+
+    Args:
+        at_once: How many, in each event loop.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._lock = threading.Lock()
+        self._rooms: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]
+        self._rooms = weakref.WeakKeyDictionary()
+
+    @asynccontextmanager
+    async def taken(self, within_seconds: float) -> AsyncIterator[bool]:
+        """Take a turn, and say whether it came in time."""
+        with self._lock:
+            room = self._rooms.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._at_once))
+        try:
+            async with asyncio.timeout(max(within_seconds, 0)):
+                await room.acquire()
+        except TimeoutError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            room.release()

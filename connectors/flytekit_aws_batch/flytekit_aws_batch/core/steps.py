@@ -3,8 +3,6 @@
 Whoever calls holds the run.
 """
 
-from collections.abc import Awaitable, Callable
-
 from botocore.exceptions import ParamValidationError
 
 from flytekit_aws_batch.core import waves
@@ -34,7 +32,6 @@ class Steps:
         endings: What looks at failures.
         adoption: What finds earlier attempts.
         telling: What puts it into words.
-        stand: How a run of an earlier attempt stands.
     """
 
     def __init__(
@@ -46,7 +43,6 @@ class Steps:
         endings: Endings,
         adoption: Adoption,
         telling: Telling,
-        stand: Callable[[Handle], Awaitable[Progress]],
     ) -> None:
         self._metrics = aws.metrics
         self._clock = aws.clock
@@ -55,7 +51,6 @@ class Steps:
         self._endings = endings
         self._adoption = adoption
         self._telling = telling
-        self._stand = stand
 
     async def submit(self, run: Run, handle: Handle, until: float) -> None:
         """Give a run a job, or find the one that it has, or learn that it has ended."""
@@ -141,7 +136,7 @@ class Steps:
             run.begin(plan, waves.first(plan))
 
     async def _adopted(self, run: Run, plan: Plan) -> bool:
-        earlier = await self._adoption.alive(plan, self._stand) if plan.attempt else None
+        earlier = await self._adoption.alive(plan) if plan.attempt else None
         if earlier is None:
             return False
         await Folder(self._storage, run.prefix).adopt(earlier)
