@@ -28,6 +28,9 @@ _THROTTLED = frozenset(
         *("ConditionalRequestConflict", "OperationAborted"),
         # Credentials that ran out while the call waited: the next try is signed with fresh ones.
         *("ExpiredToken", "ExpiredTokenException", "RequestExpired"),
+        # So for a clock that is off, ours or AWS's, until it is set; and for STS, while it cannot ask the cluster's
+        # identity provider.
+        *("IDPCommunicationError", "InvalidSignatureException", "RequestTimeTooSkewed"),
     }
 )
 _AMBIGUOUS = frozenset({"RequestTimeout", "RequestTimeoutException", "InternalError", "InternalFailure"})
