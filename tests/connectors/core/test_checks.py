@@ -3,6 +3,7 @@ import json
 import urllib.parse
 from typing import Any
 
+import botocore.session
 import pytest
 
 from flytekit_aws_batch.core.checks import Checks
@@ -236,6 +237,18 @@ def test_what_nobody_may_or_can_look_up_is_no_refusal(code: str, status: int) ->
     assert account.problems() == []
     # It does not hold a task up for long either.
     assert account.clock.now() < 1000 + 10
+
+
+def test_a_name_that_botocore_does_not_send_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    account = Account()
+    ecr: Any = botocore.session.Session().create_client("ecr", region_name="eu-west-1")
+    # It does not get as far as a request.
+    account.answers["describe_images"] = ecr.describe_images
+    asked = request(ASKED.spec, image=f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/a:1")
+    assert account.problems(asked) == []
+    assert len(account.client.of("describe_images")) == 1
 
 
 def test_hundreds_of_tasks_look_once() -> None:

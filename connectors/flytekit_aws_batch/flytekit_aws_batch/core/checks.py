@@ -8,6 +8,8 @@ from collections.abc import Coroutine, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
+from botocore.exceptions import ParamValidationError
+
 from flytekit_aws_batch.core import containers
 from flytekit_aws_batch.core.aws import Aws, CallError
 from flytekit_aws_batch.core.plan import JobRequest, Plan
@@ -90,7 +92,8 @@ class Checks:
         try:
             problems = await look()
             good_for = _BAD_FOR_SECONDS if problems else _GOOD_FOR_SECONDS
-        except CallError:
+        except (CallError, ParamValidationError):
+            # The latter for names shorter than botocore takes them to be, say.
             good_for = _UNKNOWN_FOR_SECONDS
         if len(self._known) >= _MOST_REMEMBERED:
             self._known.clear()
