@@ -101,6 +101,23 @@ def test_others_jobs_are_left_to_other_readers_for_a_minute() -> None:
     assert (queue.events("released"), queue.events("stale"), queue.events("taken")) == (1, 1, 1)
 
 
+def test_after_a_fail_over_the_other_reader_gets_the_state_changes() -> None:
+    queue = Queue()
+    queue.watch("a")
+    queue.world.clock.time += 61
+    queue.watch("b")
+    queue.messages = [message(event(detail("a", "RUNNING"), "1970-01-01T00:17:40Z"))]
+    queue.follower.step()
+    assert queue.receipts("change_message_visibility_batch") == ["receipt"]
+    assert queue.receipts("delete_message_batch") == []
+    # Propeller may come back to this one.
+    asked = len(queue.world.client.of("describe_jobs"))
+    answer = queue.world.run(queue.poller.get("a"))
+    assert answer.job is not None
+    assert answer.job.status == "RUNNING"
+    assert len(queue.world.client.of("describe_jobs")) == asked
+
+
 def test_what_comes_twice_or_out_of_order_is_thrown_away() -> None:
     queue = Queue()
     queue.watch("a")

@@ -35,9 +35,10 @@ _MOST_DOUBLINGS = 5
 class EventFollower:
     """Reads state changes in a thread, as long as somebody watches a job, and hands them to the poller.
 
-    Events of jobs that nobody watches here are left to the other replicas of the connector, which read the same queue:
-    an event that one of them waits for would cost it a call, and the task up to five minutes. What nobody has taken in
-    a minute is deleted: jobs that are not Flyte's are on the same queues.
+    Events of jobs that nobody has asked for here within a minute are left to the other replicas of the connector, which
+    read the same queue: an event that one of them waits for would cost it a call, and the task up to five minutes. So
+    the replica that was asked before lets go of a job soon. What nobody has taken in a minute is deleted: jobs that are
+    not Flyte's are on the same queues.
 
     Whatever happens in it, the poller does without: it asks.
 
@@ -141,6 +142,8 @@ class EventFollower:
             detail = event["detail"]
             if self._poller.watches(detail["jobId"]):
                 return "taken" if self._poller.update(detail) else "stale"
+            # Whoever asks here once more is to know it all the same.
+            self._poller.update(detail)
             age = self._clock.date() - datetime.fromisoformat(event["time"]).timestamp()
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             _log.warning("no state change of AWS Batch: %s: %s", message.get("MessageId"), error)

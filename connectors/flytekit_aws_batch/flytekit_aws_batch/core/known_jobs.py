@@ -20,6 +20,8 @@ _DUE_SOON = 0.5
 _FORGET_AFTER_SECONDS = 3600.0
 _SWEEP_SECONDS = 60.0
 _WATCHED_SECONDS = 300.0
+# Who has missed two questions is asked of another replica, which needs the state changes.
+_MINE_SECONDS = 60.0
 
 _NEVER = float("-inf")
 
@@ -73,7 +75,8 @@ class KnownJobs:
         self.events_well = _never
 
     def __contains__(self, job_id: str) -> bool:
-        return parent(job_id) in self._entries
+        entry = self._entries.get(parent(job_id))
+        return entry is not None and self._clock.now() - entry.wanted_at <= _MINE_SECONDS
 
     def living(self) -> int:
         """How many jobs that have not ended somebody asked for lately."""

@@ -92,7 +92,7 @@ class JobPoller:
         self._known.events_well = well
 
     def watches(self, job_id: str) -> bool:
-        """Whether somebody asked for a job; of a child of an array, or a node, for its parent."""
+        """Whether somebody asked for a job within the last minute; of a child of an array, or a node, its parent."""
         with self._lock:
             return job_id in self._known
 
