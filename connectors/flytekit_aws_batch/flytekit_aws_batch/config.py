@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 
 from flytekit_aws_batch.core.progress import RefusedError
-from flytekit_aws_batch.core.spec import JobSpec, Part, Resources
+from flytekit_aws_batch.core.spec import JobSpec, Kept, Part, Resources
 
 TASK_TYPE = "aws-batch-job"
 """By this propeller finds the connector. The plugin inside propeller, which Flyte comes with, has ``aws-batch``."""
@@ -111,7 +111,7 @@ class Payload(Part):
         return {"spec": {}, **custom}
 
 
-class Expected(Part):
+class Expected(Kept):
     """What a run will have given when it is done.
 
     Attributes:

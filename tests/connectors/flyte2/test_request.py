@@ -1,12 +1,16 @@
 """What a template and an execution's metadata come to in the core's words."""
 
+import json
+
 import pytest
 from flyteidl2.connector.connector_pb2 import TaskExecutionMetadata
 from flyteidl2.core import tasks_pb2
 from google.protobuf.json_format import ParseDict
 
+from flytekit_aws_batch.core.plan import Handle
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.core.spec import JobSpec, Resources
+from flytekit_aws_batch.flyte2.connector import BatchJob
 from flytekit_aws_batch.flyte2.request import job_request, resources_of
 
 PREFIX = "s3://bucket/metadata/risk/production/run-7/a3/2"
@@ -163,3 +167,9 @@ def test_settings_of_another_version_are_refused() -> None:
     assert "colour: " in str(refused.value)
     assert "reclaims: " in str(refused.value)
     assert "12" in str(refused.value)
+
+
+def test_what_a_newer_version_keeps_beside_is_left_out() -> None:
+    kept = BatchJob.of(Handle(output_prefix="s3://data/0", name="a-n0", attempt=0), local=True)
+    newer = json.loads(kept.encode()) | {"of_a_newer_version": 1}
+    assert BatchJob.decode(json.dumps(newer).encode()) == kept

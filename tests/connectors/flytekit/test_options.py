@@ -1,5 +1,6 @@
 """flytekit's own options of a task, in the units of AWS Batch."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,9 @@ from flytekit import Resources, Secret, task
 from flytekit.configuration import ImageConfig, SerializationSettings
 
 from flytekit_aws_batch import AWSBatch, SecretVariable
+from flytekit_aws_batch.config import Expected
+from flytekit_aws_batch.connector import BatchJob
+from flytekit_aws_batch.core.plan import Handle
 
 
 def double(number: int) -> int:
@@ -73,3 +77,11 @@ def test_secrets_are_found_by_flytekit_s_own_names() -> None:
 
 def test_a_timeout_of_a_minute_is_taken() -> None:
     assert custom(timeout=timedelta(minutes=1), retries=3)["spec"] == {}
+
+
+def test_what_a_newer_version_keeps_beside_is_left_out() -> None:
+    job = BatchJob(Handle(output_prefix="s3://data/0", name="a-n0", attempt=1), Expected(kind="list", size=3))
+    newer = json.loads(job.encode()) | {"of_a_newer_version": 1}
+    for part in ("handle", "expected"):
+        newer[part] |= {"of_a_newer_version": 1}
+    assert BatchJob.decode(json.dumps(newer).encode()) == job

@@ -2,14 +2,26 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from flytekit_aws_batch.core.spec import ArraySpec, JobSpec, Part, Resources
+from flytekit_aws_batch.core.spec import ArraySpec, JobSpec, Kept, Part, Resources
 
 _MOST_OF_A_PART = 36
+
+
+def _known_of(part: type[Part]) -> BeforeValidator:
+    """Leaves out of a part what is unknown. Where an author says it, the part itself refuses that."""
+
+    def known(value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        return {name: each for name, each in value.items() if name in part.model_fields}
+
+    return BeforeValidator(known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +90,7 @@ def _plain(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9-]+", "-", text).strip("-") or "x"
 
 
-class Plan(Part):
+class Plan(Kept):
     """What one attempt of a task runs, in the words of AWS Batch.
 
     Attributes:
@@ -127,12 +139,12 @@ class Plan(Part):
     evaluate_on_exit: tuple[dict[str, str], ...] = ()
     timeout_seconds: int | None = None
     retries: int = 0
-    array: ArraySpec | None = None
+    array: Annotated[ArraySpec | None, _known_of(ArraySpec)] = None
     nodes: int = 1
     tags: dict[str, str]
     log_group: str
     output_prefix: str
-    resources: Resources
+    resources: Annotated[Resources, _known_of(Resources)]
     notes: tuple[str, ...] = ()
 
     def job_name(self, wave: int) -> str:
@@ -145,7 +157,7 @@ class Plan(Part):
         return f"{self.output_prefix}/aws-batch"
 
 
-class Wave(Part):
+class Wave(Kept):
     """One submission of a plan: all of it, a part of a list, or what is left of it.
 
     Attributes:
@@ -182,7 +194,7 @@ class Wave(Part):
         return len(self.indices) or 1
 
 
-class Handle(Part):
+class Handle(Kept):
     """What finds a run again: the orchestrator keeps it, and gives it back with each question.
 
     Attributes:

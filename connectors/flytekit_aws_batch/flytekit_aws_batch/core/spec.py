@@ -20,6 +20,12 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Kept(Part):
+    """What the connector writes and reads again: what a newer one wrote beside, one that was rolled back leaves out."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 class SecretVariable(Part):
     """A secret of AWS Secrets Manager, which the container finds in an environment variable.
 

@@ -1,7 +1,8 @@
 """What Flyte 2 asks a connector for, answered by the core."""
 
+import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Self
 
@@ -54,6 +55,12 @@ class BatchJob(ResourceMeta):
     def of(cls, handle: Handle, *, local: bool) -> Self:
         """What is kept of a run."""
         return cls(handle.model_dump_json(exclude_defaults=True), local)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """What was kept. What a newer version kept beside is left out, where Flyte's own way would raise KeyError."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in json.loads(data).items() if name in known})
 
     @property
     def run(self) -> Handle:
