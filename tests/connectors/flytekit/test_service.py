@@ -87,7 +87,7 @@ def test_flytekit_finds_the_connector_by_entry_point() -> None:
 
 def test_settings_that_cannot_be_used_stop_it_with_the_reason(tmp_path: Path) -> None:
     settings = tmp_path / "settings.yaml"
-    settings.write_text("queue: {}\nlease_seconds: 0\n")
+    settings.write_text("queue: {}\nlease_seconds: 4\n")
     environment = {**os.environ, "FLYTEKIT_AWS_BATCH_CONFIG": str(settings)}
     stopped = subprocess.run(
         [PYFLYTE, "serve", "connector"], env=environment, check=False, capture_output=True, text=True
@@ -95,7 +95,7 @@ def test_settings_that_cannot_be_used_stop_it_with_the_reason(tmp_path: Path) ->
 
     assert stopped.returncode == 1
     assert stopped.stderr.splitlines() == [
-        f"flytekit-aws-batch: {settings}: lease_seconds: Input should be greater than 0 (got 0)",
+        f"flytekit-aws-batch: {settings}: lease_seconds: Input should be greater than or equal to 5 (got 4)",
         f"{settings}: queue: Extra inputs are not permitted (got {{}})",
     ]
 

@@ -73,7 +73,7 @@ class RunsWorld:
             freshest_seconds=0.05,
             oldest_seconds=1,
             patience_seconds=10,
-            lease_seconds=4,
+            lease_seconds=5,
             limits=Limits(submits=40, describes=40, others=40),
             check_images=False,
         )

@@ -104,7 +104,9 @@ class Settings(Part):
         freshest_seconds: How old what it knows of a job may be at least before it asks again. Default: 2.
         oldest_seconds: The same at most, for a job that has not changed for long. Default: 60.
         patience_seconds: How long it goes on within one request before it answers that it is not done. Default: 15.
-        lease_seconds: How long a submission that nobody finished keeps others from it. Default: 60.
+        lease_seconds: How long a submission that nobody finished keeps others from it. Default: 60. Half of it has to
+            cover a call, which may take 13 s, and what Batch's list of jobs is behind: below 30 a job may run twice
+            after a crash, and 60 leaves a quarter of a minute for the list. At least 5, which is for tests only.
         events_queue: The URL of an SQS queue with Batch's state changes. Default: none, it only asks.
         console: The address of the AWS console. Default: by the region.
         check_images: Whether to look for an image in ECR before it is used. Default: yes.
@@ -125,7 +127,7 @@ class Settings(Part):
     freshest_seconds: Annotated[float, Gt(0)] = 2
     oldest_seconds: Annotated[float, Ge(1)] = 60
     patience_seconds: Annotated[float, Gt(0)] = 15
-    lease_seconds: Annotated[float, Gt(0)] = 60
+    lease_seconds: Annotated[float, Ge(5)] = 60
     events_queue: str | None = None
     console: str | None = None
     check_images: bool = True
