@@ -107,9 +107,11 @@ class FlyteBuckets:
         others = tuple(f"{own_prefix(other, domain)}/*" for other in uses)
         # flytepropeller keeps an execution's inputs and outputs below <project>-<domain>-<execution>.
         executions = f"metadata/propeller/{project}-{domain}-*"
+        # What is started again in the same place takes away the error of the try before, of an element of a list, too.
+        errors = f"{executions}/error.pb"
         return [
             # The code that `pyflyte` uploads is below the project's own prefix.
-            BucketAccess(bucket_arn=self.metadata, read=(executions, own), write=(executions,)),
+            BucketAccess(bucket_arn=self.metadata, read=(executions, own), write=(executions,), delete=(errors,)),
             BucketAccess(bucket_arn=self.raw_data, read=(own, *others), write=(own,), delete=(own,)),
             # A job that an object starts reads the version that arrived, whatever came after it.
             BucketAccess(bucket_arn=self.batch_input, read=(own,), versions=True),

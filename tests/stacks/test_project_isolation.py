@@ -41,6 +41,7 @@ def keys_of(project: str, domain: str) -> Mapping[str, list[str]]:
     return {
         "Metadata": [
             f"metadata/propeller/{project}-{domain}-f3a9/n0/data/0/outputs.pb",
+            f"metadata/propeller/{project}-{domain}-f3a9/n0/data/0/error.pb",
             *code_of(project, domain),
             # What somebody gave to `pyflyte run` as an input is uploaded beside the code.
             f"{own}/4CZG2PB6Y7MKTQRA=/customers.csv",
@@ -160,6 +161,9 @@ def test_a_project_reaches_what_is_its_own(account: Account, environment: Enviro
     ("action", "path"),
     [
         ("s3:PutObject", "Metadata:metadata/propeller/{0}-{1}-f3a9/n0/data/0/outputs.pb"),
+        # What is started again in the same place takes away the error of the try before.
+        ("s3:DeleteObject", "Metadata:metadata/propeller/{0}-{1}-f3a9/n0/data/0/error.pb"),
+        ("s3:DeleteObject", "Metadata:metadata/propeller/{0}-{1}-f3a9/n0/data/0/17/error.pb"),
         ("s3:PutObject", "RawData:{0}/{1}/k7/f3a9-n0-0/0a1b2c/data.parquet"),
         ("s3:DeleteObject", "RawData:{0}/{1}/k7/f3a9-n0-0/0a1b2c/data.parquet"),
         ("s3:PutObject", "BatchOutput:{0}/{1}/train/model.joblib"),
@@ -172,6 +176,18 @@ def test_a_project_writes_where_its_tasks_write(
     for place in places:
         role = role_of(account, environment, place)
         assert account.can(role, action, f"{account.bucket(name)}/{key.format(*place)}")
+
+
+@pytest.mark.parametrize(
+    "name", ["inputs.pb", "data/inputs.pb", "data/0/outputs.pb", "data/0/aws-batch/plan.json", "data/0/error.pb/x"]
+)
+def test_a_project_takes_away_nothing_of_an_execution_but_errors(
+    account: Account, environment: Environment, places: list[Place], name: str
+) -> None:
+    for place in places:
+        role = role_of(account, environment, place)
+        key = f"metadata/propeller/{place[0]}-{place[1]}-f3a9/n0/{name}"
+        assert not account.can(role, "s3:DeleteObject", f"{account.bucket('Metadata')}/{key}")
 
 
 @pytest.mark.parametrize(

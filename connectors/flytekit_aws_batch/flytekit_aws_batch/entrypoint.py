@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -64,7 +65,7 @@ def main(
         output_prefix = node_prefix(output_prefix, rank)
     if is_repeated(os.environ):
         forget_error(output_prefix)
-        if checkpoint_path and is_there(checkpoint_path):
+        if checkpoint_path and holds_any(checkpoint_path):
             prev_checkpoint = checkpoint_path
     given = {
         **others,
@@ -135,10 +136,15 @@ def is_repeated(environment: Mapping[str, str]) -> bool:
 
 
 def forget_error(output_prefix: str) -> None:
-    """Take away what an earlier try said of its end: Flyte takes a task that left an error for failed."""
+    """Take away what an earlier try said of its end: Flyte takes a task that left an error for failed.
+
+    Mostly there is none, as the instance was taken back. It is not looked for: to whoever may not list the whole bucket
+    S3 says that what is missing is forbidden (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
+    """
     url = f"{output_prefix}/{ERROR_FILE}"
-    if is_there(url):
-        FlyteContextManager.current_context().file_access.get_filesystem_for_path(url).rm(url)
+    # S3 takes away what is not there, too; a folder of this machine does not.
+    with suppress(FileNotFoundError):
+        FlyteContextManager.current_context().file_access.get_filesystem_for_path(url).rm_file(url)
 
 
 def is_place(prefix: str | None) -> bool:
@@ -146,9 +152,14 @@ def is_place(prefix: str | None) -> bool:
     return bool(prefix) and prefix != '""' and not str(prefix).startswith("{{")
 
 
-def is_there(url: str) -> bool:
-    """Whether there is such an object, or any below it."""
-    return bool(FlyteContextManager.current_context().file_access.exists(url))
+def holds_any(folder: str) -> bool:
+    """Whether a folder has anything in it, as far as can be seen."""
+    try:
+        return bool(FlyteContextManager.current_context().file_access.get_filesystem_for_path(folder).find(folder))
+    except PermissionError:
+        # s3fs lists what is below it. If that is nothing, it looks for an object of this name, of which S3 says that
+        # it is forbidden.
+        return False
 
 
 def _fetched(url: str) -> Path:

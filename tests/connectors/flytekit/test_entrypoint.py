@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from flytekit.bin import entrypoint as flytekit_entrypoint
 
 from flytekit_aws_batch.entrypoint import main, node_variables
 from tests.connectors.flytekit import batch_tasks
+from tests.connectors.flytekit.narrow_s3 import NarrowS3
 
 COMMAND = Path(sys.executable).with_name("flytekit-aws-batch-execute")
 
@@ -29,10 +31,11 @@ def listed(*literals: Literal) -> Literal:
 
 
 class Container:
-    """A container of a job, whose S3 is a folder."""
+    """A container of a job, whose S3 is a folder, unless it is told of another."""
 
     def __init__(self, folder: Path, /, **inputs: Literal) -> None:
         self.prefix = folder / "outputs"
+        self.place = str(self.prefix)
         self.inputs = folder / "inputs.pb"
         self.inputs.write_bytes(LiteralMap(literals=inputs).SerializeToString())
 
@@ -48,9 +51,9 @@ class Container:
             COMMAND,
             *options,
             *("--inputs", self.inputs),
-            *("--output-prefix", self.prefix),
-            *("--raw-output-data-prefix", self.prefix / "raw"),
-            *("--checkpoint-path", self.prefix / "checkpoint"),
+            *("--output-prefix", self.place),
+            *("--raw-output-data-prefix", f"{self.place}/raw"),
+            *("--checkpoint-path", f"{self.place}/checkpoint"),
             *("--prev-checkpoint", '""'),
             *("--resolver", "flytekit.core.python_auto_container.default_task_resolver"),
             *("--", "task-module", batch_tasks.__name__, "task-name", task),
@@ -131,6 +134,50 @@ def test_what_is_started_anew_finds_its_checkpoint(tmp_path: Path, attempt: str,
     done = container.run("step", AWS_BATCH_JOB_ATTEMPT=attempt)
     assert done.returncode == 0, done.stderr
     assert container.output() == steps
+
+
+@pytest.fixture
+def s3() -> Iterator[NarrowS3]:
+    """S3 that tells a project's role no more than it may know."""
+    with NarrowS3() as started:
+        yield started
+
+
+@pytest.mark.parametrize("left", [{}, {"data/0/error.pb": b""}])
+def test_a_project_s_role_runs_again_what_left_an_error_or_none(
+    tmp_path: Path, s3: NarrowS3, left: Mapping[str, bytes]
+) -> None:
+    container = Container(tmp_path, name=text("you"))
+    container.place = "s3://data/0"
+    s3.objects.update(left)
+
+    done = container.run("greet", **s3.variables, AWS_BATCH_JOB_ATTEMPT="2")
+    assert done.returncode == 0, done.stderr
+    assert "data/0/outputs.pb" in s3.objects
+    assert "data/0/error.pb" not in s3.objects
+
+
+def test_a_project_s_role_finds_its_checkpoint_if_there_is_one(tmp_path: Path, s3: NarrowS3) -> None:
+    container = Container(tmp_path)
+    container.place = "s3://data/0"
+    for steps in (1, 2):
+        done = container.run("step", **s3.variables, AWS_BATCH_JOB_ATTEMPT="2")
+        assert done.returncode == 0, done.stderr
+        literals = LiteralMap.FromString(s3.objects["data/0/outputs.pb"]).literals
+        assert literals["o0"].scalar.primitive.integer == steps
+
+
+def test_a_project_s_role_runs_an_element_again_and_leaves_the_others_errors(tmp_path: Path, s3: NarrowS3) -> None:
+    container = Container(tmp_path, number=listed(*map(number, range(10, 20))), plus=number(0), folder=text(""))
+    container.place = "s3://data/0"
+    wave = json.dumps({"number": 1, "indices": [3, 7]}).encode()
+    s3.objects.update({"data/0/aws-batch/wave-1.json": wave, "data/0/3/error.pb": b"", "data/0/7/error.pb": b""})
+
+    variables = {"FLYTE_AWS_BATCH_PREFIX": container.place, "FLYTE_AWS_BATCH_WAVE": "1"}
+    done = container.run("square", "--map-over", "number", **s3.variables, **variables, AWS_BATCH_JOB_ARRAY_INDEX="1")
+    assert done.returncode == 0, done.stderr
+    assert "data/0/7/outputs.pb" in s3.objects
+    assert {name for name in s3.objects if name.endswith("error.pb")} == {"data/0/3/error.pb"}
 
 
 def test_a_node_that_is_not_the_main_one_writes_beside(tmp_path: Path) -> None:
