@@ -112,6 +112,9 @@ class FakeSession:
         self.client = client
         self.created: list[str] = []
 
+    def register(self, event: str, handler: Callable[..., object]) -> None:
+        """Take note of nothing: these clients send nothing."""
+
     def create_client(self, service: str, **_: object) -> FakeClient:
         self.created.append(service)
         return self.client
