@@ -17,7 +17,7 @@ from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.aws import instance_shape
 from aerodrome_stacks.environment.flyte import BATCH_TASK_TYPE
 from aerodrome_stacks.job_limits import job_limits
-from flytekit_aws_batch.core.settings import VARIABLE, Settings
+from flytekit_aws_batch.core.settings import VARIABLE, Limits, Settings
 from flytekit_aws_batch.core.spec import KINDS
 from tests.charts.batch_connector import inputs, surroundings_of
 from tests.charts.deployed import CHARTS, DeployedRelease
@@ -200,6 +200,11 @@ def test_its_type_is_bound_to_it_whether_or_not_a_pod_answers(asked: Mapping[str
     assert BATCH_TASK_TYPE in asked["supportedTaskTypes"]
 
 
+def test_a_version_of_its_type_that_is_bound_to_nobody_is_its_own(asked: Mapping[str, Any]) -> None:
+    # Bound is version 0; flytekit's own map_task makes version 1 of any task.
+    assert asked["defaultConnector"] == asked["connectors"]["aws-batch"]
+
+
 def test_one_pod_is_asked_and_a_call_waits_for_one_that_answers(asked: Mapping[str, Any]) -> None:
     deployment = asked["connectors"]["aws-batch"]
     config = json.loads(deployment["defaultServiceConfig"])
@@ -228,8 +233,24 @@ def test_propeller_asks_for_ever_and_as_often_as_live_tasks_need(
     assert caching["workers"] <= 10_000
     assert limiter["burst"] <= 10_000
     assert limiter["qps"] >= environment.flyte.bears.tasks_held / seconds
-    # Its answer comes in time, whatever AWS does.
+    # Its answer comes in time.
     assert settings.patience_seconds < int(asked["connectors"]["aws-batch"]["defaultTimeout"].removesuffix("s"))
+
+
+@pytest.mark.cdk_variants("dev")
+@pytest.mark.parametrize(("shards", "replicas", "pods_at_work"), [(0, 3, 1), (4, 1, 1), (4, 3, 3)])
+def test_pods_that_are_at_work_together_call_no_more_than_one_would(
+    environment: Environment, shards: int, replicas: int, pods_at_work: int
+) -> None:
+    assert environment.flyte.batch_connector is not None
+    connector = environment.flyte.batch_connector.model_copy(update={"replicas": replicas})
+    changes = {"propeller_shards": shards, "batch_connector": connector}
+    changed = environment.model_copy(update={"flyte": environment.flyte.model_copy(update=changes)})
+    content = surroundings_of(changed)["connectors"]["aws-batch"]["settings"]["content"]
+
+    found, alone = Settings.model_validate(content).limits, Limits()
+    assert found.submits * pods_at_work == pytest.approx(alone.submits, abs=0.02)
+    assert found.describes * pods_at_work == pytest.approx(alone.describes, abs=0.02)
 
 
 def test_others_connectors_are_asked_as_before(environment: Environment) -> None:

@@ -54,7 +54,7 @@ _SERVICE_CONFIG: Final = {
         }
     ],
 }
-# It answers within 15 seconds, whatever AWS does (`patience_seconds`).
+# It goes on with one request for about 15 seconds, whatever AWS does (`patience_seconds`); the rest is for the way.
 _TIMEOUT: Final = "30s"
 # Every live task is asked after so often. The connector answers mostly from memory.
 _RESYNC: Final = "10s"
@@ -66,6 +66,9 @@ _WORKERS: Final = 100
 # Tasks that are asked after in a second. The default, 10, is 100 tasks each ten seconds; the largest load class holds
 # 4,000, and Flyte takes a burst of 10,000 at most.
 _QUESTIONS_A_SECOND: Final = 1_000
+# Calls of AWS Batch a second, of all pods together: what the connector takes by itself, which is for one pod.
+_SUBMITS: Final = 20
+_DESCRIBES: Final = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,14 +105,22 @@ def endpoint(address: str) -> dict[str, Value]:
     }
 
 
-def plugin() -> dict[str, Value]:
+def plugin(address: str) -> dict[str, Value]:
     """What flytepropeller's plugin for connectors is set to beside, which holds for all connectors.
 
     The type is bound to the connector beforehand: found by asking, it would be unknown while no pod answers, and its
     live tasks would be asked after at no address at all. It has no capitals, which the keys of a map lose.
+
+    What is bound so, is so in version 0 of the type only (``getConnectorRegistry``), and flytekit's own map_task makes
+    version 1 of any task. So the connector is also the one that gets what is nobody's. Of other connectors that is what
+    was an error before, for want of an address, and is one still: that there is no such type here.
+
+    Args:
+        address: Where its pods are, as gRPC names it.
     """
     return {
         "connectorForTaskTypes": {BATCH_TASK_TYPE: BATCH_CONNECTOR},
+        "defaultConnector": endpoint(address),
         "webApi": {
             "caching": {"resyncInterval": _RESYNC, "maxSystemFailures": _MOST_FAILURES, "workers": _WORKERS},
             "readRateLimiter": {"qps": _QUESTIONS_A_SECOND, "burst": _QUESTIONS_A_SECOND},
@@ -141,10 +152,18 @@ def deployment(environment: Environment, inputs: BatchConnectorInputs | None) ->
             "settings": {
                 "directory": "/etc/flytekit-aws-batch",
                 "variable": SETTINGS_VARIABLE,
-                "content": settings(environment, inputs),
+                "content": {**settings(environment, inputs), **_limits(environment, connector.replicas)},
             },
         }
     }
+
+
+def _limits(environment: Environment, pods: int) -> dict[str, Value]:
+    # Each flytepropeller stays with one pod. Where there is one at work, so there is of the pods; several may be with
+    # any of them, and each pod counts its own calls only.
+    if not environment.flyte.propeller_shards or pods == 1:
+        return {}
+    return {"limits": {"submits": round(_SUBMITS / pods, 2), "describes": round(_DESCRIBES / pods, 2)}}
 
 
 def settings(environment: Environment, inputs: BatchConnectorInputs) -> dict[str, Value]:

@@ -42,7 +42,7 @@ def plugin(environment: Environment) -> dict[str, Value]:
     settings: dict[str, Value] = {"supportedTaskTypes": sorted(types)}
     if environment.flyte.batch_connector:
         found[BATCH_CONNECTOR] = flyte_batch_connector.endpoint(_endpoint(BATCH_CONNECTOR))
-        settings |= flyte_batch_connector.plugin()
+        settings |= flyte_batch_connector.plugin(_endpoint(BATCH_CONNECTOR))
     settings["connectors"] = found
     return {"configmap": {"k8s": {"plugins": {CONNECTORS: settings}}}}
 
