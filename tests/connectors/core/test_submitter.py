@@ -1,5 +1,6 @@
 """How a submission goes on after what may happen to it."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -116,3 +117,27 @@ def test_a_refusal_is_said(world: KeptWorld) -> None:
     with pytest.raises(CallError, match="ClientException"):
         advance(world)
     assert world.sample("submits_total", result="refused") == 1
+
+
+def test_a_job_that_was_submitted_as_the_question_was_cancelled_is_not_submitted_again(world: KeptWorld) -> None:
+    submission = Submission(waves.first(PLAN))
+    submitter = Submitter(world.aws, Storage(world.aws), Definitions(world.aws))
+    put = world.answers["put_object"]
+
+    async def cancelled_as_it_is_noted() -> None:
+        task = asyncio.ensure_future(submitter.advance(PLAN, submission, world.clock.time + 10))
+
+        def noted(**request: Any) -> dict[str, Any]:  # noqa: ANN401 - any request
+            if world.account.jobs:
+                task.cancel()
+                world.answers["put_object"] = put
+            return put(**request)
+
+        world.answers["put_object"] = noted
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    world.run(cancelled_as_it_is_noted())
+    assert submission.wave.job == "job-0"
+    advance(world, submission)
+    assert world.calls("submit_job") == len(world.account.jobs) == 1

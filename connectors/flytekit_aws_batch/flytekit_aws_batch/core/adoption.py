@@ -59,13 +59,17 @@ class Adoption:
 
     async def _earlier(self, plan: Plan) -> AsyncIterator[Handle]:
         """The attempts before that have a plan, the last one first."""
-        parent, _, folder = plan.output_prefix.rpartition("/")
-        if folder == str(plan.attempt):
+        parent, _, last = plan.output_prefix.rpartition("/")
+        if last == str(plan.attempt):
             # Flyte's folders are named after the attempts, and S3 is never behind.
             for attempt in reversed(range(plan.attempt)):
-                prefix = f"{parent}/{attempt}"
-                if (await Folder(self._storage, prefix).contents()).planned:
-                    yield Handle(output_prefix=prefix, name=plan.name, attempt=attempt)
+                folder = Folder(self._storage, f"{parent}/{attempt}")
+                contents = await folder.contents()
+                if contents.planned:
+                    yield Handle(output_prefix=f"{parent}/{attempt}", name=plan.name, attempt=attempt)
+                elif not contents.stopped:
+                    # Whoever is still about to begin it finds that, and submits nothing.
+                    await folder.stop("a later attempt has begun")
             return
         attempts: dict[int, str] = {}
         for queue in {plan.queue, plan.last_queue or plan.queue}:

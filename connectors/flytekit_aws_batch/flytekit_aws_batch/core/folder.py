@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 
 from flytekit_aws_batch.core.plan import Handle, Plan, Wave
 from flytekit_aws_batch.core.progress import Progress
+from flytekit_aws_batch.core.spec import Part
 from flytekit_aws_batch.core.storage import Storage, Stored
 
 _WAVE = re.compile(r"wave-(\d+)\.json")
@@ -63,9 +64,15 @@ class Folder:
         body = await self._storage.read(self._of("plan.json"))
         return None if body is None else Plan.model_validate_json(body)
 
-    async def keep_plan(self, plan: Plan) -> None:
-        """Write the plan; whoever does it again writes the same."""
-        await self._storage.write(self._of("plan.json"), plan.model_dump_json(exclude_defaults=True).encode())
+    async def keep_plan(self, plan: Plan) -> Plan:
+        """Write the plan, unless there is one: settings that changed meanwhile change nothing that has begun.
+
+        Returns:
+            The plan that is there.
+        """
+        if await self._storage.claim(self._of("plan.json"), _body(plan)) is not None:
+            return plan
+        return await self.plan() or plan
 
     async def wave(self, number: int) -> tuple[Wave, Stored] | None:
         """A wave, and its object. None: there is none."""
@@ -125,5 +132,5 @@ def wave_name(number: int) -> str:
     return f"wave-{number}.json"
 
 
-def _body(wave: Wave) -> bytes:
-    return wave.model_dump_json(exclude_defaults=True).encode()
+def _body(part: Part) -> bytes:
+    return part.model_dump_json(exclude_defaults=True).encode()

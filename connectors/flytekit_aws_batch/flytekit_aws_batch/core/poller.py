@@ -15,6 +15,8 @@ from flytekit_aws_batch.core.settings import Settings
 MOST_JOBS: Final = 100
 """The most jobs of a call of DescribeJobs, as its reference says."""
 
+# asyncio ends a wait up to the resolution of its clock too early.
+_EARLY_SECONDS = 0.001
 _GATHERING_SECONDS = 0.25
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -176,9 +178,9 @@ class JobPoller:
         while True:
             with self._lock:
                 now = self._clock.now()
-                if batch.open and now >= batch.due:
+                if batch.open and now >= batch.due - _EARLY_SECONDS:
                     self._close(batch)
-                mine = not batch.open and not batch.sent and now >= batch.due
+                mine = not batch.open and not batch.sent and now >= batch.due - _EARLY_SECONDS
                 if mine:
                     batch.sent, batch.asked_at = True, now
                 wake = until if batch.sent else min(until, batch.due)

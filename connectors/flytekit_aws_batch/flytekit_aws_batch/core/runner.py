@@ -1,5 +1,8 @@
 """Running what a task asks for as jobs of AWS Batch: start it, ask how it stands, stop it, read its logs."""
 
+import asyncio
+from typing import Any
+
 from flytekit_aws_batch.core import logs, planning
 from flytekit_aws_batch.core.adoption import Adoption
 from flytekit_aws_batch.core.aws import Aws, CallError
@@ -28,6 +31,8 @@ _MISSING_SECONDS = 600.0
 # S3 and Batch are asked for so many runs at a time, each for a moment: propeller takes an answer that needs half a
 # minute for none, and what was half done for hundreds of tasks at once is begun anew with each one's next attempt.
 _AT_ONCE = 16
+# An answer is there within 25 s where the patience is 15.
+_MORE_SECONDS = 10.0
 _MOMENT_SECONDS = 3.0
 # Whoever holds a run may be what a signal interrupted in order to stop it.
 _STOP_WAIT_SECONDS = 2.0
@@ -78,9 +83,22 @@ class BatchRunner:
         until = self._clock.now() + self._settings.patience_seconds
         self._events.ensure_running()
         try:
-            plan = await self._plan(request)
+            plan, definition = planning.plan(request, self._settings)
         except RefusedError as error:
-            return self._refused(request, str(error))
+            begun = await self._begun(request.output_prefix)
+            return self._refused(request, str(error)) if begun is None else Handle.of(begun)
+        plan = plan.model_copy(update={"registration": definition})
+        try:
+            async with asyncio.timeout(self._settings.patience_seconds):
+                return await self._begin(request, plan, definition, until)
+        except TimeoutError:
+            return Handle.of(plan).model_copy(update={"plan": plan})
+
+    async def _begin(self, request: JobRequest, plan: Plan, definition: dict[str, Any], until: float) -> Handle:
+        problems = await self._checks.problems(request, plan, definition)
+        # Too late to refuse what was started before, as when the answer to an earlier start got lost.
+        if problems and await self._begun(plan.output_prefix) is None:
+            return self._refused(request, "\n".join(problems))
         handle = Handle.of(plan)
         run = self._runs.of(handle)
         async with self._turns.taken(until - self._clock.now()) as mine:
@@ -110,11 +128,15 @@ class BatchRunner:
             return Progress(phase=Phase.FAILED, message=handle.refused)
         self._events.ensure_running()
         try:
-            return await self._stand(handle)
+            async with asyncio.timeout(self._settings.patience_seconds + _MORE_SECONDS):
+                return await self._stand(handle)
         except CallError as error:
-            what = "AWS does not answer now" if error.passes else "the connector cannot go on, and tries again"
-            run = self._runs.of(handle)
-            return self._telling.queued(run, f"{what}: {error}", under_way=bool(run.job))
+            waits = "AWS does not answer now" if error.passes else "the connector cannot go on, and tries again"
+            what = f"{waits}: {error}"
+        except TimeoutError:
+            what = "AWS answers slowly: the connector goes on when it is asked again"
+        run = self._runs.of(handle)
+        return self._telling.queued(run, what, under_way=bool(run.job))
 
     async def stop(self, handle: Handle, reason: str) -> None:
         """End a run's jobs, and submit none any more. A run that has ended, or was refused, is done.
@@ -130,9 +152,9 @@ class BatchRunner:
         if handle.refused is not None:
             return
         run = self._runs.of(handle)
-        async with self._runs.held(run, self._clock.now() + _STOP_WAIT_SECONDS):
+        async with self._runs.held(run, self._clock.now() + _STOP_WAIT_SECONDS) as held:
             if run.result is None and run.adopts is None:
-                await self._stop(run, handle, reason)
+                await self._stop(run, handle, reason, held=held)
         if run.adopts is not None:
             await self.stop(run.adopts, reason)
 
@@ -165,25 +187,12 @@ class BatchRunner:
         """Until when a submission may go on: what waits for longer lets others have their turn."""
         return min(until, self._clock.now() + _MOMENT_SECONDS)
 
-    async def _plan(self, request: JobRequest) -> Plan:
-        """What is to be run.
-
-        Raises:
-            RefusedError: It cannot run.
-        """
-        plan, definition = planning.plan(request, self._settings)
-        plan = plan.model_copy(update={"registration": definition})
-        problems = await self._checks.problems(request, plan, definition)
-        # Too late to refuse what was started before, as when the answer to an earlier start got lost.
-        if problems and not await self._started(plan):
-            raise RefusedError("\n".join(problems))
-        return plan
-
-    async def _started(self, plan: Plan) -> bool:
+    async def _begun(self, output_prefix: str) -> Plan | None:
+        """The plan that an earlier start has written. None: there is none, as far as S3 tells."""
         try:
-            return (await Folder(self._storage, plan.output_prefix).contents()).planned
+            return await Folder(self._storage, output_prefix).plan()
         except CallError:
-            return False
+            return None
 
     def _refused(self, request: JobRequest, why: str) -> Handle:
         self._metrics.refused.inc()
@@ -226,7 +235,7 @@ class BatchRunner:
             await self._steps.lose(run)
         return run.result or await self._telling.live(run, answer)
 
-    async def _stop(self, run: Run, handle: Handle, reason: str) -> None:
+    async def _stop(self, run: Run, handle: Handle, reason: str, *, held: bool) -> None:
         folder = Folder(self._storage, run.prefix)
         try:
             contents = await folder.contents()
@@ -248,6 +257,6 @@ class BatchRunner:
             self._poller.forget(run.job)
         if plan is not None:
             until = self._clock.now() + self._settings.patience_seconds
-            await self._stopping.end(plan, run.submission, reason, until)
+            await self._stopping.end(plan, run.submission if held else None, reason, until)
         self._metrics.stops.inc()
         run.end(self._telling.failed(run, f"stopped: {reason}"))

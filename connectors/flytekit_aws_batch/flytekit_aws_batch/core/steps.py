@@ -128,7 +128,7 @@ class Steps:
             await self._end(run, self._gone(run))
             return
         if not contents.planned:
-            await folder.keep_plan(plan)
+            plan = await folder.keep_plan(plan)
         there = await folder.wave(contents.waves) if contents.waves >= 0 else None
         if there is not None:
             run.resume(plan, there[0])

@@ -50,7 +50,7 @@ class Stopping:
 
         Args:
             plan: What the run runs.
-            own: What is known here of its submission.
+            own: What is known here of its submission, if nobody goes on with it meanwhile.
             reason: Why.
             until: When to give up.
 
@@ -60,6 +60,9 @@ class Stopping:
         """
         folder = Folder(self._storage, plan.output_prefix)
         pause = _FIRST_PAUSE_SECONDS
+        if own is not None and own.wave.job:
+            await self.terminate(own.wave.job, reason)
+            return
         if own is not None and own.flight is not None:
             over = await landed(own.flight, until - self._aws.clock.now())
             if over and own.flight.exception() is None:

@@ -89,7 +89,8 @@ class Submitter:
         Raises:
             CallError: Batch, S3 or IAM refuse it, and would again. What passes is told in the submission's ``note``.
         """
-        while True:
+        # It may be over: whoever had its job was perhaps cancelled as that was written down.
+        while not submission.over:
             try:
                 await self._step(plan, submission, until)
             except CallError as error:
@@ -181,10 +182,11 @@ class Submitter:
         return True
 
     async def _send(self, plan: Plan, submission: Submission) -> None:
+        # What may take long comes first: between the look and the request there is nothing that waits.
+        request = submit_request(await self._defined(plan), submission.wave)
         if await Folder(self._storage, plan.output_prefix).is_stopped():
             submission.stopped = True
             return
-        request = submit_request(await self._defined(plan), submission.wave)
         last = submission.held_since + self._lease_seconds * _SENDING
         submission.flight = self._aws.submit("batch", "submit_job", request, not_after=last)
         await self._land(plan, submission, submission.flight)
