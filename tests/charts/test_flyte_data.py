@@ -146,10 +146,18 @@ def test_what_is_put_away_can_be_read_again(flyte: DeployedRelease, environment:
     most_read = flag(flyte, "storage.limits.maxDownloadMBs")
     offloading = flyte.value("configmap", "core", "propeller", "literal-offloading-config")
 
-    # The code's own: from 10 MiB on, up to 1000. The chart's limit for reading is 10.
+    # The code's own: up to 1000. The chart's limit for reading is 10.
     assert 10 < offloading["max-size-in-mb-for-offloading"] <= most_read
     # Some ten bytes in S3 are more than 200 in memory.
     assert 20 * most_read < environment.flyte.bears.propeller_memory_gib * 1024 / 2
+
+
+def test_no_result_is_too_large_to_be_handed_to_a_connector(flyte: DeployedRelease) -> None:
+    offloading = flyte.value("configmap", "core", "propeller", "literal-offloading-config")
+
+    # What stays within the inputs is smaller. gRPC's own limit for what a server reads, which `pyflyte serve connector`
+    # does not set: https://grpc.github.io/grpc/core/group__grpc__arg__keys.html (GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH).
+    assert 0 < offloading["min-size-in-mb-for-offloading"] < 4
 
 
 def test_the_blob_cache_fits_into_the_memory_of_every_component_that_has_one(

@@ -225,7 +225,7 @@ FAILURES = [
     leaves("5/11", "flyte:configmap.adminServer.server.grpc.maxMessageSizeBytes", "inputs and closures are in S3"),
     kept(
         "5/11",
-        "the chart has nothing read above 10 MiB, from where on literals are put away, up to 1000",
+        "the chart has nothing read above 10 MiB, and Flyte puts literals away that are up to 1000",
         lambda platform: (
             10
             < platform.at("flyte:configmap.core.propeller.literal-offloading-config.max-size-in-mb-for-offloading")
