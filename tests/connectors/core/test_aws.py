@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import botocore.session
 import pytest
 from botocore.exceptions import (
     ConnectionClosedError,
@@ -252,6 +253,27 @@ def test_a_request_that_the_service_does_not_know_is_a_mistake_and_raises(monkey
     aws.close()
     labels = {"operation": "DescribeJobs", "result": "bug"}
     assert registry.get_sample_value("flyte_aws_batch_api_calls_total", labels) == 1
+
+
+@pytest.mark.parametrize(("renewal_seconds", "code"), [(5, "EndpointConnectionError"), (30, "TooLate")])
+def test_a_submission_does_not_leave_after_its_time_however_long_its_credentials_took(
+    renewal_seconds: int, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    # Nothing listens there: what is sent comes to a code of its own.
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    clock, session = FakeClock(), botocore.session.Session()
+    session.register("before-sign.batch.*", lambda **_: clock.sleep(renewal_seconds))
+    aws = Aws(Settings(region="eu-west-1"), session=session, metrics=Metrics(CollectorRegistry()), clock=clock)
+    request = {"jobName": "a", "jobQueue": "q", "jobDefinition": "d"}
+    with pytest.raises(CallError) as raised:
+        aws.attempt("batch", "submit_job", request, not_after=clock.now() + 20)
+    assert (raised.value.code, raised.value.kind) == (code, "throttled")
+    # No other call has to do with that one's time.
+    with pytest.raises(CallError, match="EndpointConnectionError"):
+        aws.attempt("batch", "submit_job", request)
+    aws.close()
 
 
 def test_submissions_whose_time_came_together_still_leave_one_after_the_other() -> None:

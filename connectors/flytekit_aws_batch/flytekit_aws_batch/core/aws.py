@@ -73,6 +73,9 @@ class Aws:
         }
         self._submits = Gate(limits.submits * _SUBMITS_OVER, _SUBMITS_AT_ONCE, self.clock)
         self._session = session or botocore.session.get_session()
+        self._sent_now = threading.local()
+        # The last moment before it leaves: to sign it may have taken a renewal of credentials, which STS may hold up.
+        self._session.register("before-send.batch.SubmitJob", self._before_send)
         self._clients: dict[str, BaseClient] = {}
         self._making = threading.Lock()
         self._executor = executor or concurrent.futures.ThreadPoolExecutor(_THREADS, "flytekit-aws-batch")
@@ -155,8 +158,8 @@ class Aws:
             service: As botocore names it.
             operation: In snake_case.
             parameters: The request.
-            not_after: The moment after which it must not be sent any more, should threads have been busy until then:
-                it is ``throttled`` then. None: any.
+            not_after: The moment after which a submission must not be sent any more, should threads have been busy, or
+                STS, until then: it is ``throttled`` then. None: any.
 
         Raises:
             CallError: It came to nothing.
@@ -166,6 +169,7 @@ class Aws:
         try:
             with gate:
                 self._in_time(name, not_after)
+                self._sent_now.not_after = not_after
                 answer = getattr(self._client(service), operation)(**parameters)
             if isinstance(answer.get("Body"), StreamingBody):
                 answer["Body"] = answer["Body"].read()
@@ -185,7 +189,10 @@ class Aws:
 
     def _in_time(self, name: str, not_after: float | None) -> None:
         if not_after is not None and self.clock.now() > not_after:
-            raise CallError(name, "TooLate", "so many calls were under way that its time has passed", "throttled")
+            raise CallError(name, "TooLate", "what came before took so long that its time has passed", "throttled")
+
+    def _before_send(self, **_: object) -> None:
+        self._in_time("SubmitJob", getattr(self._sent_now, "not_after", None))
 
     def _client(self, service: str) -> BaseClient:
         # Clients may be used by many threads at once, but not made (botocore's sessions are not thread-safe).
