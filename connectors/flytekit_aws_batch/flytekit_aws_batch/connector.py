@@ -20,9 +20,12 @@ from flytekit_aws_batch.request import job_request, list_size, payload_of
 if TYPE_CHECKING:
     from flytekit_aws_batch.service import Service
 
+# Flyte shows the message of each phase once in an attempt, that of RUNNING never, and for QUEUED one of its own (see
+# docs/explanation/batch-connector.md). A reason that Batch gives late is seen only in a phase that was not there yet.
 _PHASES = {
     Phase.QUEUED: TaskExecution.QUEUED,
     Phase.WAITING: TaskExecution.WAITING_FOR_RESOURCES,
+    Phase.BLOCKED: TaskExecution.INITIALIZING,
     Phase.STARTING: TaskExecution.INITIALIZING,
     Phase.RUNNING: TaskExecution.RUNNING,
     Phase.SUCCEEDED: TaskExecution.SUCCEEDED,
@@ -114,7 +117,11 @@ class AWSBatchConnector(AsyncConnectorBase):
         return Resource(
             phase=_PHASES[progress.phase],
             message=progress.message,
-            log_links=[TaskLog(name=link.name, uri=link.url, message_format=TaskLog.JSON) for link in progress.links],
+            log_links=[
+                # flyteadmin shows no other links while a task is queued or initializes.
+                TaskLog(name=link.name, uri=link.url, message_format=TaskLog.JSON, ShowWhilePending=True)
+                for link in progress.links
+            ],
             outputs=outputs,
             custom_info={"jobs": list(progress.jobs), **progress.details}
             if progress.jobs or progress.details

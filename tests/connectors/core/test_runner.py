@@ -45,7 +45,7 @@ def test_what_cannot_run_is_refused_once_and_for_all(world: KeptWorld, runner: B
 
 def test_a_run_that_is_known_is_asked_for_without_s3(world: KeptWorld, runner: BatchRunner) -> None:
     handle = started(world, runner)
-    assert poll(world, runner, handle).phase is Phase.WAITING
+    assert poll(world, runner, handle).details["state"] == "RUNNABLE"
     before = {name: world.calls(name) for name in ("get_object", "list_objects_v2", "head_object", "put_object")}
     for status, phase in (("STARTING", Phase.STARTING), ("RUNNING", Phase.RUNNING)):
         world.set_status(status)
@@ -76,7 +76,7 @@ def test_a_start_in_which_batch_takes_nothing_is_made_up_for(world: KeptWorld, r
     assert waiting.phase is Phase.QUEUED
     assert "takes no more submissions now" in waiting.message
     world.fates.clear()
-    assert poll(world, runner, handle).phase is Phase.WAITING
+    assert poll(world, runner, handle).details["state"] == "RUNNABLE"
     assert len(world.account.jobs) == 1
 
 
@@ -86,7 +86,7 @@ def test_a_start_that_s3_does_not_take_has_the_plan_in_its_handle(world: KeptWor
     assert handle.plan is not None
     world.fates.clear()
     other = BatchRunner(world.settings, aws=world.aws)
-    assert poll(world, other, handle).phase is Phase.WAITING
+    assert poll(world, other, handle).details["state"] == "RUNNABLE"
     assert world.objects() == ["plan.json", "wave-0.json"]
 
 
@@ -139,7 +139,7 @@ def test_what_differs_from_what_was_asked_for_is_told_from_start_to_end(
     world.set_status(status, startedAt=1, stoppedAt=61_000, statusReason="Job attempt duration exceeded timeout")
     ended = poll(world, runner, handle)
     note = "its timeout of 30 s was raised to 60 s, the least that Batch takes"
-    assert [each.phase for each in seen] == [Phase.QUEUED, Phase.WAITING, Phase.RUNNING]
+    assert [each.phase for each in seen] == [Phase.QUEUED, Phase.QUEUED, Phase.RUNNING]
     assert all(each.message.splitlines()[-1] == note for each in seen)
     assert (note in ended.message) is told
     assert all(each.details["notes"] == [note] for each in (*seen, ended))

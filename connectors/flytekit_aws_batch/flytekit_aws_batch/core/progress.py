@@ -5,12 +5,18 @@ from enum import Enum
 
 
 class Phase(Enum):
-    """How far a run is."""
+    """How far a run is.
+
+    An orchestrator may show a message only as the phase changes, as Flyte does: what a job waits for therefore has two
+    phases of its own, which a job that starts soon has neither of.
+    """
 
     QUEUED = "queued"
-    """Not submitted yet, or submitted, or waiting for another job."""
+    """Not submitted yet, or submitted, or waiting for another job, or RUNNABLE for less than a minute."""
     WAITING = "waiting"
-    """RUNNABLE: nothing is missing but capacity."""
+    """RUNNABLE for a minute or more: nothing is missing but capacity, as far as is known."""
+    BLOCKED = "blocked"
+    """RUNNABLE, and Batch says what keeps it from starting."""
     STARTING = "starting"
     """It has a host; the image is pulled."""
     RUNNING = "running"

@@ -51,10 +51,14 @@ class Reasons:
 
     async def waiting(self, job: JobState) -> str:
         """What a RUNNABLE job waits for."""
-        since = max(job.created_at, *(each.stopped_at or 0.0 for each in job.attempts), 0.0)
-        lasted = duration(self._aws.clock.date() - since)
+        lasted = duration(self.waited(job))
         what = blocked(job.status_reason) or await self._place(job)
         return f"RUNNABLE for {lasted}: {what}{self._anew(job)}"
+
+    def waited(self, job: JobState) -> float:
+        """How long a RUNNABLE job has waited, in seconds: since it was submitted, or since its last attempt ended."""
+        since = max(job.created_at, *(each.stopped_at or 0.0 for each in job.attempts), 0.0)
+        return self._aws.clock.date() - since
 
     async def failed(self, job: JobState) -> str:
         """Why a FAILED job failed, with the last lines of its log."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from flytekit_aws_batch.core.failures import blocked
 from flytekit_aws_batch.core.job_state import JobState
 from flytekit_aws_batch.core.plan import Wave
 from flytekit_aws_batch.core.poller import Answer
@@ -17,11 +18,12 @@ NOT_SUBMITTED = "NOT_SUBMITTED"
 _PHASES = {
     "SUBMITTED": Phase.QUEUED,
     "PENDING": Phase.QUEUED,
-    "RUNNABLE": Phase.WAITING,
     "STARTING": Phase.STARTING,
     "RUNNING": Phase.RUNNING,
 }
 _MOST_INDICES = 20
+# Until then most jobs have started, and nobody asks what they wait for.
+_TOLD_AFTER_SECONDS = 60
 
 
 class Telling:
@@ -48,7 +50,7 @@ class Telling:
         if answer.error:
             words.append(f"{duration(answer.age_seconds)} ago; AWS Batch does not answer now: {answer.error}")
         return Progress(
-            phase=_list_phase(counts) if run.size else _PHASES.get(job.status, Phase.RUNNING),
+            phase=self._phase(job, _state(counts) if run.size else job.status),
             message="\n".join(words),
             links=self._reasons.links(job),
             jobs=run.jobs,
@@ -117,6 +119,13 @@ class Telling:
         phase = Phase.FAILED if final else Phase.FAILED_RETRYABLE
         return Progress(phase=phase, message=message, jobs=run.jobs, output_prefix=run.prefix)
 
+    def _phase(self, job: JobState, state: str) -> Phase:
+        if state != "RUNNABLE":
+            return _PHASES.get(state, Phase.RUNNING)
+        if blocked(job.status_reason):
+            return Phase.BLOCKED
+        return Phase.QUEUED if self._reasons.waited(job) < _TOLD_AFTER_SECONDS else Phase.WAITING
+
     async def _list(self, run: Run, job: JobState, counts: Mapping[str, int]) -> str:
         waits = counts.get("RUNNABLE") and not (counts.get("RUNNING") or counts.get("STARTING"))
         summary = _summary(run.size, counts)
@@ -135,11 +144,11 @@ def _counts(run: Run, job: JobState) -> dict[str, int]:
     return {state: count for state, count in counts.items() if count}
 
 
-def _list_phase(counts: Mapping[str, int]) -> Phase:
+def _state(counts: Mapping[str, int]) -> str:
+    """The state of a list: that of the element that is farthest."""
     if any(counts.get(state) for state in ("RUNNING", "SUCCEEDED", "FAILED")):
-        return Phase.RUNNING
-    states = (state for state in ("STARTING", "RUNNABLE") if counts.get(state))
-    return _PHASES[next(states, "PENDING")]
+        return "RUNNING"
+    return next((state for state in ("STARTING", "RUNNABLE") if counts.get(state)), "PENDING")
 
 
 def _summary(size: int, counts: Mapping[str, int]) -> str:

@@ -28,9 +28,12 @@ from flytekit_aws_batch.flyte2.outcome import Outcomes
 from flytekit_aws_batch.flyte2.request import job_request
 from flytekit_aws_batch.flyte2.task import TASK_TYPE
 
+# Flyte shows the message of each phase once in an attempt, that of RUNNING never, and for QUEUED one of its own (see
+# docs/explanation/batch-connector.md). A reason that Batch gives late is seen only in a phase that was not there yet.
 _PHASES = {
     Phase.QUEUED: TaskExecution.QUEUED,
     Phase.WAITING: TaskExecution.WAITING_FOR_RESOURCES,
+    Phase.BLOCKED: TaskExecution.INITIALIZING,
     Phase.STARTING: TaskExecution.INITIALIZING,
     Phase.RUNNING: TaskExecution.RUNNING,
     Phase.SUCCEEDED: TaskExecution.SUCCEEDED,
@@ -108,7 +111,7 @@ class AWSBatchConnector(AsyncConnector[BatchJob]):
         return Resource(
             phase=_PHASES[phase],
             message=message,
-            log_links=[TaskLog(name=link.name, uri=link.url) for link in progress.links],
+            log_links=[TaskLog(name=link.name, uri=link.url, ShowWhilePending=True) for link in progress.links],
             custom_info={"jobs": list(progress.jobs), **progress.details},
         )
 
