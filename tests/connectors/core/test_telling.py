@@ -10,7 +10,8 @@ from flytekit_aws_batch.core.progress import Phase, Progress
 from flytekit_aws_batch.core.reasons import Reasons
 from flytekit_aws_batch.core.runs import Run
 from flytekit_aws_batch.core.telling import Telling
-from tests.connectors.core.fake_aws import World, detail
+from tests.connectors.core.fake_account import KeptWorld
+from tests.connectors.core.fake_aws import detail
 
 NO_CAPACITY = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"
 TOO_LARGE = "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"
@@ -19,7 +20,7 @@ SUBMITTED_AT = 1000
 
 def told(after_seconds: float, *, size: int = 0, **job: Any) -> Progress:  # noqa: ANN401 - any member of a JobDetail
     """What is said of a job some time after its submission."""
-    world = World()
+    world = KeptWorld()
     world.answers["get_job_queue_snapshot"] = lambda **_: {}
     world.clock.time = SUBMITTED_AT + after_seconds
     run = Run(prefix="s3://data/0", name="a", attempt=0, began=0, wanted_at=0, job="one", size=size, elements=size)
