@@ -2,18 +2,20 @@
 
 import asyncio
 import base64
-import threading
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import TypeVar
 
 from flyteidl.core import literals_pb2 as literals
 from flyteidl.core.interface_pb2 import VariableMap
 from flyteidl.core.types_pb2 import BlobType, LiteralType
 from flytekit.models.literals import LiteralMap
 from flytekit.models.task import TaskTemplate
+from google.protobuf.message import DecodeError, Message
+from pydantic import ValidationError
 
 from flytekit_aws_batch.config import OUTPUTS_VARIABLE, Expected, Kind
 from flytekit_aws_batch.core.aws import Aws, CallError
+from flytekit_aws_batch.core.background import Kept, Work
 from flytekit_aws_batch.core.plan import Handle, Plan
 from flytekit_aws_batch.core.progress import Progress
 from flytekit_aws_batch.core.storage import Storage, split
@@ -21,12 +23,17 @@ from flytekit_aws_batch.literals import blob, optional, primitive
 
 OUTPUTS_FILE = "outputs.pb"
 DECK_FILE = "deck.html"
+SHORT_PATIENCE_SECONDS = 5.0
+"""Of what a create reads or writes before its job is submitted: propeller gives it half a minute for all."""
+
 _INTERFACE_FILE = "interface.pb"
 
 # propeller keeps the answer to a create in the workflow's record: larger types are put into S3.
 _MOST_BYTES_OF_TYPES = 256
 _MOST_BYTES_OF_TEXT = 64 * 1024
 _AT_ONCE = 24
+
+_Message = TypeVar("_Message", bound=Message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +69,7 @@ class Outputs:
         self._aws = aws
         self._storage = storage
         self._patience = patience_seconds
-        self._gatherings: dict[str, _Gathering] = {}
+        self._gatherings: Kept[Work] = Kept()
 
     async def expect(self, template: TaskTemplate, kind: Kind, output_prefix: str, size: int | None) -> Expected:
         """What a run will give, put where a later question finds it."""
@@ -70,7 +77,7 @@ class Outputs:
         body = variables.SerializeToString()
         if len(body) > _MOST_BYTES_OF_TYPES:
             try:
-                await self._storage.write(_interface_url(output_prefix), body)
+                await self._storage.write(_interface_url(output_prefix), body, patience_seconds=SHORT_PATIENCE_SECONDS)
             except CallError:
                 # It is larger than it should be, but it is there.
                 pass
@@ -119,7 +126,7 @@ class Outputs:
         body = await self._storage.read(_interface_url(place))
         if body is None:
             raise OutputError(f"{_interface_url(place)} is gone, which said what its outputs are")
-        return VariableMap.FromString(body)
+        return _parsed(VariableMap, body, _interface_url(place))
 
     async def _of_function(self, source: str, target: str) -> None:
         if source == target or not await self._storage.exists(f"{source}/{OUTPUTS_FILE}"):
@@ -134,23 +141,26 @@ class Outputs:
     async def _of_list(
         self, variables: VariableMap, handle: Handle, progress: Progress, source: str, target: str
     ) -> Delivery:
-        if target not in self._gatherings:
+        gathering = self._gatherings.get(target)
+        if gathering is None:
             array = (await self._plan(handle, source)).array
             if array is None:
                 raise OutputError(f"{source}/aws-batch/plan.json is that of no list")
-            gathering = _Gathering(array.size, frozenset(progress.failed_indices))
-            gathering.begin(lambda: self._gather(gathering, variables, source, target))
-            self._gatherings[target] = gathering
-        gathering = self._gatherings[target]
-        await asyncio.to_thread(gathering.finished.wait, self._patience)
-        if not gathering.finished.is_set():
+            made = Work(array.size)
+            gathering = self._gatherings.of(target, lambda: made)
+            if gathering is made:
+                failed = frozenset(progress.failed_indices)
+                made.begin(lambda: self._gather(made, failed, variables, source, target))
+        if not await gathering.wait(self._patience):
             return Delivery(waits=f"gathering outputs {gathering.done:,} of {gathering.size:,}")
-        self._gatherings.pop(target, None)
+        self._gatherings.drop(target)
         if gathering.error is not None:
             raise gathering.error
         return Delivery()
 
-    async def _gather(self, gathering: "_Gathering", variables: VariableMap, source: str, target: str) -> None:
+    async def _gather(
+        self, gathering: Work, failed: frozenset[int], variables: VariableMap, source: str, target: str
+    ) -> None:
         room = asyncio.Semaphore(_AT_ONCE)
         # A list has one output at most.
         name, variable = next(iter(variables.variables.items()))
@@ -158,13 +168,14 @@ class Outputs:
 
         async def element(index: int) -> literals.Literal:
             async with room:
-                body = None
-                if index not in gathering.failed:
-                    body = await self._storage.read(f"{source}/{index}/{OUTPUTS_FILE}")
+                literal = None
+                if index not in failed:
+                    url = f"{source}/{index}/{OUTPUTS_FILE}"
+                    body = await self._storage.read(url)
                     if body is None:
-                        raise OutputError(f"element {index} ended well and wrote no {source}/{index}/{OUTPUTS_FILE}")
+                        raise OutputError(f"element {index} ended well and wrote no {url}")
+                    literal = _parsed(literals.LiteralMap, body, url).literals[name]
                 gathering.done += 1
-                literal = None if body is None else literals.LiteralMap.FromString(body).literals[name]
                 return optional(literal, kind) if kind.WhichOneof("type") == "union_type" else literal
 
         async with asyncio.TaskGroup() as group:
@@ -222,31 +233,23 @@ class Outputs:
         body = await self._storage.read(f"{source}/aws-batch/plan.json")
         if body is None:
             raise OutputError(f"{source}/aws-batch/plan.json is gone, which said what was run")
-        return Plan.model_validate_json(body)
-
-
-class _Gathering:
-    """The outputs of a list's elements on their way into one file: in a thread, as the questions' event loops end."""
-
-    def __init__(self, size: int, failed: frozenset[int]) -> None:
-        self.size = size
-        self.failed = failed
-        self.done = 0
-        self.error: Exception | None = None
-        self.finished = threading.Event()
-
-    def begin(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
-        threading.Thread(target=self._run, args=(work,), name="gather-outputs", daemon=True).start()
-
-    def _run(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
         try:
-            asyncio.run(work())
-        except ExceptionGroup as group:
-            self.error = group.exceptions[0]
-        except Exception as error:  # noqa: BLE001 - whoever asks next is told
-            self.error = error
-        finally:
-            self.finished.set()
+            return Plan.model_validate_json(body)
+        except ValidationError:
+            raise OutputError(
+                f"{source}/aws-batch/plan.json is none of this connector's; see that nothing else writes there"
+            ) from None
+
+
+def _parsed(kind: type[_Message], body: bytes, url: str) -> _Message:
+    try:
+        message: _Message = kind.FromString(body)
+    except DecodeError:
+        raise OutputError(
+            f"{url} is none of Flyte's: it cannot be read as a {kind.DESCRIPTOR.name}; see that nothing "
+            "else writes there"
+        ) from None
+    return message
 
 
 def _interface_url(output_prefix: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -36,15 +37,18 @@ class FakeStorage:
         self.flows = threading.Event()
         self.flows.set()
         self.error: CallError | None = None
+        self.patience: float | None = None
 
-    async def read(self, url: str) -> bytes | None:
+    async def read(self, url: str, *, patience_seconds: float | None = None) -> bytes | None:
+        self.patience = patience_seconds
         if self.error is not None:
             raise self.error
         if not url.endswith("/plan.json"):
             await asyncio.to_thread(self.flows.wait)
         return self.objects.get(url)
 
-    async def write(self, url: str, body: bytes) -> None:
+    async def write(self, url: str, body: bytes, *, patience_seconds: float | None = None) -> None:
+        self.patience = patience_seconds
         if self.error is not None:
             raise self.error
         self.objects[url] = body
@@ -54,6 +58,11 @@ class FakeStorage:
 
     async def copy(self, source: str, target: str) -> None:
         self.objects[target] = self.objects[source]
+
+
+class _NoThreads(ThreadPoolExecutor):
+    def submit(self, *_: object, **__: object) -> Future[Any]:
+        raise AssertionError("a thread of the event loop's was asked for")
 
 
 def number(value: int) -> bytes:
@@ -182,10 +191,59 @@ def test_what_passes_is_waited_for_and_what_stays_is_told(storage: FakeStorage, 
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("1/outputs.pb", "it cannot be read as a LiteralMap"),
+        ("aws-batch/interface.pb", "it cannot be read as a VariableMap"),
+        ("aws-batch/plan.json", "is none of this connector's"),
+    ],
+)
+def test_what_is_none_of_flyte_s_is_named(storage: FakeStorage, outputs: Outputs, name: str, told: str) -> None:
+    what = expected(outputs, batch_tasks.squares, "list")
+    list_of(storage, 3)
+    if name.endswith("interface.pb"):
+        what = what.model_copy(update={"types": None})
+    storage.objects[f"{PREFIX}/{name}"] = b"<html>"
+
+    while (delivery := delivered(outputs, what)).waits:
+        pass
+    assert delivery.problem is not None
+    assert delivery.problem.startswith(f"{PREFIX}/{name} is none of ")
+    assert told in delivery.problem
+
+
+def test_many_lists_wait_without_a_thread_of_the_event_loop_s(storage: FakeStorage, outputs: Outputs) -> None:
+    what = expected(outputs, batch_tasks.squares, "list")
+    prefixes = [f"{PREFIX}{number}" for number in range(20)]
+    for prefix in prefixes:
+        list_of(storage, 1, prefix)
+    storage.flows.clear()
+
+    async def all_at_once() -> list[Delivery]:
+        # Whoever takes a default thread while it waits has this one refused.
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(_NoThreads())
+        progress = [Progress(phase=Phase.SUCCEEDED, message="", output_prefix=prefix) for prefix in prefixes]
+        return await asyncio.gather(
+            *(
+                outputs.deliver(what, Handle(output_prefix=each.output_prefix, name="n", attempt=0), each)
+                for each in progress
+            )
+        )
+
+    try:
+        assert {each.waits for each in asyncio.run(all_at_once())} == {"gathering outputs 0 of 1"}
+    finally:
+        storage.flows.set()
+
+
 def test_large_types_are_put_away_and_kept_where_that_fails(storage: FakeStorage, outputs: Outputs) -> None:
     away = expected(outputs, batch_tasks.many_values, "container")
     assert away.types is None
     assert f"{PREFIX}/aws-batch/interface.pb" in storage.objects
+    # With it, looking at the account and the submission, a create has 30 s.
+    assert storage.patience == 5
 
     storage.error = CallError("PutObject", "SlowDown", "slower", "throttled")
     kept = expected(outputs, batch_tasks.many_values, "container")

@@ -40,16 +40,16 @@ class Storage:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
 
-    async def read(self, url: str) -> bytes | None:
-        """The content. None: there is no such object."""
-        stored = await self.state(url)
+    async def read(self, url: str, *, patience_seconds: float | None = None) -> bytes | None:
+        """The content, tried for so long; by default as long as the settings say. None: there is no such object."""
+        stored = await self.state(url, patience_seconds=patience_seconds)
         return None if stored is None else stored.body
 
-    async def state(self, url: str) -> Stored | None:
+    async def state(self, url: str, *, patience_seconds: float | None = None) -> Stored | None:
         """The content, and for how long it has been so. None: there is no such object."""
         bucket, key = split(url)
         try:
-            answer = await self._aws.call("s3", "get_object", Bucket=bucket, Key=key)
+            answer = await self._aws.call("s3", "get_object", patience_seconds=patience_seconds, Bucket=bucket, Key=key)
         except CallError as error:
             if error.code == "NoSuchKey":
                 return None
@@ -67,10 +67,10 @@ class Storage:
             raise
         return True
 
-    async def write(self, url: str, body: bytes) -> None:
-        """Write an object, whatever was there."""
+    async def write(self, url: str, body: bytes, *, patience_seconds: float | None = None) -> None:
+        """Write an object, whatever was there; tried for so long, by default as long as the settings say."""
         bucket, key = split(url)
-        await self._aws.call("s3", "put_object", Bucket=bucket, Key=key, Body=body)
+        await self._aws.call("s3", "put_object", patience_seconds=patience_seconds, Bucket=bucket, Key=key, Body=body)
 
     async def claim(self, url: str, body: bytes) -> str | None:
         """Create an object that is not there yet. One of many who try succeeds.
