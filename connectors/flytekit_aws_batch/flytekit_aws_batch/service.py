@@ -2,6 +2,7 @@
 
 from flyteidl.core import literals_pb2
 from flytekit.models.literals import Literal, LiteralMap
+from google.protobuf.message import DecodeError
 
 from flytekit_aws_batch.config import Mapped
 from flytekit_aws_batch.core.aws import Aws, CallError
@@ -10,7 +11,7 @@ from flytekit_aws_batch.core.runner import BatchRunner
 from flytekit_aws_batch.core.settings import Settings
 from flytekit_aws_batch.core.storage import Storage
 from flytekit_aws_batch.errors import ErrorFiles, said
-from flytekit_aws_batch.outputs import Outputs
+from flytekit_aws_batch.outputs import SHORT_PATIENCE_SECONDS, Outputs
 
 
 class Service:
@@ -43,8 +44,8 @@ class Service:
         """The inputs with the lists that Flyte, as they were large, put into S3.
 
         Raises:
-            RefusedError: One of them is not there.
-            CallError: S3 does not answer, without which nobody knows how many jobs it is.
+            RefusedError: One of them is not there, or cannot be read.
+            CallError: S3 does not answer now, without which nobody knows how many jobs it is.
         """
         if inputs is None or mapped is None:
             return inputs
@@ -52,9 +53,21 @@ class Service:
         for name in mapped.inputs:
             literal = literals.get(name)
             if literal is not None and literal.offloaded_metadata is not None:
-                url = literal.offloaded_metadata.uri
-                body = await self._storage.read(url)
-                if body is None:
-                    raise RefusedError(f"input {name}: {url} is gone, where Flyte put it as it was large; run it again")
-                literals[name] = Literal.from_flyte_idl(literals_pb2.Literal.FromString(body))
+                literals[name] = await self._read(name, literal.offloaded_metadata.uri)
         return LiteralMap(literals=literals)
+
+    async def _read(self, name: str, url: str) -> Literal:
+        try:
+            body = await self._storage.read(url, patience_seconds=SHORT_PATIENCE_SECONDS)
+        except CallError as error:
+            where = f"input {name}: {url}, where Flyte put it as it was large, cannot be read"
+            if not error.passes:
+                raise RefusedError(f"{where}: {error}; let the connector's role read it, and run it again") from error
+            unknown = f"{where} now, so that nobody knows how many elements it has: {error.message}; run it again"
+            raise CallError("GetObject", error.code, unknown, error.kind) from error
+        if body is None:
+            raise RefusedError(f"input {name}: {url} is gone, where Flyte put it as it was large; run it again")
+        try:
+            return Literal.from_flyte_idl(literals_pb2.Literal.FromString(body))
+        except DecodeError:
+            raise RefusedError(f"input {name}: {url} is none of Flyte's literals; run what made it again") from None
