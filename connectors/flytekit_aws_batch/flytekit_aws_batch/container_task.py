@@ -1,7 +1,9 @@
 """Any container that AWS Batch runs, without flytekit in it."""
 
+import difflib
+import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flytekit.configuration import SerializationSettings
@@ -18,7 +20,7 @@ from flytekit_aws_batch.config import OUTPUTS_OPTION, TASK_TYPE, AWSBatch, Paylo
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.literals import READABLE
 from flytekit_aws_batch.local_run import LocalRun
-from flytekit_aws_batch.task import payload, refuse, settled
+from flytekit_aws_batch.task import OPTIONS, payload, refuse, settled
 
 _INPUT = re.compile(r"{{\s*[.$]inputs\.(?P<name>[^}\s]+)\s*}}", re.IGNORECASE)
 
@@ -59,7 +61,7 @@ class AWSBatchContainerTask(LocalRun[AWSBatch]):
         environment: Environment variables.
         secret_requests: Secrets, which are environment variables.
         metadata: Retries, timeout, cache and the like.
-        options: Whatever else flytekit's tasks take.
+        options: ``shared_memory``, as of any task. Anything else is refused, with what to say instead.
 
     Raises:
         RefusedError: AWS Batch has no such job.
@@ -84,6 +86,7 @@ class AWSBatchContainerTask(LocalRun[AWSBatch]):
         **options: Any,  # noqa: ANN401 - flytekit's
     ) -> None:
         spec, problems = settled(task_config or AWSBatch(), {**options, "secret_requests": secret_requests})
+        problems += _option_problems(options)
         if resources is not None and (requests is not None or limits is not None):
             problems.append(
                 "resources: stands for requests and limits, and is given beside them; give one or the other"
@@ -160,3 +163,26 @@ class AWSBatchContainerTask(LocalRun[AWSBatch]):
                 kind.WhichOneof("type") == "blob" or (kind.WhichOneof("type") == "simple" and kind.simple in READABLE)
             )
         ]
+
+
+def _option_problems(options: Mapping[str, object]) -> Iterator[str]:
+    for name, value in options.items():
+        if name in OPTIONS:
+            continue
+        if name in _METADATA:
+            yield f"{name}={value!r}: give metadata=TaskMetadata({name}={value!r})"
+        else:
+            near = difflib.get_close_matches(name, _KNOWN, 1)
+            instead = f"did you mean {near[0]}?" if near else f"there are {', '.join(_KNOWN)}"
+            yield f"{name}={value!r}: there is no such option; {instead}"
+
+
+_METADATA = frozenset(inspect.signature(TaskMetadata).parameters)
+_KNOWN = (
+    *(
+        name
+        for name, parameter in inspect.signature(AWSBatchContainerTask.__init__).parameters.items()
+        if name != "self" and parameter.kind is not parameter.VAR_KEYWORD
+    ),
+    "shared_memory",
+)

@@ -27,6 +27,19 @@ _SECRET_VARIABLE = "_FSEC_{}"  # noqa: S105 - a variable's name
 # What a task on Fargate has anyway.
 _FARGATE_GIB = 20
 
+_REMEDIES = {
+    "pod_template": "a job has no pod; say what it needs with AWSBatch(mounts=..., secrets=..., nodes=...)",
+    "pod_template_name": "a job has no pod; say what it needs with AWSBatch(mounts=..., secrets=..., nodes=...)",
+    "accelerator": (
+        'the queue decides which GPU it is; say AWSBatch(queue="gpu"), or a queue\'s name, and gpu in limits'
+    ),
+    "labels": "a job has no labels; say AWSBatch(tags={...})",
+    "annotations": "a job has no annotations; say AWSBatch(tags={...})",
+}
+
+OPTIONS = frozenset({"shared_memory", "secret_requests", *_REMEDIES})
+"""Those of flytekit's options that :func:`settled` has something to say of."""
+
 
 class AWSBatchFunctionTask(LocalRun[AWSBatch], PythonFunctionTask[AWSBatch]):
     """A Python function that AWS Batch runs."""
@@ -150,16 +163,7 @@ def _secret(secret: Secret) -> tuple[str, SecretVariable]:
 
 
 def _pod_problems(options: dict[str, Any]) -> Iterator[str]:
-    remedies = {
-        "pod_template": "a job has no pod; say what it needs with AWSBatch(mounts=..., secrets=..., nodes=...)",
-        "pod_template_name": "a job has no pod; say what it needs with AWSBatch(mounts=..., secrets=..., nodes=...)",
-        "accelerator": (
-            'the queue decides which GPU it is; say AWSBatch(queue="gpu"), or a queue\'s name, and gpu in limits'
-        ),
-        "labels": "a job has no labels; say AWSBatch(tags={...})",
-        "annotations": "a job has no annotations; say AWSBatch(tags={...})",
-    }
-    for option, remedy in remedies.items():
+    for option, remedy in _REMEDIES.items():
         if options.get(option) is not None:
             yield f"{option}: {remedy}"
 

@@ -146,6 +146,34 @@ def test_a_container_is_refused_with_every_reason() -> None:
     ]
 
 
+def test_a_container_is_refused_with_options_that_nobody_would_regard() -> None:
+    text = refusal(
+        lambda: AWSBatchContainerTask(
+            name="x",
+            image="i",
+            command=["a"],
+            retries=3,
+            interruptible=True,
+            limit=1,
+            colour="red",
+            shared_memory="1Gi",
+        )
+    )
+    assert text.splitlines()[1:4] == [
+        "- retries=3: give metadata=TaskMetadata(retries=3)",
+        "- interruptible=True: give metadata=TaskMetadata(interruptible=True)",
+        "- limit=1: there is no such option; did you mean limits?",
+    ]
+    assert text.splitlines()[4:] == [
+        (
+            "- colour='red': there is no such option; there are name, image, command, arguments, inputs, outputs, "
+            "task_config, requests, limits, resources, environment, secret_requests, metadata, shared_memory"
+        )
+    ]
+    text = refusal(lambda: AWSBatchContainerTask(name="x", image="i", command=["a"], pod_template=PodTemplate()))
+    assert len(text.splitlines()) == 2, "what has a remedy of its own is told once"
+
+
 def test_names_are_python_s() -> None:
     text = refusal(lambda: AWSBatchContainerTask(name="x", image="i", command=["a"], outputs={"a-b": int}))
     assert "- output 'a-b': is no name in Python, as Flyte's are; give letters, digits and underscores" in text
