@@ -151,4 +151,7 @@ def _flyte_variables(
         "FLYTE_INTERNAL_TASK_NAME": template.id.name,
         "FLYTE_INTERNAL_TASK_VERSION": template.id.version or "",
         "FLYTE_ATTEMPT_NUMBER": str(attempt),
+        # From how many MiB on flytekit puts a result into S3 by itself, and names it (flytekit.bin.entrypoint): within
+        # another task's inputs it would come to the connector whole, whose gRPC takes 4 MiB for a request.
+        "_F_L_MIN_SIZE_MB": "3",
     }

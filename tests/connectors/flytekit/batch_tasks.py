@@ -36,6 +36,12 @@ def whose() -> str:
 
 
 @task(task_config=AWSBatch(), container_image=IMAGE, environment=ENVIRONMENT, limits=SMALL)
+def pages(count: int) -> list[str]:
+    """As many pages of 1 KiB."""
+    return ["x" * 1024] * count
+
+
+@task(task_config=AWSBatch(), container_image=IMAGE, environment=ENVIRONMENT, limits=SMALL)
 def wait_for(seconds: int) -> None:
     sys.stdout.write("waiting\n")
     sys.stdout.flush()

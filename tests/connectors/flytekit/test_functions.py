@@ -38,6 +38,14 @@ def test_files_are_read_and_written_where_they_are(propeller: Propeller) -> None
     assert Path(propeller.outputs(done)["o0"].download()).read_text("utf-8") == "NOT SO LOUD"
 
 
+def test_a_large_result_does_not_fill_the_request_for_the_next_task(account: Account, propeller: Propeller) -> None:
+    done = propeller.run(batch_tasks.pages, count=4096)
+
+    assert propeller.outputs(done) == {"o0": ["x" * 1024] * 4096}
+    key = f"{done.prefix.removeprefix(f's3://{BUCKET}/')}/outputs.pb"
+    assert account.client("s3").head_object(Bucket=BUCKET, Key=key)["ContentLength"] < 1024
+
+
 def test_an_exception_is_told_in_its_own_words_and_not_tried_again(propeller: Propeller) -> None:
     done = propeller.run(batch_tasks.greet, name="nobody")
 
