@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from flytekit_aws_batch.core import containers, job_tags, queues, retries
+from flytekit_aws_batch.core import containers, job_tags, ownership, queues, retries
 from flytekit_aws_batch.core.definitions import definition_name
 from flytekit_aws_batch.core.plan import JobRequest, Plan
 from flytekit_aws_batch.core.progress import RefusedError
@@ -102,6 +102,7 @@ def _problems(request: JobRequest, settings: Settings, choice: queues.Choice | N
                     f"{request.project!r}; give share, or have one written into the settings"
                 )
     found += containers.problems(request, settings, queue_arn=choice.arn if choice else None, fargate=fargate)
+    found += ownership.problems(request, settings)
     found += job_tags.clashes(request, settings)
     return found
 
