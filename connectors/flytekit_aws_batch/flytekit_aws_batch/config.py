@@ -26,6 +26,9 @@ ERROR_FILE = "error.pb"
 OUTPUTS_VARIABLE = "FLYTE_AWS_BATCH_OUTPUTS"
 """The environment variable by which a raw container learns the same."""
 
+LARGE_MIB = 3
+"""From what size on a result is put into S3 by itself, and the outputs only name it. Within the inputs of another task
+it would come to the connector whole, whose gRPC takes 4 MiB for a request."""
 
 Kind = Literal["function", "container", "list"]
 """What a task is: a Python function, any container, or a Python function for each element of a list."""

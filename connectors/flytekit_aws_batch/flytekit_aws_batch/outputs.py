@@ -10,10 +10,11 @@ from flyteidl.core.interface_pb2 import VariableMap
 from flyteidl.core.types_pb2 import BlobType, LiteralType
 from flytekit.models.literals import LiteralMap
 from flytekit.models.task import TaskTemplate
+from flytekit.utils.pbhash import compute_hash_string
 from google.protobuf.message import DecodeError, Message
 from pydantic import ValidationError
 
-from flytekit_aws_batch.config import OUTPUTS_VARIABLE, Expected, Kind
+from flytekit_aws_batch.config import LARGE_MIB, OUTPUTS_VARIABLE, Expected, Kind
 from flytekit_aws_batch.core.aws import Aws, CallError
 from flytekit_aws_batch.core.background import Kept, Work
 from flytekit_aws_batch.core.plan import Handle, Plan
@@ -181,8 +182,20 @@ class Outputs:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(element(index)) for index in range(gathering.size)]
         collection = literals.LiteralCollection(literals=[task.result() for task in tasks])
-        gathered = literals.LiteralMap(literals={name: literals.Literal(collection=collection)})
+        whole = await self._small(literals.Literal(collection=collection), variable.type, f"{target}/{name}")
+        gathered = literals.LiteralMap(literals={name: whole})
         await self._storage.write(f"{target}/{OUTPUTS_FILE}", gathered.SerializeToString())
+
+    async def _small(self, literal: literals.Literal, kind: LiteralType, place: str) -> literals.Literal:
+        """The same, or what names it where it is large, as flytekit.bin.entrypoint does with what pods give."""
+        size = literal.ByteSize()
+        if size < LARGE_MIB * 1024 * 1024:
+            return literal
+        url = f"{place}_offloaded_metadata.pb"
+        await self._storage.write(url, literal.SerializeToString())
+        named = literals.LiteralOffloadedMetadata(uri=url, size_bytes=size, inferred_type=kind)
+        # By the hash a cache knows it again, wherever it is.
+        return literals.Literal(offloaded_metadata=named, hash=compute_hash_string(literal))
 
     async def _of_container(self, variables: VariableMap, handle: Handle, source: str) -> LiteralMap:
         plan = await self._plan(handle, source)

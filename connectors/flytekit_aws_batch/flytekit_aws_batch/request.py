@@ -9,7 +9,7 @@ from flytekit.models.literals import LiteralMap
 from flytekit.models.task import Container, TaskExecutionMetadata, TaskTemplate
 from pydantic import ValidationError
 
-from flytekit_aws_batch.config import OUTPUTS_OPTION, OUTPUTS_VARIABLE, Mapped, Payload
+from flytekit_aws_batch.config import LARGE_MIB, OUTPUTS_OPTION, OUTPUTS_VARIABLE, Mapped, Payload
 from flytekit_aws_batch.core.plan import JobRequest
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.core.spec import MOST_CHILDREN, ArraySpec
@@ -151,7 +151,6 @@ def _flyte_variables(
         "FLYTE_INTERNAL_TASK_NAME": template.id.name,
         "FLYTE_INTERNAL_TASK_VERSION": template.id.version or "",
         "FLYTE_ATTEMPT_NUMBER": str(attempt),
-        # From how many MiB on flytekit puts a result into S3 by itself, and names it (flytekit.bin.entrypoint): within
-        # another task's inputs it would come to the connector whole, whose gRPC takes 4 MiB for a request.
-        "_F_L_MIN_SIZE_MB": "3",
+        # By this flytekit.bin.entrypoint does it.
+        "_F_L_MIN_SIZE_MB": str(LARGE_MIB),
     }

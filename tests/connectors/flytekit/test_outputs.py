@@ -14,6 +14,7 @@ from flytekit.core.type_engine import TypeEngine
 from flytekit.models.literals import LiteralMap as LiteralMapModel
 from flytekit.tools.translator import get_serializable
 
+from flytekit_aws_batch import map_task
 from flytekit_aws_batch.config import Expected, Kind
 from flytekit_aws_batch.core.aws import Aws, CallError
 from flytekit_aws_batch.core.plan import Handle, Plan
@@ -136,6 +137,30 @@ def test_a_long_list_is_gathered_meanwhile_and_anew_by_another_connector(
     assert delivered(other, what) == Delivery()
     assert values(storage, batch_tasks.squares) == list(range(1200))
     assert delivered(other, what) == Delivery()
+
+
+@pytest.mark.parametrize(("size", "large"), [(3000, False), (3200, True)])
+def test_a_large_list_lies_beside_the_outputs_and_is_read_all_the_same(
+    storage: FakeStorage, outputs: Outputs, size: int, *, large: bool
+) -> None:
+    what = expected(outputs, map_task(batch_tasks.greet), "list")
+    list_of(storage, size)
+    pages = [f"{index:1000}" for index in range(size)]
+    for index, page in enumerate(pages):
+        literal = Literal(scalar=Scalar(primitive=Primitive(string_value=page)))
+        storage.objects[f"{PREFIX}/{index}/outputs.pb"] = LiteralMap(literals={"o0": literal}).SerializeToString()
+
+    while delivered(outputs, what).waits:
+        pass
+    whole = LiteralMap.FromString(storage.objects[f"{PREFIX}/outputs.pb"]).literals["o0"]
+    assert (whole.WhichOneof("value") == "offloaded_metadata") is large
+    if large:
+        beside = storage.objects.pop(whole.offloaded_metadata.uri)
+        assert whole.offloaded_metadata.uri.startswith(f"{PREFIX}/")
+        assert whole.offloaded_metadata.size_bytes == len(beside)
+        assert whole.hash
+        whole = Literal.FromString(beside)
+    assert [each.scalar.primitive.string_value for each in whole.collection.literals] == pages
 
 
 def test_none_stands_for_what_failed(storage: FakeStorage, outputs: Outputs) -> None:
