@@ -1,16 +1,29 @@
 """How a job that has ended failed, and which of its failures are worth another try."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from flytekit_aws_batch.core.aws import Aws
+from flytekit_aws_batch.core.background import Kept, Work
 from flytekit_aws_batch.core.failures import cause, lost_to_reclaim
 from flytekit_aws_batch.core.job_state import JobState
-from flytekit_aws_batch.core.listing import failed_children
+from flytekit_aws_batch.core.listing import failed_children, succeeded_children
 from flytekit_aws_batch.core.plan import Wave
 from flytekit_aws_batch.core.poller import JobPoller
 from flytekit_aws_batch.core.reasons import Reasons
 from flytekit_aws_batch.core.waves import Fault
+
+# Batch's lists are some seconds behind. What they lack after so long they will never have.
+_UNLISTED_SECONDS = 600.0
+# What the code of so many elements says is read within one question; of more, in a thread, while questions wait for a
+# moment each: propeller takes an answer that needs half a minute for none, and asks anew.
+_WITHIN_A_QUESTION = 32
+_AT_A_TIME = 100
+_MOMENT_SECONDS = 2.0
+# A result has the reasons of a few elements.
+_MOST_WHOLE_TEXTS = 20
+_SHORT_TEXT = 200
 
 
 class Failures(Protocol):
@@ -28,6 +41,25 @@ class Failures(Protocol):
         """
 
 
+@dataclass(slots=True)
+class _Look:
+    """What is known by now of a job's failures.
+
+    Attributes:
+        since: When they were looked at first.
+        failed: What failed, by element. None: Batch does not list all of it yet.
+        read: Of how many of them that failed by their own fault it is known what their code says.
+        final: What it says, of those that are not worth another try.
+        work: What reads on. None: nothing does.
+    """
+
+    since: float
+    failed: Mapping[int, JobState] | None = None
+    read: int = 0
+    final: dict[int, str] = field(default_factory=dict)
+    work: Work | None = None
+
+
 class Endings:
     """Looks at what failed.
 
@@ -43,6 +75,8 @@ class Endings:
         self._poller = poller
         self._reasons = reasons
         self._failures = failures
+        self._looks: Kept[_Look] = Kept(aws.clock)
+        reasons.looking = self._looking
 
     async def faults(self, output_prefix: str, wave: Wave, job: JobState) -> dict[int, Fault] | None:
         """What failed of a wave.
@@ -53,24 +87,31 @@ class Endings:
             job: Its job, which has ended.
 
         Returns:
-            By element, of what is no list by 0. None: Batch does not list all of it yet.
+            By element, of what is no list by 0. None: Batch does not list all of it yet, or it is so much that it is
+            still being looked at; what is known by then is kept for the next question.
 
         Raises:
             CallError: Batch or S3 did not answer.
         """
         if job.status == "SUCCEEDED":
             return {}
-        failed = await self._failed(wave, job)
+        look = self._looks.of(job.id, lambda: _Look(self._aws.clock.now()))
+        if look.failed is None:
+            look.failed = await self._failed(wave, job, look)
+        failed = look.failed
         if failed is None:
             return None
         own = sorted(index for index, each in failed.items() if not lost_to_reclaim(each))
-        final: Mapping[int, str] = {}
         if own and self._failures is not None:
-            final = await self._failures.final(output_prefix, own if wave.indices else None)
+            if not wave.indices:
+                look.final = await self._failures.final(output_prefix, None)
+            elif not await self._read_all(self._failures, output_prefix, own, look):
+                return None
+        final, mine = look.final, set(own)
         told = next((index for index in own if index not in final), None)
         found: dict[int, Fault] = {}
         for index, each in failed.items():
-            reclaimed = index not in own
+            reclaimed = index not in mine
             # The log of one of them is enough to see what is wrong with a list.
             reason = await self._whole(each) if index == told else cause(each)
             if index in final:
@@ -78,7 +119,42 @@ class Endings:
             found[index] = Fault(reason=reason, reclaimed=reclaimed, final=index in final)
         return found
 
-    async def _failed(self, wave: Wave, job: JobState) -> Mapping[int, JobState] | None:
+    async def _read_all(self, failures: Failures, output_prefix: str, own: Sequence[int], look: _Look) -> bool:
+        """Whether it is known of all elements what their code says."""
+        work = look.work
+        if work is None:
+            work = Work(len(own))
+            if len(own) <= _WITHIN_A_QUESTION:
+                await self._read(failures, output_prefix, own, look, work)
+                return True
+            look.work = work
+            work.begin(lambda: self._read(failures, output_prefix, own, look, work))
+        if not await work.wait(_MOMENT_SECONDS):
+            return False
+        if work.error is not None:
+            # The next question reads on where this one ended.
+            look.work = None
+            raise work.error
+        return True
+
+    async def _read(self, failures: Failures, output_prefix: str, own: Sequence[int], look: _Look, work: Work) -> None:
+        while look.read < len(own):
+            work.done = look.read
+            some = own[look.read : look.read + _AT_A_TIME]
+            for index, text in (await failures.final(output_prefix, some)).items():
+                look.final[index] = text if len(look.final) < _MOST_WHOLE_TEXTS else text[:_SHORT_TEXT]
+            look.read += len(some)
+
+    def _looking(self, job: JobState) -> str | None:
+        look = self._looks.get(job.id)
+        if look is None:
+            return None
+        if look.failed is None:
+            return "AWS Batch does not list yet what failed"
+        work = look.work
+        return f"looking at {work.done:,} of {work.size:,} failures" if work and not work.finished else None
+
+    async def _failed(self, wave: Wave, job: JobState, look: _Look) -> Mapping[int, JobState] | None:
         if not job.size:
             return {wave.indices[0] if wave.indices else 0: job}
         if not any(job.summary.values()):
@@ -86,8 +162,20 @@ class Endings:
             return dict.fromkeys(wave.indices, job)
         children = await failed_children(self._aws, job)
         if len(children) < max(1, job.summary.get("FAILED", 0)):
-            return None
+            if self._aws.clock.now() - look.since < _UNLISTED_SECONDS:
+                return None
+            children = {**await self._unlisted(job), **children}
         return {wave.indices[index]: child for index, child in children.items()}
+
+    async def _unlisted(self, job: JobState) -> Mapping[int, JobState]:
+        """All children of an array of which Batch does not say that they succeeded."""
+        succeeded = await succeeded_children(self._aws, job)
+        said = "AWS Batch lists it neither among those that succeeded nor among those that failed"
+        return {
+            index: replace(job, id=f"{job.id}:{index}", status_reason=said, size=0, summary={}, attempts=())
+            for index in range(job.size)
+            if index not in succeeded
+        }
 
     async def shown(self, job: JobState) -> JobState:
         """The part of a job whose log tells most: a failed child of an array, or the main one of nodes.

@@ -69,6 +69,12 @@ async def failed_children(aws: Aws, array: JobState) -> Mapping[int, JobState]:
     return found
 
 
+async def succeeded_children(aws: Aws, array: JobState) -> frozenset[int]:
+    """The children of an array that succeeded, by their index in it."""
+    listed = _listed(aws, arrayJobId=array.id, jobStatus="SUCCEEDED", maxResults=_MOST_LISTED)
+    return frozenset([job["arrayProperties"]["index"] async for job in listed])
+
+
 async def _listed(aws: Aws, **request: Any) -> AsyncIterator[dict[str, Any]]:  # noqa: ANN401 - checked by botocore
     while True:
         answer = await aws.call("batch", "list_jobs", **request)

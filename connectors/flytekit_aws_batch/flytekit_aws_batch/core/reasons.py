@@ -24,12 +24,16 @@ class Reasons:
     Args:
         aws: The way to AWS, for places in queues and for logs.
         settings: The console's address, where it is another one than AWS's.
+
+    Attributes:
+        looking: What is being found out of a job that has ended; set by who does so. None: nothing.
     """
 
     def __init__(self, aws: Aws, settings: Settings) -> None:
         self._aws = aws
         self._settings = settings
         self._places = QueuePlaces(aws)
+        self.looking = _nothing
 
     async def message(self, job: JobState) -> str:
         """How a job is: one line, and for a failed one the last lines of its log. Never raises for what AWS does."""
@@ -111,6 +115,11 @@ def duration(seconds: float) -> str:
     if hours < 48:  # noqa: PLR2004 - and up to there in hours
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{hours // 24} d {hours % 24} h"
+
+
+def _nothing(job: JobState) -> str | None:
+    del job
+    return None
 
 
 def _name(queue: str) -> str:

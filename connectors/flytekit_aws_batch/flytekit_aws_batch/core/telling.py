@@ -44,6 +44,8 @@ class Telling:
             return self.queued(run, f"submitted as {run.job}; {what}")
         counts = _counts(run, job)
         words = [await self._list(run, job, counts) if run.size else await self._reasons.message(job)]
+        if job.ended and (looking := self._reasons.looking(job)):
+            words.append(looking)
         if run.because:
             words.append(f"submission {run.wave + 1}: {run.because}")
         words += run.notes

@@ -1,0 +1,126 @@
+"""Lists of which much has failed, and what is found out of that from question to question."""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from flytekit_aws_batch.core.aws import CallError
+from flytekit_aws_batch.core.plan import Handle
+from flytekit_aws_batch.core.progress import Phase, Progress
+from flytekit_aws_batch.core.runner import BatchRunner
+from tests.connectors.core.fake_account import KeptWorld
+from tests.connectors.core.job_requests import SETTINGS, array, request
+
+SIZE = 250
+
+
+class Code:
+    """What the code says: nothing is worth another try. The second hundred is not read before the test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.reached, self.flows = threading.Event(), threading.Event()
+        self.error: CallError | None = None
+
+    async def final(self, output_prefix: str, indices: Sequence[int] | None) -> dict[int, str]:
+        assert output_prefix.startswith("s3://")
+        assert indices is not None
+        if 100 in indices:
+            self.reached.set()
+            # It is in a thread of its own: no question waits for it.
+            assert self.flows.wait(60)
+            if self.error is not None:
+                error, self.error = self.error, None
+                raise error
+        self.asked += indices
+        return {index: f"ValueError: {index} {'is wrong ' * 100}" for index in indices}
+
+
+@pytest.fixture
+def world() -> KeptWorld:
+    return KeptWorld(queues=SETTINGS.queues, patience_seconds=5)
+
+
+def ended(world: KeptWorld, runner: BatchRunner, size: int, failed: int, **counts: int) -> Handle:
+    """A list that has ended."""
+    handle = world.run(runner.start(request(job_role=None, array=array(size), retries=0)))
+    summary = {"FAILED": failed, **counts}
+    world.set_status("FAILED", arrayProperties={"size": size, "statusSummary": summary})
+    return handle
+
+
+def children(*indices: int) -> dict[str, Any]:
+    jobs = [{"jobId": f"job-0:{index}", "jobName": "n", "arrayProperties": {"index": index}} for index in indices]
+    return {"jobSummaryList": jobs}
+
+
+def poll(world: KeptWorld, runner: BatchRunner, handle: Handle) -> Progress:
+    world.clock.time += 30
+    return world.run(runner.poll(handle))
+
+
+def at_last(world: KeptWorld, runner: BatchRunner, handle: Handle) -> Progress:
+    while (progress := poll(world, runner, handle)).phase is Phase.RUNNING:
+        pass
+    return progress
+
+
+def test_many_failures_are_looked_at_from_question_to_question(world: KeptWorld) -> None:
+    code = Code()
+    runner = BatchRunner(world.settings, aws=world.aws, failures=code)
+    handle = ended(world, runner, SIZE, SIZE)
+    listed = 0
+
+    def lists(**_: object) -> dict[str, Any]:
+        nonlocal listed
+        listed += 1
+        return children(*range(SIZE))
+
+    world.answers["list_jobs"] = lists
+    assert poll(world, runner, handle).phase is Phase.RUNNING
+    assert code.reached.wait(60)
+    for _ in range(3):
+        progress = poll(world, runner, handle)
+        assert progress.phase is Phase.RUNNING
+        assert progress.message.splitlines() == ["0 of 250 done, 250 failed", "looking at 100 of 250 failures"]
+    code.flows.set()
+    failed = at_last(world, runner, handle)
+    assert (failed.phase, len(failed.failed_indices)) == (Phase.FAILED, SIZE)
+    assert "element 0: ValueError: 0 is wrong" in failed.message
+    assert code.asked == list(range(SIZE)), "each once"
+    assert listed == 1
+
+
+def test_what_was_read_before_s3_went_away_is_not_read_again(world: KeptWorld) -> None:
+    code = Code()
+    runner = BatchRunner(world.settings, aws=world.aws, failures=code)
+    handle = ended(world, runner, SIZE, SIZE)
+    world.answers["list_jobs"] = lambda **_: children(*range(SIZE))
+    code.error = CallError("GetObject", "SlowDown", "slower", "throttled")
+    code.flows.set()
+    said = []
+    while (progress := poll(world, runner, handle)).phase is Phase.RUNNING:
+        said.append(progress.message)
+    assert any("GetObject: SlowDown: slower" in each for each in said)
+    assert progress.phase is Phase.FAILED
+    assert code.asked == list(range(SIZE))
+
+
+@pytest.mark.parametrize("listed", [(1,), ()])
+def test_failures_that_batch_never_lists_are_taken_for_such_in_the_end(
+    world: KeptWorld, listed: tuple[int, ...]
+) -> None:
+    runner = BatchRunner(world.settings, aws=world.aws)
+    handle = ended(world, runner, 4, 2, SUCCEEDED=2)
+    lists = {"FAILED": children(*listed), "SUCCEEDED": children(0, 2)}
+    world.answers["list_jobs"] = lambda jobStatus, **_: lists[jobStatus]  # noqa: N803 - as boto names it
+    began = world.clock.time
+    progress = poll(world, runner, handle)
+    assert progress.message.splitlines()[-1] == "AWS Batch does not list yet what failed"
+    while progress.phase is Phase.RUNNING and world.clock.time < began + 1000:
+        progress = poll(world, runner, handle)
+    assert 600 <= world.clock.time - began < 700
+    assert (progress.phase, progress.failed_indices) == (Phase.FAILED, (1, 3))
+    assert "element 3: AWS Batch lists it neither among those that succeeded nor" in progress.message
