@@ -17,11 +17,11 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: help setup try check check-workflows synth diff test lint types unit unit-platform unit-parts policies rules workflows connector flyte2 embedded smoke charts rendered record-release snapshots schema guardrails format dashboards bench diagram locks clean
 
 help: ## Explain every verb
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.installed .venv-local/.installed .venv-workflows/.installed node_modules/.installed ## Install what the project needs, into the project's own folders
 
-try: setup ## Deploy the whole platform to an AWS on this machine, and run a job on it
+try: setup ## Deploy the whole platform to an AWS on this machine, and run a job and a Flyte workflow on it
 	@$(BIN)/aerodrome try
 
 check: setup ## Say what is wrong with the environments, or what each will build

@@ -102,6 +102,9 @@ class _Session:
     def __init__(self, answers: Answers) -> None:
         self._client = _Client(answers)
 
+    def register(self, event: str, handler: object) -> None:
+        """Nothing is sent of which anybody could be told."""
+
     def create_client(self, _service: str, **_: object) -> _Client:
         return self._client
 

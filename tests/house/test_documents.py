@@ -14,7 +14,7 @@ ADR_STATUS = re.compile(
 # A folder of whoever wrote the line. `/root/` and the like inside a longer path, or in a word, are something else.
 MACHINE_PATH = re.compile(r"(?<![\w.:/{}$*-])/(work|root|home/\w+|Users/\w+)/")
 
-TARGET = re.compile(r"^([a-z][a-z-]*):", re.MULTILINE)
+TARGET = re.compile(r"^([a-z][a-z0-9-]*):", re.MULTILINE)
 
 
 def test_decisions_are_numbered_without_gaps_and_have_a_status(texts: Mapping[str, str]) -> None:
@@ -73,7 +73,7 @@ def test_make_help_explains_every_target(root: Path, texts: Mapping[str, str]) -
     assert targets == set(phony[1].split())
     assert {"help", "try", "test", "snapshots", "bench"} <= targets
     helped = subprocess.run(["make", "help"], cwd=root, check=True, capture_output=True, text=True).stdout  # noqa: S607 - the make of whoever runs the tests
-    explained = dict(re.findall(r"^  make ([a-z-]+) +(\S.*)$", helped, re.MULTILINE))
+    explained = dict(re.findall(r"^  make ([a-z0-9-]+) +(\S.*)$", helped, re.MULTILINE))
     assert explained.keys() == targets
 
 
@@ -81,7 +81,7 @@ def make_commands(text: str) -> set[str]:
     """The targets of the `make` commands in a Markdown text: in backticks, and at the start of lines of code blocks."""
     blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     commands = [*re.findall(r"`([^`\n]+)`", text), *(line for block in blocks for line in block.splitlines())]
-    return {found[1] for command in commands if (found := re.match(r"\$?\s*make ([a-z][a-z-]*)", command.strip()))}
+    return {found[1] for command in commands if (found := re.match(r"\$?\s*make ([a-z][a-z0-9-]*)", command.strip()))}
 
 
 def test_every_make_command_in_the_documents_exists(texts: Mapping[str, str]) -> None:
