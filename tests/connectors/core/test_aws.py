@@ -2,6 +2,7 @@ import asyncio
 import itertools
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -17,11 +18,11 @@ from botocore.exceptions import (
 )
 from prometheus_client import CollectorRegistry
 
-from flytekit_aws_batch.core.aws import Aws, CallError
+from flytekit_aws_batch.core.aws import Aws, CallError, see_region
 from flytekit_aws_batch.core.clock import Clock
 from flytekit_aws_batch.core.metrics import Metrics
 from flytekit_aws_batch.core.pace import Gate
-from flytekit_aws_batch.core.settings import Limits, Settings
+from flytekit_aws_batch.core.settings import Limits, Settings, SettingsError
 from tests.connectors.core.fake_aws import FakeClock, World, client_error
 
 URL = "https://batch.example"
@@ -274,6 +275,21 @@ def test_a_submission_does_not_leave_after_its_time_however_long_its_credentials
     with pytest.raises(CallError, match="EndpointConnectionError"):
         aws.attempt("batch", "submit_job", request)
     aws.close()
+
+
+def test_without_a_region_the_settings_are_to_be_mended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    aws = Aws(Settings(), session=botocore.session.Session(), metrics=Metrics(CollectorRegistry()), clock=FakeClock())
+    with pytest.raises(SettingsError, match="region is missing"):
+        aws.attempt("batch", "describe_jobs", {"jobs": []})
+    aws.close()
+    with pytest.raises(SettingsError, match="region is missing"):
+        see_region(Settings())
+    see_region(Settings(region="eu-west-1"))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    see_region(Settings())
 
 
 def test_submissions_whose_time_came_together_still_leave_one_after_the_other() -> None:

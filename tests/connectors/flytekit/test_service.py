@@ -100,6 +100,25 @@ def test_settings_that_cannot_be_used_stop_it_with_the_reason(tmp_path: Path) ->
     ]
 
 
+def test_without_a_region_it_does_not_start(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("lease_seconds: 60\n")
+    unset = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+    environment = {name: value for name, value in os.environ.items() if name not in unset}
+    environment |= {"FLYTEKIT_AWS_BATCH_CONFIG": str(settings), "AWS_CONFIG_FILE": str(tmp_path / "none")}
+    stopped = subprocess.run(
+        [PYFLYTE, "serve", "connector"], env=environment, check=False, capture_output=True, text=True, timeout=_SECONDS
+    )
+
+    assert stopped.returncode == 1
+    assert stopped.stderr.splitlines() == [
+        (
+            "flytekit-aws-batch: region is missing, and AWS's own settings have none; set region in the file that "
+            "FLYTEKIT_AWS_BATCH_CONFIG names, or AWS_DEFAULT_REGION"
+        )
+    ]
+
+
 def test_propeller_is_told_what_it_does(service: Service) -> None:
     agents = AgentMetadataServiceStub(service.channel).ListAgents(messages.ListAgentsRequest()).agents
     (ours,) = [agent for agent in agents if agent.name == "AWS Batch Connector"]

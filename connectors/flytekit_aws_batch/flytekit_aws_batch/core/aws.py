@@ -10,13 +10,14 @@ from typing import Any
 import botocore.session
 from botocore.client import BaseClient
 from botocore.config import Config
+from botocore.exceptions import NoRegionError
 from botocore.response import StreamingBody
 
 from flytekit_aws_batch.core.call_errors import CallError, call_error
 from flytekit_aws_batch.core.clock import Clock
 from flytekit_aws_batch.core.metrics import Metrics, process_metrics
 from flytekit_aws_batch.core.pace import Gate, Pace
-from flytekit_aws_batch.core.settings import Settings
+from flytekit_aws_batch.core.settings import VARIABLE, Settings, SettingsError
 
 __all__ = ["Aws", "CallError"]
 
@@ -29,6 +30,11 @@ _READ_SECONDS_OF = {"sqs": 30}
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
+
+_NO_REGION = (
+    f"region is missing, and AWS's own settings have none; set region in the file that {VARIABLE} names, or "
+    "AWS_DEFAULT_REGION"
+)
 
 # What the limits of the settings mean. S3 and SQS take thousands of calls a second, and have none.
 _GROUPS = {("batch", "submit_job"): "submits", ("batch", "describe_jobs"): "describes"}
@@ -103,6 +109,7 @@ class Aws:
 
         Raises:
             CallError: It was refused, or did not get through in time.
+            SettingsError: Nobody says in which region.
             ParamValidationError: The request is none that the service knows: a mistake of the connector.
         """
         patience = self.settings.patience_seconds if patience_seconds is None else patience_seconds
@@ -207,9 +214,12 @@ class Aws:
                     tcp_keepalive=True,
                     user_agent_extra="flytekit-aws-batch",
                 )
-                self._clients[service] = self._session.create_client(
-                    service, region_name=self.settings.region, config=config
-                )
+                try:
+                    self._clients[service] = self._session.create_client(
+                        service, region_name=self.settings.region, config=config
+                    )
+                except NoRegionError:
+                    raise SettingsError(_NO_REGION) from None
             return self._clients[service]
 
     @property
@@ -229,6 +239,16 @@ class Aws:
             clients, self._clients = self._clients, {}
         for client in clients.values():
             client.close()
+
+
+def see_region(settings: Settings) -> None:
+    """See that there is a region, without which no call can be made.
+
+    Raises:
+        SettingsError: There is none.
+    """
+    if settings.region is None and botocore.session.Session().get_config_variable("region") is None:
+        raise SettingsError(_NO_REGION)
 
 
 def _title(operation: str) -> str:
