@@ -119,6 +119,7 @@ locks: .venv/.installed ## Resolve the Python locks and package-lock.json anew
 	@$(BIN)/uv pip compile local/requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file local/requirements.lock
 	@$(BIN)/uv pip compile tools/checkov/requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file tools/checkov/requirements.lock
 	@$(BIN)/uv pip compile workflows/requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file workflows/requirements.lock
+	@$(BIN)/uv pip compile connectors/flytekit_aws_batch/requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file connectors/flytekit_aws_batch/requirements.lock
 	@$(BIN)/uv pip compile connectors/flytekit_aws_batch/flyte2-requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file connectors/flytekit_aws_batch/flyte2-requirements.lock
 	@npm install --package-lock-only --omit-lockfile-registry-resolved
 
