@@ -29,7 +29,8 @@ class Objects(Storage):
         self.objects = dict(objects)
         self.problem = problem
 
-    async def read(self, url: str) -> bytes | None:
+    async def read(self, url: str, *, patience_seconds: float | None = None) -> bytes | None:
+        del patience_seconds
         if self.problem is not None:
             raise CallError("GetObject", "Answer", "S3 says no", self.problem)
         return self.objects.get(url)
