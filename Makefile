@@ -27,8 +27,8 @@ try: setup ## Deploy the whole platform to an AWS on this machine, and run a job
 check: setup ## Say what is wrong with the environments, or what each will build
 	@$(BIN)/aerodrome check
 
-check-workflows: setup ## Refuse what AWS Batch would not do for a package of Flyte workflows (PACKAGE=folder)
-	@$(BIN)/aerodrome check-workflows $(PACKAGE)
+check-workflows: setup ## Refuse what AWS Batch would not do for a package of Flyte workflows (PACKAGE=folder ENV=dev)
+	@$(BIN)/aerodrome check-workflows $(PACKAGE) --env $(ENV)
 
 synth: setup ## Write the CloudFormation templates of one environment to cdk.out (ENV=dev)
 	@$(CDK) synth -c env=$(ENV) --quiet

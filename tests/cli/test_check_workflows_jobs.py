@@ -247,7 +247,7 @@ def test_a_mistake_is_told_once_of_a_task_and_of_what_maps_over_it() -> None:
     ("one", "line"),
     [
         (task(), "spot, 2 vCPUs, 4096 MiB, 2 retries, at most 1:00:00 each"),
-        (task(template={"metadata": {}}), "on-demand, 2 vCPUs, 4096 MiB, 0 retries"),
+        (task(template={"metadata": {}}), "spot, 2 vCPUs, 4096 MiB, 0 retries"),
         (
             task(JobSpec(queue="gpu"), Resources(vcpus=8, memory_mib=30720, gpus=1)),
             "gpu, 8 vCPUs, 30720 MiB, 1 GPU, 2 retries, at most 1:00:00 each",

@@ -14,11 +14,12 @@ from aerodrome.check_workflows.facts import BATCH, Node, Package, Task, resource
 from aerodrome.check_workflows.rules import Finding
 from aerodrome_stacks.environment import Environment
 from flytekit_aws_batch.config import TASK_TYPE, Payload
+from flytekit_aws_batch.core.containers import rounded
 from flytekit_aws_batch.core.plan import JobRequest
 from flytekit_aws_batch.core.planning import plan
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.core.settings import Settings
-from flytekit_aws_batch.core.spec import ArraySpec
+from flytekit_aws_batch.core.spec import KINDS, ArraySpec
 
 
 def unheard(package: Package) -> Iterator[Finding]:
@@ -46,7 +47,8 @@ def unheard(package: Package) -> Iterator[Finding]:
 
 
 def _unsaid(task: Task) -> Iterator[Finding]:
-    if _payload(task) is None:
+    payload = _payload(task)
+    if payload is None:
         yield _finding(
             task,
             "what it says of its job",
@@ -54,11 +56,15 @@ def _unsaid(task: Task) -> Iterator[Finding]:
             "install the version in connectors/flytekit_aws_batch for the interpreter that loads the package",
         )
     if task.timeout is None:
+        # AWSBatchContainerTask has no option of that name, and refuses it.
+        written = "timeout=timedelta(...)"
+        if payload is not None and payload.kind == "container":
+            written = f"metadata=TaskMetadata({written})"
         yield _finding(
             task,
             "no timeout",
             "a job that hangs costs money until somebody sees it",
-            "write timeout=timedelta(...), as long as an attempt may take",
+            f"write {written}, as long as an attempt may take",
             refused=False,
         )
     missing = [name.lower() for name in ("CPU", "MEMORY") if name not in task.resources]
@@ -98,7 +104,7 @@ def described(task: Task) -> str:
         *([] if mapped is None else ["an array" + (f", {mapped.concurrency} at once" if mapped.concurrency else "")]),
         *([f"{spec.nodes} nodes"] if spec.nodes > 1 else []),
         spec.queue or _kind(task, payload),
-        f"{asked.vcpus:g} vCPU{'' if asked.vcpus == 1 else 's'}",
+        _vcpus(payload),
         f"{asked.memory_mib} MiB",
         *([f"{asked.gpus} GPU{'' if asked.gpus == 1 else 's'}"] if asked.gpus else []),
         f"{task.retries} {'retry' if task.retries == 1 else 'retries'}",
@@ -106,6 +112,18 @@ def described(task: Task) -> str:
         *(["cached"] if task.metadata.get("discoverable", False) else []),
     ]
     return ", ".join(said)
+
+
+def _vcpus(payload: Payload) -> str:
+    """What its job gets, and what it asked for where that is less."""
+    asked, queue = payload.resources, payload.spec.queue
+    got = asked if queue == "fargate" else rounded(asked, fargate=False)[0]
+    said = f"{got.vcpus:g} vCPU{'' if got.vcpus == 1 else 's'}"
+    if got == asked:
+        return said
+    # What runs behind a queue that is named by its name is the environment's to say.
+    where = "on instances, if the queue has these" if queue is not None and queue not in KINDS else "on instances"
+    return f"{said} (asked for {asked.vcpus:g}, rounded up {where})"
 
 
 def _kind(task: Task, payload: Payload) -> str:
@@ -118,8 +136,8 @@ def _kind(task: Task, payload: Payload) -> str:
 
 
 def _interruptible(task: Task) -> bool:
-    # To Flyte, whatever does not say that it may be interrupted is not to be.
-    return bool(task.metadata.get("interruptible", False))
+    # The connector takes a task that says nothing for one that may be.
+    return bool(task.metadata.get("interruptible", True))
 
 
 def unfit(package: Package, environment: Environment) -> Iterator[Finding]:

@@ -68,6 +68,7 @@ def job_request(
     domain = execution.domain if execution else os.environ.get(DOMAIN_VARIABLE, "development")
     name = execution.name if execution else _LOCAL_EXECUTION
     timeout = template.metadata.timeout
+    retries = template.metadata.retries.retries if template.metadata.retries else 0
     array = None
     if payload.mapped is not None and size is not None:
         array = ArraySpec(
@@ -86,9 +87,9 @@ def job_request(
         environment={**_flyte_variables(template, project, domain, name, attempt), **environment},
         resources=payload.resources,
         spec=payload.spec,
-        retries=template.metadata.retries.retries if template.metadata.retries else 0,
+        retries=retries,
         timeout_seconds=int(timeout.total_seconds()) if isinstance(timeout, timedelta) and timeout else None,
-        interruptible=_interruptible(template, metadata),
+        interruptible=_interruptible(template, metadata, attempt=attempt, retries=retries),
         job_role=(metadata.identity.iam_role if metadata and metadata.identity else None) or None,
         output_prefix=output_prefix,
         array=array,
@@ -129,13 +130,20 @@ def _command(container: Container) -> tuple[tuple[str, ...], str | None]:
     return command, None
 
 
-def _interruptible(template: TaskTemplate, metadata: TaskExecutionMetadata | None) -> bool | None:
-    # propeller labels each task with what it is this time: the last attempt of an interruptible task is not.
-    label = ((metadata and metadata.labels) or {}).get("interruptible")
-    if label is not None:
-        return bool(label == "true")
+def _interruptible(
+    template: TaskTemplate, metadata: TaskExecutionMetadata | None, *, attempt: int, retries: int
+) -> bool | None:
+    """Whether the task may run where it is taken back, this time. None: nobody said.
+
+    propeller labels each task with what holds for it now: the last attempt of an interruptible task is not. Where
+    neither task nor execution says anything, that is false, too, which is Flyte's default rather than a wish: so the
+    last attempt of such a task is told by its number.
+    """
     said: bool | None = template.metadata.interruptible
-    return said
+    label = ((metadata and metadata.labels) or {}).get("interruptible")
+    if said is None and label == "false":
+        return False if attempt >= retries > 0 else None
+    return said if label is None else bool(label == "true")
 
 
 def _flyte_variables(

@@ -29,6 +29,16 @@ def greet(name: str) -> str:
     return f"hello {name} from {os.environ.get('AWS_BATCH_JOB_ID', 'here')}"
 
 
+@task(task_config=AWSBatch(), container_image=IMAGE, environment=ENVIRONMENT, limits=SMALL, interruptible=True)
+def interrupted() -> None:
+    """May be."""
+
+
+@task(task_config=AWSBatch(), container_image=IMAGE, environment=ENVIRONMENT, limits=SMALL, retries=2)
+def tried_twice() -> None:
+    """Once more, and then no more."""
+
+
 @task(task_config=AWSBatch(), container_image=IMAGE, environment=ENVIRONMENT, limits=SMALL)
 def whose() -> str:
     execution = current_context().execution_id

@@ -1,7 +1,9 @@
 """Python functions as jobs of the embedded AWS, each in a process of its own."""
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from flyteidl.core.execution_pb2 import TaskExecution
 from flytekit import FlyteFile
 
@@ -69,13 +71,29 @@ def test_a_process_that_is_killed_is_worth_another_try(propeller: Propeller) -> 
     assert "exit code 137" in done.message
 
 
-def test_the_last_attempt_is_not_interrupted(account: Account, propeller: Propeller) -> None:
-    attempt = propeller.attempt(batch_tasks.greet, "last", 2, name="you")
+@pytest.mark.parametrize(
+    ("task", "queue"),
+    [
+        pytest.param(
+            batch_tasks.interrupted, ON_DEMAND, id="the last attempt of a task that may be interrupted is not"
+        ),
+        pytest.param(batch_tasks.wait_for, SPOT, id="what says nothing may be, whatever Flyte's default is"),
+        pytest.param(batch_tasks.tried_twice, ON_DEMAND, id="its last attempt is not"),
+    ],
+)
+def test_flytes_label_and_what_the_author_says_choose_the_queue(
+    account: Account,
+    propeller: Propeller,
+    task: Any,  # noqa: ANN401 - flytekit's
+    queue: str,
+) -> None:
+    inputs = {"seconds": 0} if task is batch_tasks.wait_for else {}
+    attempt = propeller.attempt(task, f"on-{queue}", 2, **inputs)
     attempt.metadata.labels["interruptible"] = "false"
     done = propeller.until(propeller.create(attempt))
 
     (job_id,) = done.jobs
-    assert account.jobs()[job_id]["jobQueue"].endswith(f"/{ON_DEMAND}")
+    assert account.jobs()[job_id]["jobQueue"].endswith(f"/{queue}")
 
 
 def test_a_create_that_is_repeated_submits_nothing(account: Account, propeller: Propeller) -> None:

@@ -1,7 +1,9 @@
 """Five hundred tasks at the same time, while the connector is killed over and over."""
 
 import asyncio
+import os
 import random
+from pathlib import Path
 
 import pytest
 from flyteidl.core.execution_pb2 import TaskExecution
@@ -64,29 +66,33 @@ def test_no_task_is_submitted_twice_however_often_the_connector_is_killed(
 
 
 def test_500_tasks_at_once_are_asked_after_a_hundred_at_a_time(
-    proofs: ProofAccount, service: MakeService, request: pytest.FixtureRequest
+    proofs: ProofAccount, service: MakeService, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     execution = "many"
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    nodes = [Node(name=f"n{number}") for number in range(TASKS)]
 
-    async def run() -> tuple[list[Node], int]:
+    def all_are_live() -> bool:
+        return sum(job["status"] in LIVE for job in proofs.jobs(execution)) == TASKS
+
+    async def run() -> None:
         one = service()
         await one.start()
-        async with Propeller(one.address, proofs.prefix(request.node.name), execution, pause=5) as propeller:
-            # Longer than the submissions take, so that all of them are there at the same time.
-            template = container("nap", "sleep", "60")
-            nodes = [Node(name=f"n{number}") for number in range(TASKS)]
+        async with Propeller(one.address, proofs.prefix(request.node.name), execution, pause=3) as propeller:
+            # They wait until all of them are there.
+            template = container("wait", "sh", "-c", f"read line < {gate}")
             tasks = [asyncio.create_task(propeller.run(template, node)) for node in nodes]
-            most = 0
-            while not all(task.done() for task in tasks):
-                await asyncio.sleep(2)
-                live = sum(job["status"] in LIVE for job in await asyncio.to_thread(proofs.jobs, execution))
-                most = max(most, live)
-            await asyncio.gather(*tasks)
-            return nodes, most
+            while not await asyncio.to_thread(all_are_live):
+                assert not any(task.done() for task in tasks), "one ended before all had begun"
+                await asyncio.sleep(1)
+            with await asyncio.to_thread(gate.open, "w") as opened:
+                opened.write("\n" * TASKS)
+                opened.flush()
+                await asyncio.gather(*tasks)
 
-    nodes, most = asyncio.run(run())
+    asyncio.run(run())
     assert {node.resource.phase for node in nodes} == {TaskExecution.SUCCEEDED}
-    assert most == TASKS
     jobs = proofs.jobs(execution)
     assert len(jobs) == TASKS
     assert not doubled(jobs)
