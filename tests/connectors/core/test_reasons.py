@@ -164,7 +164,9 @@ def test_what_nobody_knows_is_told_as_it_is() -> None:
             ("killed as it needs more memory than the 4096 MiB that it had", "ask for more", "OutOfMemoryError"),
         ),
         (failed(container={"exitCode": 137}), ("exit code 137: killed (SIGKILL)", "4096 MiB")),
+        (failed(container={"exitCode": 247}), ("exit code 247: killed (SIGKILL)", "4096 MiB")),
         (failed(container={"exitCode": 139}), ("exit code 139: ended by SIGSEGV",)),
+        (failed(container={"exitCode": 245}), ("exit code 245: ended by SIGSEGV",)),
         (failed(container={"exitCode": 191}), ("exit code 191",)),
         (failed(container={"exitCode": 127}), ("exit code 127: the command is not in the image code:1",)),
         (failed(container={"exitCode": 126}), ("exit code 126: the command cannot be executed in the image code:1",)),
@@ -231,6 +233,10 @@ def test_why_a_job_failed_is_told_in_plain_words(job: JobState, words: tuple[str
         assert each in told
     assert "None" not in told
     assert "\n" not in told
+
+
+def test_what_exit_gives_for_less_than_zero_is_no_signal() -> None:
+    assert cause(failed(container={"exitCode": 255})) == "exit code 255"
 
 
 def test_a_failed_job_shows_the_last_lines_of_its_log() -> None:

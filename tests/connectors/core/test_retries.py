@@ -1,6 +1,10 @@
+import signal
+import subprocess
+import sys
+
 import pytest
 
-from flytekit_aws_batch.core.retries import attempts, evaluate_on_exit, rule_problems, timeout
+from flytekit_aws_batch.core.retries import attempts, ended_by, evaluate_on_exit, rule_problems, timeout
 from flytekit_aws_batch.core.spec import ExitRule, JobSpec
 
 
@@ -25,12 +29,45 @@ def test_the_author_s_rules_come_first_and_all_fit_in_five() -> None:
         )
     )
     rules = evaluate_on_exit(spec, fargate=False)
-    assert rules[:2] == (
+    assert rules[:3] == (
         {"onExitCode": "137", "onReason": "OutOfMemoryError*", "action": "EXIT"},
+        {"onExitCode": "247", "onReason": "OutOfMemoryError*", "action": "EXIT"},
         {"onStatusReason": "Task failed to start*", "action": "RETRY"},
     )
-    assert len(rules) == 4
+    assert len(rules) == 5
     assert list(rule_problems(spec)) == []
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        (("137",), ["137", "247"]),
+        (("143", "75"), ["143", "241", "75"]),
+        (("75", "137"), ["75", "137", "247"]),
+        # Batch takes five rules.
+        (("137", "139"), ["137", "247", "139"]),
+        # The author's own rule for it comes first.
+        (("137", "247"), ["137", "247"]),
+        (("247", "137"), ["247", "137"]),
+        (("13*",), ["13*"]),
+        (("128",), ["128"]),
+        # 255 is what exit(-1) gives.
+        (("129",), ["129"]),
+        (("1" * 512,), ["1" * 512]),
+    ],
+)
+def test_a_rule_for_a_signal_holds_for_code_that_travels_too(codes: tuple[str, ...], expected: list[str]) -> None:
+    spec = JobSpec(on_exit=tuple(ExitRule(action="retry", exit_code=code, reason="Out*") for code in codes))
+    *rules, _, _ = evaluate_on_exit(spec, fargate=False)
+    assert [rule.pop("onExitCode") for rule in rules] == expected
+    assert rules == [{"onReason": "Out*", "action": "RETRY"}] * len(expected)
+    assert len(rules) <= 3
+
+
+def test_what_a_killed_child_leaves_is_what_python_says_of_it() -> None:
+    code = "import os, signal, subprocess as s; exit(s.run(['sh', '-c', 'kill -KILL $$']).returncode)"
+    ended = subprocess.run([sys.executable, "-c", code], check=False).returncode
+    assert ended_by(ended) == ended_by(137) == signal.SIGKILL
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from flytekit_aws_batch.core.job_state import Attempt, JobState
-from flytekit_aws_batch.core.retries import FARGATE_TASK_GONE, HOST_GONE
+from flytekit_aws_batch.core.retries import FARGATE_TASK_GONE, HOST_GONE, ended_by
 
 _HOST_GONE: Final = HOST_GONE.rstrip("*")
 _TASK_GONE: Final = FARGATE_TASK_GONE.rstrip("*")
 _TIMED_OUT: Final = "exceeded timeout"
 _CANCELLED_FOR: Final = "Canceled by JobStateTimeLimit action due to reason: "
 
-_KILLED = 137
-_SIGNALS = range(129, 129 + 64)
 _NOT_FOUND = 127
 _NOT_EXECUTABLE = 126
 
@@ -150,16 +148,17 @@ def _known(job: JobState, reason: str) -> str:
 
 
 def _meaning(job: JobState, exit_code: int) -> str:
-    if exit_code == _KILLED:
+    number = ended_by(exit_code)
+    if number == signal.SIGKILL:
         had = f", more than the {job.memory_mib} MiB that it had" if job.memory_mib else ""
         return f": killed (SIGKILL), which mostly means that the code took too much memory{had}"
     if exit_code == _NOT_FOUND:
         return f": the command is not in the image {job.image}"
     if exit_code == _NOT_EXECUTABLE:
         return f": the command cannot be executed in the image {job.image}"
-    if exit_code in _SIGNALS:
+    if number is not None:
         try:
-            return f": ended by {signal.Signals(exit_code - 128).name}"
+            return f": ended by {signal.Signals(number).name}"
         except ValueError:
             return ""
     return ""

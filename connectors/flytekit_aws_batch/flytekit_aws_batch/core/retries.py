@@ -1,7 +1,7 @@
 """When AWS Batch itself starts a job anew: its host was taken back, or its author said so."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from flytekit_aws_batch.core.spec import ExitRule, JobSpec
@@ -23,6 +23,17 @@ MOST_RULES: Final = 5
 SHORTEST_TIMEOUT_SECONDS: Final = 60
 """Of an attempt (https://docs.aws.amazon.com/batch/latest/APIReference/API_JobTimeout.html)."""
 
+_SIGNALS: Final = range(1, 65)
+# A shell and ECS say of a process that a signal ended 128 and the signal's number. flytekit's pyflyte-fast-execute, by
+# which a task starts that travels with its code, ends with what Python says of its child, which is the number below
+# zero: 256 less the number, as an exit code has eight bits (flytekit.bin.entrypoint.fast_execute_task_cmd).
+_ENDED = 128
+_CHILD_ENDED = 256
+# 255 is what exit(-1) gives, far more often than SIGHUP's end of a child.
+_MOST = 254
+# Those that stand after the author's: another attempt after a reclaim, and none after anything else.
+_OWN_RULES: Final = 2
+
 # An asterisk may stand at the end only: https://docs.aws.amazon.com/batch/latest/APIReference/API_EvaluateOnExit.html
 _EXIT_CODE: Final = re.compile(r"[0-9]{0,512}\*?")
 _TEXT: Final = re.compile(r"[A-Za-z0-9.:\s]{0,512}\*?")
@@ -43,11 +54,36 @@ def evaluate_on_exit(spec: JobSpec, *, fargate: bool) -> tuple[dict[str, str], .
         fargate: Whether it runs on Fargate.
     """
     return (
-        *(_rule(each) for each in spec.on_exit),
+        *_rules(spec.on_exit),
         {"onStatusReason": FARGATE_TASK_GONE if fargate else HOST_GONE, "action": "RETRY"},
         # Batch tries again what matches nothing.
         {"onReason": "*", "action": "EXIT"},
     )
+
+
+def ended_by(exit_code: int) -> int | None:
+    """The number of the signal that ended a container's process, or the child that it ends like. None: none did."""
+    if exit_code - _ENDED in _SIGNALS:
+        return exit_code - _ENDED
+    return _CHILD_ENDED - exit_code if exit_code <= _MOST and _CHILD_ENDED - exit_code in _SIGNALS else None
+
+
+def _rules(rules: Sequence[ExitRule]) -> Iterator[dict[str, str]]:
+    """The author's rules, each that names a signal's exit code with one for its other code, while there is room."""
+    room = MOST_RULES - _OWN_RULES - len(rules)
+    named = {rule.exit_code for rule in rules}
+    for rule in rules:
+        yield _rule(rule)
+        other = _other_code(rule.exit_code)
+        if room > 0 and other is not None and other not in named:
+            room -= 1
+            yield _rule(rule.model_copy(update={"exit_code": other}))
+
+
+def _other_code(pattern: str | None) -> str | None:
+    """What a task that travels with its code ends with, where another one ends with this."""
+    number = int(pattern) - _ENDED if pattern and pattern.isdecimal() and len(pattern) <= len(str(_MOST)) else 0
+    return str(_CHILD_ENDED - number) if number in _SIGNALS and _CHILD_ENDED - number <= _MOST else None
 
 
 def _rule(rule: ExitRule) -> dict[str, str]:

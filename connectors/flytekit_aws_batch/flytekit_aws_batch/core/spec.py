@@ -63,7 +63,11 @@ class ExitRule(Part):
 
     Attributes:
         action: Whether to try again, or to let the job fail.
-        exit_code: A pattern of the container's exit code.
+        exit_code: A pattern of the container's exit code, such as ``"137"`` for a process that SIGKILL ended, and 143
+            for SIGTERM: 128 and the signal's number. A Flyte 1 task that travels with its code (``pyflyte run``, or
+            ``register`` without ``--copy none``) ends with 256 less the number instead, 247 and 241: a rule for the
+            former is one for the latter, too. Of two rules that name signals only the first is, as Batch takes
+            five in all.
         reason: A pattern of the container's reason.
         status_reason: A pattern of the attempt's status reason.
     """
