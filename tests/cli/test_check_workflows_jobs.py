@@ -212,6 +212,20 @@ def test_what_is_left_to_defaults_is_told(template: dict[str, object], value: st
 
 
 @pytest.mark.parametrize(
+    ("kind", "way_out"),
+    [
+        ("function", "write timeout=timedelta(...), as long as an attempt may take"),
+        # The class refuses timeout=, and says the same.
+        ("container", "write metadata=TaskMetadata(timeout=timedelta(...)), as long as an attempt may take"),
+    ],
+)
+def test_a_timeout_is_told_as_the_task_takes_it(kind: str, way_out: str) -> None:
+    custom = {**task().template["custom"], "kind": kind}
+    (finding,) = unheard(package(task(template={"metadata": {}, "custom": custom})))
+    assert finding.way_out == way_out
+
+
+@pytest.mark.parametrize(
     ("overrides", "value"),
     [
         ({"resources": {"limits": [{"name": "GPU", "value": "1"}]}}, "with_overrides(gpu='1')"),
@@ -248,6 +262,18 @@ def test_a_mistake_is_told_once_of_a_task_and_of_what_maps_over_it() -> None:
     [
         (task(), "spot, 2 vCPUs, 4096 MiB, 2 retries, at most 1:00:00 each"),
         (task(template={"metadata": {}}), "spot, 2 vCPUs, 4096 MiB, 0 retries"),
+        (
+            task(resources=Resources(vcpus=0.5, memory_mib=1024)),
+            "spot, 1 vCPU (asked for 0.5, rounded up on instances), 1024 MiB, 2 retries, at most 1:00:00 each",
+        ),
+        (
+            task(JobSpec(queue="team"), Resources(vcpus=1.5, memory_mib=1024)),
+            "team, 2 vCPUs (asked for 1.5, rounded up if on instances), 1024 MiB, 2 retries, at most 1:00:00 each",
+        ),
+        (
+            task(JobSpec(queue="fargate"), Resources(vcpus=0.5, memory_mib=1024)),
+            "fargate, 0.5 vCPUs, 1024 MiB, 2 retries, at most 1:00:00 each",
+        ),
         (
             task(JobSpec(queue="gpu"), Resources(vcpus=8, memory_mib=30720, gpus=1)),
             "gpu, 8 vCPUs, 30720 MiB, 1 GPU, 2 retries, at most 1:00:00 each",

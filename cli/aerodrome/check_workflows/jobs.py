@@ -122,7 +122,7 @@ def _vcpus(payload: Payload) -> str:
     if got == asked:
         return said
     # What runs behind a queue that is named by its name is the environment's to say.
-    where = "on instances, if the queue has these" if queue is not None and queue not in KINDS else "on instances"
+    where = "if on instances" if queue is not None and queue not in KINDS else "on instances"
     return f"{said} (asked for {asked.vcpus:g}, rounded up {where})"
 
 
