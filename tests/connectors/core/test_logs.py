@@ -72,3 +72,43 @@ def test_a_jobs_stream_is_its_last_containers() -> None:
     container = {"logStreamName": "job/default/2", "logConfiguration": {"options": {"awslogs-group": "/jobs"}}}
     job = JobState.of(detail(attempts=attempts, container=container))
     assert logs.stream_of(job) == ("/jobs", "job/default/2")
+
+
+FOLDED = """\
+09:52:47.514076 ERROR    asyn.py:64 - Taskrunner for MainThread : loop-runner
+                         caught exception in <_UnixSelectorEventLoop
+                         running=True closed=False debug=False>:
+                         {'client_session': <aiohttp.client.ClientSession object
+                         at 0x7f045bfc2f90>, 'message': 'Unclosed client
+                         session'}"""
+PENDING = (
+    "[flytekit] Taskrunner for MainThread : loop-runner caught exception in <_UnixSelectorEventLoop running=False>: "
+    "{'task': <Task pending name='Task-9' coro=<ClientCreatorContext.__aexit__() running at "
+    "/venv/lib/aiobotocore/session.py:45>>, 'message': 'Task was destroyed but it is pending!'}"
+)
+OWN = (
+    "[flytekit] Taskrunner for MainThread : loop-runner caught exception in <Loop>: {'message': 'Task exception', ...}"
+)
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        FOLDED,
+        FOLDED.replace("'Unclosed client\n                         session'", "'Un\n                         closed'"),
+        PENDING,
+        "Unclosed client session\nclient_session: <aiohttp.client.ClientSession object at 0x7f>",
+        (
+            "Unclosed connector\nconnections: ['[(<aiohttp.client_proto.ResponseHandler object at 0x7f>, 1.0)]']\n"
+            "connector: <aiohttp.connector.TCPConnector object at 0x7f>"
+        ),
+    ],
+)
+def test_what_flytekit_writes_as_it_ends_tells_nothing(noise: str) -> None:
+    lines = ["ValueError: unlucky 13", *noise.split("\n"), "", "  at last  ", *noise.split("\n")]
+    assert list(logs.telling(lines)) == ["ValueError: unlucky 13", "  at last"]
+
+
+def test_what_the_code_writes_is_kept() -> None:
+    lines = [OWN, " " * 25 + "of the code's own", "connector: mine", "Unclosed client session of mine", " " * 25 + "x"]
+    assert list(logs.telling(lines)) == lines

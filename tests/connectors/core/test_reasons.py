@@ -251,6 +251,13 @@ def test_a_failed_job_shows_the_last_lines_of_its_log() -> None:
     assert (asked["logGroupName"], asked["logStreamName"]) == ("/jobs", "job/default/a")
 
 
+def test_five_lines_are_shown_that_tell_something() -> None:
+    noise = ("Unclosed client session", "client_session: <aiohttp.client.ClientSession object at 0x7f>")
+    told = Told(lines=(*(f"line {number}" for number in range(9)), *noise * 4))
+    message = told.of(failed(container={"exitCode": 1, "logStreamName": "a"}))
+    assert message.split("\n") == ["exit code 1; last lines:", *(f"line {number}" for number in range(4, 9))]
+
+
 def test_without_a_log_there_is_the_cause_alone() -> None:
     assert Told().of(failed(container={"exitCode": 1, "logStreamName": "gone"})) == "exit code 1"
     told = Told()

@@ -1,5 +1,7 @@
 """What the containers of jobs wrote, from CloudWatch Logs."""
 
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +14,22 @@ DEFAULT_GROUP: Final = "/aws/batch/job"
 
 MOST_LINES: Final = 1000
 """Of a page."""
+
+# What a process writes of itself as it ends, by which nobody learns why it failed. flytekit's loop tells each complaint
+# of its tasks, and is stopped while s3fs closes its client (flytekit.utils.asyn.get_exc_handler,
+# s3fs.core.S3FileSystem.close_session); rich folds it to 80 columns and indents what follows.
+_OF_THE_LOOP: Final = re.compile(r"(\S+ +ERROR +)?(asyn\.py:\d+ - |\[flytekit\] )?Taskrunner for ")
+_FOLDED: Final = re.compile(r"\s{20}")
+_CLOSING: Final = ("'Unclosed", "aiobotocore/")
+# The same where the loop is asyncio's own (aiohttp.client.ClientSession.__del__, aiohttp.connector).
+_OF_AIOHTTP: Final = (
+    re.compile(r"(\[asyncio\] )?Unclosed (client session|connector|connection|response)$"),
+    re.compile(r"client_session: <aiohttp\."),
+    re.compile(r"connections: \["),
+    re.compile(r"connector: <aiohttp\."),
+    re.compile(r"client_connection: Connection<"),
+    re.compile(r"client_response: <ClientResponse"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +111,30 @@ async def page(aws: Aws, group: str, stream: str, token: str = "", count: int = 
             return LogPage(token=token)
         raise
     return LogPage(lines=_lines(read), token=read.get("nextForwardToken", token))
+
+
+def telling(lines: Iterable[str]) -> Iterator[str]:
+    """The lines that may tell why code failed: neither empty ones, nor what flytekit and aiohttp write at their end."""
+    for whole in _unfolded(line.rstrip() for line in lines if line.strip()):
+        first, text = whole[0], "".join("".join(whole).split())
+        if _OF_THE_LOOP.match(first) and any(word in text for word in _CLOSING):
+            continue
+        if not any(pattern.match(first) for pattern in _OF_AIOHTTP):
+            yield from whole
+
+
+def _unfolded(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Each line, that of a loop with what was folded of it."""
+    whole: list[str] = []
+    for line in lines:
+        if whole and _OF_THE_LOOP.match(whole[0]) and _FOLDED.match(line):
+            whole.append(line)
+            continue
+        if whole:
+            yield whole
+        whole = [line]
+    if whole:
+        yield whole
 
 
 def _lines(read: dict[str, Any]) -> tuple[LogLine, ...]:

@@ -14,6 +14,8 @@ from flytekit_aws_batch.core.settings import Settings
 __all__ = ["Reasons", "duration", "is_reclaim", "lost_to_reclaim", "reclaims"]
 
 _LAST_LINES: Final = 5
+# What a process says as it ends, and nobody needs, is some dozens of lines at most.
+_LOOKED_THROUGH: Final = 100
 _MOST_OF_A_LINE: Final = 300
 _TENS = range(10, 20)
 
@@ -70,8 +72,8 @@ class Reasons:
         found = None if job.size else logs.stream_of(job)
         if found is None:
             return text
-        lines = await logs.last_lines(self._aws, *found, count=_LAST_LINES)
-        shown = [line.rstrip()[:_MOST_OF_A_LINE] for line in lines if line.strip()]
+        lines = await logs.last_lines(self._aws, *found, count=_LOOKED_THROUGH)
+        shown = [line[:_MOST_OF_A_LINE] for line in logs.telling(lines)][-_LAST_LINES:]
         return "\n".join((f"{text}; last lines:", *shown)) if shown else text
 
     def links(self, job: JobState) -> tuple[Link, ...]:
