@@ -1,6 +1,7 @@
 """What the code in a container wrote of its own end: Flyte's ``error.pb``."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 
 from flyteidl.core.errors_pb2 import ContainerError, ErrorDocument
@@ -13,6 +14,10 @@ _AT_ONCE = 16
 _LONGEST_TEXT = 8_000
 # flytekit.bin.entrypoint.get_traceback_str: the trace, and after this the exception alone.
 _MESSAGE = "\nMessage:\n"
+_FRAME = re.compile(r'^\s*File "(?P<file>.+)", line (?P<line>\d+), in (?P<function>.+)$', re.MULTILINE)
+# Where libraries are: the line of the author's own code that called one says more.
+_PACKAGES = ("site-packages/", "dist-packages/", "/lib/python3")
+_LONGEST_PLACE = 300
 
 
 class ErrorFiles:
@@ -73,9 +78,21 @@ class ErrorFiles:
 
 
 def said(error: ContainerError, *, with_trace: bool = True) -> str:
-    """An error for people: the exception first, then its trace."""
+    """An error for people: the exception first, then its trace, or the line of it that says where it happened."""
     trace, _, message = str(error.message).rpartition(_MESSAGE)
     text = " ".join((message or str(error.message)).split())
     if with_trace and trace:
         text = f"{text}\n{trace.strip()}"
-    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
+    place = "" if with_trace else _place(trace)
+    longest = _LONGEST_TEXT - len(place)
+    return f"{text if len(text) <= longest else f'{text[:longest]}…'}{place}"
+
+
+def _place(trace: str) -> str:
+    """Such as ``at /root/churn.py, line 12, in train``, on a line of its own. Empty: the trace does not say."""
+    frames = list(_FRAME.finditer(trace))
+    own = [frame for frame in frames if not any(each in frame["file"] for each in _PACKAGES)]
+    if not frames:
+        return ""
+    file, line, function = (own or frames)[-1].group("file", "line", "function")
+    return f"\nat {file}, line {line}, in {function}"[:_LONGEST_PLACE]

@@ -36,7 +36,12 @@ def test_too_many_that_fail_fail_the_task_in_their_own_words(account: Account, p
     done = propeller.run(batch_tasks.most_squares, number=[1, -1, -2])
 
     assert done.last.phase == TaskExecution.FAILED
-    assert "ValueError: -1 is below zero" in done.message
+    said = [line for line in done.message.splitlines() if line.startswith(("element ", "at "))]
+    assert said[0] == "element 1: ValueError: -1 is below zero"
+    assert said[1].startswith("at ")
+    assert "batch_tasks.py, line " in said[1]
+    assert said[1].endswith(", in square")
+    assert "Traceback" not in "".join(said)
     # What the code calls final is not tried again, though the task has a retry.
     assert jobs_of(account, done) == [3]
 

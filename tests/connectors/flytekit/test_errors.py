@@ -1,0 +1,62 @@
+"""What the code in a container wrote of its own end, in the words that people read."""
+
+import pytest
+from flyteidl.core.errors_pb2 import ContainerError
+from flytekit.bin.entrypoint import get_traceback_str
+from flytekit.exceptions.user import FlyteUserRuntimeException
+
+from flytekit_aws_batch.errors import said
+
+
+def fails(text: str) -> None:
+    raise ValueError(text)
+
+
+def error(text: str) -> ContainerError:
+    """As flytekit writes it."""
+    try:
+        fails(text)
+    except ValueError as cause:
+        wrapped = FlyteUserRuntimeException(cause)
+        wrapped.__cause__ = cause
+        return ContainerError(message=get_traceback_str(wrapped))
+    raise AssertionError
+
+
+def in_files(*files: str) -> ContainerError:
+    frames = "".join(f'      File "{file}", line {line}, in f\n        g()\n' for line, file in enumerate(files, 1))
+    return ContainerError(message=f"Trace:\n\n    Traceback (most recent call last):\n{frames}\nMessage:\n\n    E: no")
+
+
+def test_a_single_task_shows_its_trace() -> None:
+    first, *trace = said(error("unlucky 13")).splitlines()
+    assert first == "ValueError: unlucky 13"
+    assert "    Traceback (most recent call last):" in trace
+
+
+def test_an_element_shows_where_it_happened() -> None:
+    first, place = said(error("unlucky 13"), with_trace=False).splitlines()
+    line = fails.__code__.co_firstlineno + 1
+    assert first == "ValueError: unlucky 13"
+    assert place == f"at {__file__}, line {line}, in fails"
+
+
+@pytest.mark.parametrize(
+    ("files", "place"),
+    [
+        (("/root/churn.py", "/venv/lib/python3.11/site-packages/numpy/linalg.py"), "/root/churn.py, line 1"),
+        (("/usr/lib/python3.11/json/decoder.py",), "/usr/lib/python3.11/json/decoder.py, line 1"),
+    ],
+)
+def test_the_place_is_in_the_author_s_own_code_where_it_can_be(files: tuple[str, ...], place: str) -> None:
+    assert said(in_files(*files), with_trace=False) == f"E: no\nat {place}, in f"
+
+
+def test_without_a_trace_there_is_no_place() -> None:
+    assert said(ContainerError(message="gone"), with_trace=False) == "gone"
+
+
+def test_a_long_message_leaves_room_for_its_place() -> None:
+    whole = said(error("x" * 20_000), with_trace=False)
+    assert whole.endswith(", in fails")
+    assert len(whole) == 8_001
