@@ -61,8 +61,9 @@ class AWSBatchMapTask(LocalRun[None]):
         function = target.func if isinstance(target, functools.partial) else target
         self._given: dict[str, Any] = dict(target.keywords) if isinstance(target, functools.partial) else {}
         if not isinstance(function, AWSBatchFunctionTask):
+            named = getattr(function, "name", None) or getattr(function, "__qualname__", None) or repr(function)
             raise RefusedError(
-                f"map_task({function!r}): it takes tasks with task_config=AWSBatch(...); for others there is "
+                f"map_task({named}): it takes tasks with task_config=AWSBatch(...); for others there is "
                 "flytekit.map_task"
             )
         self._function = function

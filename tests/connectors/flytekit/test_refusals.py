@@ -119,7 +119,13 @@ def test_what_makes_tasks_while_it_runs_stays_with_flyte() -> None:
         (batch_tasks.square, {"min_success_ratio": 1.5}, "min_success_ratio=1.5: above 0, to 1"),
         (batch_tasks.ring, {}, "AWS Batch has no arrays of multi-node jobs"),
         (batch_tasks.total, {}, "for others there is flytekit.map_task"),
-        (double, {}, "it takes tasks with task_config=AWSBatch(...)"),
+        (
+            batch_tasks.total,
+            {},
+            f"map_task({batch_tasks.__name__}.total): it takes tasks with task_config=AWSBatch(...)",
+        ),
+        (functools.partial(double, number=1), {}, "map_task(double): it takes tasks with task_config=AWSBatch(...)"),
+        (cast("Any", 7), {}, "map_task(7): it takes tasks"),
     ],
 )
 def test_a_list_that_is_no_array_is_refused(target: Callable[..., Any], options: dict[str, Any], told: str) -> None:
