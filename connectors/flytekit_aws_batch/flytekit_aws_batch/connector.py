@@ -128,10 +128,10 @@ class AWSBatchConnector(AsyncConnectorBase):
             else None,
         )
 
-    async def delete(self, resource_meta: BatchJob, **_: object) -> None:
-        """End a task's jobs. A task that has none left is done already."""
+    async def delete(self, resource_meta: BatchJob, *, reason: str = "Flyte aborted the task", **_: object) -> None:
+        """End a task's jobs, with a reason for whoever looks at them. A task that has none left is done already."""
         if resource_meta.handle.refused is None and resource_meta.expected.size != 0:
-            await self._service.runner.stop(resource_meta.handle, "Flyte aborted the task")
+            await self._service.runner.stop(resource_meta.handle, reason)
 
     async def get_logs(self, resource_meta: BatchJob, token: str = "", **_: object) -> GetTaskLogsResponse:
         """A page of what the containers have printed.

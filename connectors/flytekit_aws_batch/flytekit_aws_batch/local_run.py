@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+import sys
 import threading
+import time
 from datetime import UTC, datetime
 from functools import partial
 from types import FrameType
@@ -13,17 +15,21 @@ from flytekit.core import utils
 from flytekit.core.base_task import PythonTask
 from flytekit.core.context_manager import ExecutionState, FlyteContext, FlyteContextManager
 from flytekit.core.type_engine import TypeEngine
-from flytekit.extend.backend.base_connector import AsyncConnectorExecutorMixin, ResourceMeta
+from flytekit.extend.backend.base_connector import AsyncConnectorExecutorMixin, Resource, ResourceMeta
+from flytekit.extend.backend.utils import is_terminal_phase
 from flytekit.models.literals import Literal, LiteralMap, Primitive, Scalar
 from flytekit.models.task import TaskTemplate
 
 from flytekit_aws_batch.core.progress import RefusedError
+from flytekit_aws_batch.local_lines import Lines
 
 # As propeller has them (flyteplugins/go/tasks/pluginmachinery/core/template/template.go): whatever the case.
 _TEMPLATE = re.compile(r"{{\s*[.$](?P<name>[A-Za-z]+)(\.(?P<input>[^}\s]+))?\s*}}")
 
-
 _GO_WRITES_EXPONENTS = 1e21
+
+_SECONDS = 1.0
+_INTERRUPTED = "interrupted on the machine that ran it (Ctrl-C)"
 
 _C = TypeVar("_C")
 
@@ -69,19 +75,46 @@ class LocalRun(AsyncConnectorExecutorMixin, PythonTask[_C]):
         meta: ResourceMeta = await self._connector.create(
             task_template=task_template, inputs=literals, output_prefix=output_prefix
         )
-        FlyteContextManager.add_signal_handler(partial(self.connector_signal_handler, meta))
         self.resource_meta = meta
         return meta
 
-    def connector_signal_handler(self, resource_meta: ResourceMeta, signum: int, frame: FrameType | None) -> None:
+    async def _get(self, resource_meta: ResourceMeta) -> Resource:
+        """Ask how the job stands until it has ended, and tell it."""
+        lines = Lines(self.name)
+        handler = partial(self._interrupt, resource_meta, lines)
+        FlyteContextManager.add_signal_handler(handler)
+        try:
+            while True:
+                resource: Resource = await self._connector.get(resource_meta=resource_meta)
+                if self._clean_up_task:
+                    sys.exit(1)
+                lines.tell(resource)
+                if is_terminal_phase(resource.phase):
+                    return resource
+                # As flytekit waits: what Ctrl-C raises ends this very call, and leaves no task behind in the loop.
+                time.sleep(_SECONDS)  # noqa: ASYNC251 - see above; nothing else is in the loop
+        finally:
+            # A job that has ended needs no end when a later one is interrupted.
+            FlyteContextManager.signal_handlers.remove(handler)
+
+    def _interrupt(self, resource_meta: ResourceMeta, lines: Lines, signum: int, frame: FrameType | None) -> None:
         """Ctrl-C: end the job.
 
         In a thread of its own, as this one has an event loop that waits and lets no other begin.
         """
         del signum, frame
-        ending = threading.Thread(target=lambda: asyncio.run(self._connector.delete(resource_meta=resource_meta)))
+        problems: list[str] = []
+
+        def end() -> None:
+            try:
+                asyncio.run(self._connector.delete(resource_meta=resource_meta, reason=_INTERRUPTED))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the job may go on, and that is to be told
+                problems.append(str(error) or type(error).__name__)
+
+        ending = threading.Thread(target=end)
         ending.start()
         ending.join()
+        lines.tell_ended(problems[0] if problems else None)
         self._clean_up_task = True
 
 

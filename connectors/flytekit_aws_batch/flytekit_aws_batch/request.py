@@ -16,7 +16,11 @@ from flytekit_aws_batch.core.spec import MOST_CHILDREN, ArraySpec
 
 PROJECT_VARIABLE = "FLYTE_AWS_BATCH_PROJECT"
 DOMAIN_VARIABLE = "FLYTE_AWS_BATCH_DOMAIN"
-"""Whose jobs a local run starts. Default: flytesnacks, in development."""
+"""Whose jobs a local run starts."""
+
+DEFAULT_PROJECT = "flytesnacks"
+DEFAULT_DOMAIN = "development"
+"""Whose they are where these are not set."""
 
 # One for each process: what a local run starts is found by it in Batch's console.
 _LOCAL_EXECUTION = f"local-{secrets.token_hex(4)}"
@@ -64,8 +68,8 @@ def job_request(
     command, outputs = _command(container)
     if outputs is not None:
         environment[OUTPUTS_VARIABLE] = outputs
-    project = execution.project if execution else os.environ.get(PROJECT_VARIABLE, "flytesnacks")
-    domain = execution.domain if execution else os.environ.get(DOMAIN_VARIABLE, "development")
+    project = execution.project if execution else os.environ.get(PROJECT_VARIABLE, DEFAULT_PROJECT)
+    domain = execution.domain if execution else os.environ.get(DOMAIN_VARIABLE, DEFAULT_DOMAIN)
     name = execution.name if execution else _LOCAL_EXECUTION
     timeout = template.metadata.timeout
     retries = template.metadata.retries.retries if template.metadata.retries else 0

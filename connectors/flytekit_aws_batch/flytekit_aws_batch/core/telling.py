@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from flytekit_aws_batch.core.failures import blocked
 from flytekit_aws_batch.core.job_state import JobState
+from flytekit_aws_batch.core.logs import stream_of
 from flytekit_aws_batch.core.plan import Wave
 from flytekit_aws_batch.core.poller import Answer
 from flytekit_aws_batch.core.progress import Phase, Progress
@@ -61,6 +62,7 @@ class Telling:
                 "submissions": run.wave + 1,
                 "attempts": len(job.attempts),
                 "counts": counts,
+                **_where(job),
                 **_noted(run),
             },
         )
@@ -110,6 +112,7 @@ class Telling:
                 "submissions": wave.number + 1,
                 "attempts": len(job.attempts),
                 "counts": {state: count for state, count in counts.items() if count},
+                **_where(job),
                 **_noted(run),
             },
             failed_indices=result.failed if run.size else (),
@@ -132,6 +135,12 @@ class Telling:
         waits = counts.get("RUNNABLE") and not (counts.get("RUNNING") or counts.get("STARTING"))
         summary = _summary(run.size, counts)
         return f"{summary}\n{await self._reasons.waiting(job)}" if waits else summary
+
+
+def _where(job: JobState) -> dict[str, object]:
+    found = stream_of(job)
+    queue = job.queue.rpartition("/")[2]
+    return {"queue": queue, "log": f"{found[1]} in {found[0]}"} if found else {"queue": queue}
 
 
 def _noted(run: Run) -> dict[str, object]:

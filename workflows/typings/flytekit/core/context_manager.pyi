@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from enum import Enum
 from types import FrameType
-from typing import Self
+from typing import ClassVar, Self
 
 from _typeshed import Incomplete
 from flytekit.configuration import SerializationSettings
@@ -31,6 +31,7 @@ class FlyteEntities:
     entities: list[Incomplete]
 
 class FlyteContextManager:
+    signal_handlers: ClassVar[list[Callable[..., object]]]
     @staticmethod
     def current_context() -> FlyteContext: ...
     @staticmethod
