@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flytekit_aws_batch.array import map_task
+    from flytekit_aws_batch.config import EfsMount, ExitRule, SecretVariable
     from flytekit_aws_batch.container_task import AWSBatchContainerTask
-    from flytekit_aws_batch.core.spec import EfsMount, ExitRule, SecretVariable
     from flytekit_aws_batch.task import AWSBatch
 
 __all__ = ["AWSBatch", "AWSBatchContainerTask", "EfsMount", "ExitRule", "SecretVariable", "map_task"]
@@ -26,9 +26,9 @@ __all__ = ["AWSBatch", "AWSBatchContainerTask", "EfsMount", "ExitRule", "SecretV
 _HOME = {
     "AWSBatch": "task",
     "AWSBatchContainerTask": "container_task",
-    "EfsMount": "core.spec",
-    "ExitRule": "core.spec",
-    "SecretVariable": "core.spec",
+    "EfsMount": "config",
+    "ExitRule": "config",
+    "SecretVariable": "config",
     "map_task": "array",
 }
 

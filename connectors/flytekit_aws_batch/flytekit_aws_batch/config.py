@@ -1,9 +1,13 @@
 """What a task says of its job, and how that travels in its template."""
 
+import difflib
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
+from flytekit_aws_batch.core import spec as core
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.core.spec import JobSpec, Kept, Part, Resources
 
@@ -34,7 +38,63 @@ Kind = Literal["function", "container", "list"]
 """What a task is: a Python function, any container, or a Python function for each element of a list."""
 
 
-class AWSBatch(JobSpec):
+class InWords(Part):
+    """What authors write: whatever is wrong with it is told in words, all at once."""
+
+    def __new__(cls, *positional: object, **_: object) -> Self:
+        """Take values by name only."""
+        if positional:
+            given = ", ".join(map(repr, positional))
+            first = next(iter(cls.model_fields))
+            raise RefusedError(
+                f"{cls.__name__}({given}): it takes values by name; write {cls.__name__}({first}={positional[0]!r})"
+            )
+        return super().__new__(cls)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_words(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401 - as pydantic has it
+        try:
+            return handler(values)
+        except ValidationError as error:
+            raise RefusedError("\n".join(cls._problem(each) for each in error.errors())) from None
+
+    @classmethod
+    def _problem(cls, error: ErrorDetails) -> str:
+        place = ".".join(map(str, error["loc"]))
+        if error["type"] == "missing":
+            return f"{cls.__name__}({place}=...): it is left out, and needed"
+        said = error["msg"]
+        if error["type"] == "extra_forbidden":
+            *above, name = error["loc"]
+            part = _PARTS.get(str(above[0])) if above else cls
+            said = no_such(str(name), tuple(part.model_fields)) if part else "there is no such option"
+        return f"{cls.__name__}({place}={error['input']!r}): {said}"
+
+
+def no_such(name: str, known: Sequence[str]) -> str:
+    """What to say of an option that there is none of: the one that may be meant, or else all."""
+    near = difflib.get_close_matches(name, known, 1)
+    instead = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+    return f"there is no such option; {instead}"
+
+
+class ExitRule(InWords, core.ExitRule):  # noqa: D101 - it is core's
+    __doc__ = core.ExitRule.__doc__
+
+
+class EfsMount(InWords, core.EfsMount):  # noqa: D101 - it is core's
+    __doc__ = core.EfsMount.__doc__
+
+
+class SecretVariable(InWords, core.SecretVariable):  # noqa: D101 - it is core's
+    __doc__ = core.SecretVariable.__doc__
+
+
+_PARTS: Mapping[str, type[Part]] = {"on_exit": ExitRule, "mounts": EfsMount, "secrets": SecretVariable}
+
+
+class AWSBatch(InWords, JobSpec):
     """Run a task as a job of AWS Batch: ``@task(task_config=AWSBatch(...), limits=Resources(...))``.
 
     CPU, memory, GPUs, retries, timeout, environment, image, secrets and ``interruptible`` are the task's own, as
@@ -64,18 +124,6 @@ class AWSBatch(JobSpec):
     Raises:
         RefusedError: A value is wrong; the message has every one.
     """
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _in_words(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401 - as pydantic has it
-        try:
-            return handler(values)
-        except ValidationError as error:
-            problems = [
-                f"AWSBatch({'.'.join(map(str, each['loc']))}={each['input']!r}): {each['msg']}"
-                for each in error.errors()
-            ]
-            raise RefusedError("\n".join(problems)) from None
 
 
 class Mapped(Part):

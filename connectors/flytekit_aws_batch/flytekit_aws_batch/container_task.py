@@ -1,6 +1,5 @@
 """Any container that AWS Batch runs, without flytekit in it."""
 
-import difflib
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from flytekit.image_spec.image_spec import ImageSpec
 from flytekit.models.security import Secret
 from flytekit.models.task import Container
 
-from flytekit_aws_batch.config import OUTPUTS_OPTION, TASK_TYPE, AWSBatch, Payload
+from flytekit_aws_batch.config import OUTPUTS_OPTION, TASK_TYPE, AWSBatch, Payload, no_such
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.literals import READABLE
 from flytekit_aws_batch.local_run import LocalRun
@@ -172,9 +171,7 @@ def _option_problems(options: Mapping[str, object]) -> Iterator[str]:
         if name in _METADATA:
             yield f"{name}={value!r}: give metadata=TaskMetadata({name}={value!r})"
         else:
-            near = difflib.get_close_matches(name, _KNOWN, 1)
-            instead = f"did you mean {near[0]}?" if near else f"there are {', '.join(_KNOWN)}"
-            yield f"{name}={value!r}: there is no such option; {instead}"
+            yield f"{name}={value!r}: {no_such(name, _KNOWN)}"
 
 
 _METADATA = frozenset(inspect.signature(TaskMetadata).parameters)

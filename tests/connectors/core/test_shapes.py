@@ -85,6 +85,7 @@ def test_what_is_sensible_has_no_problem() -> None:
         (JobSpec(queue="spot"), {"resources": Resources(vcpus=1, memory_mib=512, gpus=1)}, "gpus=1 on queue='spot'"),
         (JobSpec(share="no-share"), {}, "share='no-share': 1 to 255 letters and digits"),
         (JobSpec(execution_role="starter"), {}, "execution_role='starter': the ARN of a role is needed"),
+        (JobSpec(queue=""), {}, "queue='': spot, on-demand, arm, gpu or fargate, or a queue's name or ARN"),
         (JobSpec(secrets={"AWS_BATCH_X": SecretVariable(secret="db")}), {}, "'AWS_BATCH_X': Batch keeps names"),
         (
             JobSpec(secrets={"FLYTE_AWS_BATCH_WAVE": SecretVariable(secret="db")}),

@@ -1,6 +1,7 @@
 """What AWS Batch cannot do is refused where it is written: when the module is loaded, all of it at once."""
 
 import functools
+import pickle
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
@@ -8,8 +9,9 @@ import pytest
 from flytekit import PodTemplate, Resources, Secret, dynamic, task
 from flytekit.extras.accelerators import T4
 
-from flytekit_aws_batch import AWSBatch, AWSBatchContainerTask, ExitRule, map_task
+from flytekit_aws_batch import AWSBatch, AWSBatchContainerTask, EfsMount, ExitRule, SecretVariable, map_task
 from flytekit_aws_batch.core.progress import RefusedError
+from flytekit_aws_batch.core.spec import JobSpec
 from tests.connectors.flytekit import batch_tasks
 
 
@@ -46,8 +48,68 @@ def test_every_wrong_value_is_told_at_once() -> None:
     assert text.splitlines() == [
         "AWSBatch(priority=-1): Input should be greater than or equal to 0",
         "AWSBatch(reclaims=20): Input should be less than or equal to 9",
-        "AWSBatch(colour='red'): Extra inputs are not permitted",
+        f"AWSBatch(colour='red'): there is no such option; there are {', '.join(AWSBatch.model_fields)}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("make", "values", "told"),
+    [
+        (AWSBatch, {"queu": "spot"}, "AWSBatch(queu='spot'): there is no such option; did you mean queue?"),
+        (
+            AWSBatch,
+            {"mounts": [{"path": "/a", "file_system": "b", "readonly": True}]},
+            "AWSBatch(mounts.0.readonly=True): there is no such option; did you mean read_only?",
+        ),
+        (ExitRule, {}, "ExitRule(action=...): it is left out, and needed"),
+        (ExitRule, {"action": "again"}, "ExitRule(action='again'): Input should be 'retry' or 'exit'"),
+        (
+            EfsMount,
+            {"path": "/a", "file_system": "b", "rot": "/"},
+            "EfsMount(rot='/'): there is no such option; did you mean root?",
+        ),
+        (
+            SecretVariable,
+            {"secret": "a", "key": "b"},
+            "SecretVariable(key='b'): there is no such option; there are secret, field",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_in_words(make: Callable[..., object], values: dict[str, object], told: str) -> None:
+    assert refusal(lambda: make(**values)) == told
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (AWSBatch, "AWSBatch('spot', 2): it takes values by name; write AWSBatch(queue='spot')"),
+        (SecretVariable, "SecretVariable('spot', 2): it takes values by name; write SecretVariable(secret='spot')"),
+    ],
+)
+def test_values_are_given_by_name(make: Callable[..., object], told: str) -> None:
+    assert refusal(lambda: make("spot", 2)) == told
+
+
+def test_an_exit_code_may_be_a_number() -> None:
+    rule: Callable[..., ExitRule] = ExitRule
+    assert rule(action="exit", exit_code=137) == ExitRule(action="exit", exit_code="137")
+    assert "exit_code=True" in refusal(lambda: rule(action="exit", exit_code=True))
+
+
+def test_what_authors_write_travels_and_comes_back() -> None:
+    spec = AWSBatch(
+        on_exit=(ExitRule(action="exit", exit_code="137"),),
+        mounts=(EfsMount(path="/a", file_system="b"),),
+        secrets={"A": SecretVariable(secret="c")},
+    )
+    custom = spec.to_custom()
+    assert custom == {
+        "on_exit": [{"action": "exit", "exit_code": "137"}],
+        "mounts": [{"path": "/a", "file_system": "b"}],
+        "secrets": {"A": {"secret": "c"}},
+    }
+    assert JobSpec.model_validate(custom).to_custom() == custom
+    assert pickle.loads(pickle.dumps(spec)) == spec  # noqa: S301 - our own
 
 
 def test_a_task_is_refused_with_every_reason() -> None:

@@ -79,6 +79,7 @@ def spec_problems(
         *([] if fargate is None else platform_problems(spec, resources, fargate=fargate)),
         *_architecture_problems(spec, resources),
         *rule_problems(spec),
+        *_queue_problems(spec),
         *_share_problems(spec),
         *_role_problems(spec),
         *_secret_problems(spec),
@@ -192,6 +193,11 @@ def _architecture_problems(spec: JobSpec, resources: Resources) -> Iterator[str]
         yield "architecture='x86_64' on queue='arm': give architecture='arm64' if the image is built for it"
     if resources.gpus > 0 and spec.queue in ("spot", "on-demand", "arm"):
         yield f"gpus={resources.gpus} on queue={spec.queue!r}: use queue='gpu', or leave the queue out"
+
+
+def _queue_problems(spec: JobSpec) -> Iterator[str]:
+    if spec.queue is not None and not spec.queue.strip():
+        yield f"queue={spec.queue!r}: {_in_words(KINDS)}, or a queue's name or ARN; or leave it out"
 
 
 def _share_problems(spec: JobSpec) -> Iterator[str]:

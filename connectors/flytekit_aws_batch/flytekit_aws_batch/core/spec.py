@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, MaxLen
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Architecture = Literal["x86_64", "arm64"]
 Kind = Literal["spot", "on-demand", "arm", "gpu", "fargate"]
@@ -56,6 +56,11 @@ class EfsMount(Part):
     read_only: bool = False
 
 
+def _text(value: object) -> object:
+    """A number as its digits: an exit code is one to everybody but Batch."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 class ExitRule(Part):
     """What Batch does after an attempt that ended in a certain way; the first rule that matches decides.
 
@@ -73,7 +78,7 @@ class ExitRule(Part):
     """
 
     action: Literal["retry", "exit"]
-    exit_code: str | None = None
+    exit_code: Annotated[str | None, BeforeValidator(_text)] = None
     reason: str | None = None
     status_reason: str | None = None
 
