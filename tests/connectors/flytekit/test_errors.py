@@ -1,11 +1,16 @@
 """What the code in a container wrote of its own end, in the words that people read."""
 
+from typing import Any, cast
+
 import pytest
 from flyteidl.core.errors_pb2 import ContainerError
-from flytekit.bin.entrypoint import get_traceback_str
+from flytekit.bin import entrypoint
 from flytekit.exceptions.user import FlyteUserRuntimeException
 
 from flytekit_aws_batch.errors import said
+
+# No part of what flytekit types.
+_TOLD = cast("Any", entrypoint).get_traceback_str
 
 
 def fails(text: str) -> None:
@@ -19,7 +24,7 @@ def error(text: str) -> ContainerError:
     except ValueError as cause:
         wrapped = FlyteUserRuntimeException(cause)
         wrapped.__cause__ = cause
-        return ContainerError(message=get_traceback_str(wrapped))
+        return ContainerError(message=_TOLD(wrapped))
     raise AssertionError
 
 
