@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from aerodrome_local.testing import EmbeddedAws
+from tests.connectors.account_template import resources
 
 ROOT = Path(__file__).parents[3]
 ACCOUNT = "151515151515"
@@ -16,41 +17,7 @@ QUEUES = {"spot": SPOT, "on-demand": ON_DEMAND}
 COMMANDS = f"{ROOT / '.venv/bin'}:{ROOT / '.venv-workflows/bin'}"
 """What jobs find first: a Python with boto3, then flytekit's commands."""
 
-
-def _environment(kind: str) -> dict[str, Any]:
-    return {
-        "Type": "AWS::Batch::ComputeEnvironment",
-        "Properties": {
-            "Type": "MANAGED",
-            "ComputeResources": {
-                "Type": kind,
-                "MaxvCpus": 16,
-                "Subnets": [{"Ref": "Subnet"}],
-                "InstanceRole": "ecsInstanceRole",
-                "InstanceTypes": ["c6i"],
-                "AllocationStrategy": "BEST_FIT_PROGRESSIVE",
-            },
-        },
-    }
-
-
-def _queue(name: str, environment: str) -> dict[str, Any]:
-    order = [{"Order": 1, "ComputeEnvironment": {"Ref": environment}}]
-    return {
-        "Type": "AWS::Batch::JobQueue",
-        "Properties": {"JobQueueName": name, "Priority": 1, "ComputeEnvironmentOrder": order},
-    }
-
-
-RESOURCES = {
-    "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.79.0.0/16"}},
-    "Subnet": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.79.1.0/24"}},
-    "SpotInstances": _environment("SPOT"),
-    "Instances": _environment("EC2"),
-    "Spot": _queue(SPOT, "SpotInstances"),
-    "OnDemand": _queue(ON_DEMAND, "Instances"),
-    "Data": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": BUCKET}},
-}
+RESOURCES = resources(spot=SPOT, on_demand=ON_DEMAND, bucket=BUCKET, vcpus=16)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aerodrome_local.testing import EmbeddedAws
+from tests.connectors.account_template import resources
 
 ACCOUNT = "161616161616"
 REGION = "us-east-1"
@@ -13,41 +14,7 @@ QUEUES = {"spot": SPOT, "on-demand": ON_DEMAND}
 _STATES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED")
 LIVE = frozenset(_STATES[:-2])
 
-
-def _environment(kind: str) -> dict[str, Any]:
-    return {
-        "Type": "AWS::Batch::ComputeEnvironment",
-        "Properties": {
-            "Type": "MANAGED",
-            "ComputeResources": {
-                "Type": kind,
-                "MaxvCpus": 1000,
-                "Subnets": [{"Ref": "Subnet"}],
-                "InstanceRole": "ecsInstanceRole",
-                "InstanceTypes": ["m7i"],
-                "AllocationStrategy": "BEST_FIT_PROGRESSIVE",
-            },
-        },
-    }
-
-
-def _queue(name: str, environment: str) -> dict[str, Any]:
-    order = [{"Order": 1, "ComputeEnvironment": {"Ref": environment}}]
-    return {
-        "Type": "AWS::Batch::JobQueue",
-        "Properties": {"JobQueueName": name, "Priority": 1, "ComputeEnvironmentOrder": order},
-    }
-
-
-RESOURCES = {
-    "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.80.0.0/16"}},
-    "Subnet": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.80.1.0/24"}},
-    "SpotInstances": _environment("SPOT"),
-    "Instances": _environment("EC2"),
-    "Spot": _queue(SPOT, "SpotInstances"),
-    "OnDemand": _queue(ON_DEMAND, "Instances"),
-    "Data": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": BUCKET}},
-}
+RESOURCES = resources(spot=SPOT, on_demand=ON_DEMAND, bucket=BUCKET, vcpus=1000)
 
 
 @dataclass(frozen=True, slots=True)
