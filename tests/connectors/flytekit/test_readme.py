@@ -4,6 +4,7 @@ import importlib.util
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -12,7 +13,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from flytekit_aws_batch.core import settings
+from flytekit_aws_batch.core import events, settings
 from tests.connectors.flytekit.laptop import ROOT
 
 FOLDER = ROOT / "connectors" / "flytekit_aws_batch"
@@ -65,7 +66,8 @@ def test_the_settings_that_are_no_examples_are_the_defaults() -> None:
 
 
 def test_the_policy_allows_what_is_called() -> None:
-    (policy,) = [json.loads(block) for block in blocks("json")]
+    # Beside it there are a trust policy, a queue's policy and the pattern of a rule.
+    (policy,) = [json.loads(block) for block in blocks("json") if "batch:SubmitJob" in block]
     allowed = {
         action
         for statement in policy["Statement"]
@@ -76,6 +78,27 @@ def test_the_policy_allows_what_is_called() -> None:
     needed = set(called())
     assert {"batch:DescribeJobQueues", "iam:GetRole", "s3:PutObject"} <= needed, "the listing is broken"
     assert needed - allowed == set()
+
+
+def test_the_rule_sends_the_events_that_the_connector_reads_and_the_queue_takes_them() -> None:
+    shown = [json.loads(block) for block in blocks("json")]
+    (rule,) = [each for each in shown if "detail-type" in each]
+    assert rule["detail-type"] == [events.STATE_CHANGE]
+    (definitions,) = rule["detail"]["jobDefinition"]
+    assert definitions["prefix"].endswith(f":job-definition/{settings.Settings().definition_prefix}")
+    (statement,) = next(each["Statement"] for each in shown if "sqs:SendMessage" in json.dumps(each))
+    _, _, rest = statement["Resource"].partition(":sqs:")
+    (queue,) = re.findall(r"^events_queue: https://sqs\.(\S+)\.amazonaws\.com/(\d+)/(\S+)", _settings(), re.MULTILINE)
+    assert rest == ":".join(queue)
+
+
+def _settings() -> str:
+    return next(block for block in blocks("yaml") if "queues:" in block)
+
+
+@pytest.mark.parametrize("version", re.findall(r"flytekit_aws_batch-([\d.]+)-py3", README))
+def test_the_wheel_is_named_as_it_is_built(version: str) -> None:
+    assert version == tomllib.loads((FOLDER / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 
 @pytest.mark.parametrize("block", blocks("python"))
