@@ -115,7 +115,7 @@ def test_the_program_of_the_page_submits_a_job(project: Project, dev: Account) -
 @pytest.mark.usefixtures("shell")
 def test_the_program_of_the_first_hour_trains_on_data_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
     text = page("tutorial/first-hour.md")
-    (program,) = blocks(text, "python")
+    program, *_ = blocks(text, "python")
 
     exec(compile(program, "first-hour.md", "exec"), {})  # noqa: S102 - the page's own code
 

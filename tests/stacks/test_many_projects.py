@@ -33,7 +33,7 @@ PROJECTS = 30
 # The most that one project may name in `uses`.
 USES = 20
 # How many others some projects use: together a little more a place than there may be at most.
-USED = {0: USES, 1: USES, 2: 4}
+USED = {0: USES, 1: USES, 2: 5}
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html: CloudFormation makes names up to that.
 BUCKET_NAME = 63
 # The longest names that there may be: a template's size depends on them.

@@ -89,7 +89,7 @@ def said(error: ContainerError, *, with_trace: bool = True) -> str:
 
 
 def _place(trace: str) -> str:
-    """Such as ``at /root/churn.py, line 12, in train``, on a line of its own. Empty: the trace does not say."""
+    """Such as ``at /app/churn.py, line 12, in train``, on a line of its own. Empty: the trace does not say."""
     frames = list(_FRAME.finditer(trace))
     own = [frame for frame in frames if not any(each in frame["file"] for each in _PACKAGES)]
     if not frames:

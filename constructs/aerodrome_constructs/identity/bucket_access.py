@@ -104,4 +104,10 @@ def _arns(patterns: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
 
 
 def _prefixes(access: BucketAccess) -> list[str]:
-    return list(dict.fromkeys([*access.read, *access.write, *access.delete]))
+    patterns = list(dict.fromkeys([*access.read, *access.write, *access.delete]))
+    # What another one takes in would say nothing more, and a role has 10,240 characters.
+    return [
+        pattern
+        for pattern in patterns
+        if not any(other != pattern and other.endswith("*") and pattern.startswith(other[:-1]) for other in patterns)
+    ]

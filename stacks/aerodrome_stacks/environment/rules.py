@@ -26,8 +26,8 @@ MOST_PROJECTS_OF_A_DOMAIN = 60
 """How many projects may have the same domain. Their jobs are one stack, which CloudFormation lets have 500 resources: a
 project has three and one a kind of job, so that 60 leave room for five kinds (60 x 8 = 480). And 60 roles, at most 97
 characters each, are what a policy of IAM's 6,144 can name that lets Flyte hand them on."""
-MOST_PLACES = 140
-"""How many domains the projects may have together. Each has a role in one stack, some 6.6 KB of a template of which
+MOST_PLACES = 135
+"""How many domains the projects may have together. Each has a role in one stack, some 7.7 KB of a template of which
 CloudFormation takes 1 MB (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html)."""
 _FEWER = "take domains from projects that do not use them, or put some projects into another environment"
 
@@ -114,7 +114,7 @@ def projects_that_no_other_ones_role_reaches(projects: Sequence[Project]) -> Ite
 
 
 def projects_that_fit_into_their_stacks(projects: Sequence[Project]) -> Iterator[Problem]:
-    """At most 60 projects have the same domain, and they have at most 140 together: CloudFormation takes no more."""
+    """At most 60 projects have the same domain, and they have at most 135 together: CloudFormation takes no more."""
     used = Counter(domain for project in projects for domain in project.domains)
     for domain, count in used.items():
         if count > MOST_PROJECTS_OF_A_DOMAIN:

@@ -49,7 +49,7 @@ def test_an_element_shows_where_it_happened() -> None:
 @pytest.mark.parametrize(
     ("files", "place"),
     [
-        (("/root/churn.py", "/venv/lib/python3.11/site-packages/numpy/linalg.py"), "/root/churn.py, line 1"),
+        (("/app/churn.py", "/venv/lib/python3.11/site-packages/numpy/linalg.py"), "/app/churn.py, line 1"),
         (("/usr/lib/python3.11/json/decoder.py",), "/usr/lib/python3.11/json/decoder.py, line 1"),
     ],
 )

@@ -130,7 +130,7 @@ def test_throttling_of_every_third_call_is_never_seen(
     embedded_aws: EmbeddedAws, stack: Stack, connect: Callable[..., Connector]
 ) -> None:
     stack.deploy(resources())
-    connector = connect(patience_seconds=30, limits=Limits(submits=50, describes=50, others=50))
+    connector = connect(patience_seconds=30, limits=Limits(submits=40, describes=50, others=50))
     embedded_aws.act("batch", account=ACCOUNT, throttle=0.3, seed=6)
     jobs = [connector.submit("true", f"calls-{number}") for number in range(120)]
     assert len(set(jobs)) == 120
