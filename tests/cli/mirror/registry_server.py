@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import sys
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
@@ -81,7 +82,7 @@ class Held:
 @contextmanager
 def registry_server(held: Held) -> Iterator[Held]:
     """Serve it on 127.0.0.1."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"held": held}))
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"held": held}))
     held.address = f"127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -91,6 +92,13 @@ def registry_server(held: Held) -> Iterator[Held]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - those of the standard library
+        """Tell of errors, but not of a client that hangs up, which is its right."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
