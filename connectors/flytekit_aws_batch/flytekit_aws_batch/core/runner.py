@@ -31,9 +31,9 @@ _MISSING_SECONDS = 600.0
 # S3 and Batch are asked for so many runs at a time, each for a moment: propeller takes an answer that needs half a
 # minute for none, and what was half done for hundreds of tasks at once is begun anew with each one's next attempt.
 _AT_ONCE = 16
+_MOMENT_SECONDS = 3.0
 # An answer is there within 25 s where the patience is 15.
 _MORE_SECONDS = 10.0
-_MOMENT_SECONDS = 3.0
 # Whoever holds a run may be what a signal interrupted in order to stop it.
 _STOP_WAIT_SECONDS = 2.0
 
