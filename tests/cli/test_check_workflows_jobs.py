@@ -14,7 +14,8 @@ from aerodrome.check_workflows.rules import Finding
 from aerodrome_stacks.chart_values.flyte_batch_connector import BatchConnectorInputs, settings
 from aerodrome_stacks.environment import Environment, load_environment
 from aerodrome_stacks.environment.flyte import BATCH_TASK_TYPE, BatchConnector
-from flytekit_aws_batch.config import TASK_TYPE, Mapped, Payload
+from flytekit_aws_batch.common import TASK_TYPE
+from flytekit_aws_batch.config import Mapped, Payload
 from flytekit_aws_batch.core.settings import Settings
 from flytekit_aws_batch.core.spec import EfsMount, JobSpec, Resources
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from flytekit_aws_batch.config import TASK_TYPE
+from flytekit_aws_batch.common import TASK_TYPE
 
 BATCH = "aws-batch"
 """The task type of flytekitplugins-awsbatch, which propeller hands to its plugin for AWS Batch."""

@@ -13,7 +13,8 @@ from aerodrome.check_workflows.connector_settings import settings_of
 from aerodrome.check_workflows.facts import BATCH, Node, Package, Task, resources
 from aerodrome.check_workflows.rules import Finding
 from aerodrome_stacks.environment import Environment
-from flytekit_aws_batch.config import TASK_TYPE, Payload
+from flytekit_aws_batch.common import TASK_TYPE
+from flytekit_aws_batch.config import Payload
 from flytekit_aws_batch.core.containers import rounded
 from flytekit_aws_batch.core.plan import JobRequest
 from flytekit_aws_batch.core.planning import plan

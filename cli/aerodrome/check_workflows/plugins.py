@@ -13,7 +13,7 @@ from aerodrome.check_workflows.rules import Finding
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.flyte import FLYTES_OWN, Plugin
 from aerodrome_stacks.environment.wording import listing
-from flytekit_aws_batch.config import TASK_TYPE
+from flytekit_aws_batch.common import TASK_TYPE
 
 _PLUGINS: Final[Sequence[str]] = get_args(Plugin)
 """Named as the task types are."""

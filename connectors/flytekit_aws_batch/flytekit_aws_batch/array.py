@@ -12,7 +12,8 @@ from flytekit.core.tracker import extract_task_module
 from flytekit.models.task import Container
 from flytekit.tools.translator import prefix_with_fast_execute
 
-from flytekit_aws_batch.config import MAP_OPTION, TASK_TYPE, Mapped
+from flytekit_aws_batch.common import TASK_TYPE
+from flytekit_aws_batch.config import MAP_OPTION, Mapped
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.core.spec import MOST_CHILDREN
 from flytekit_aws_batch.local_run import LocalRun

@@ -11,9 +11,6 @@ from flytekit_aws_batch.core import spec as core
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.core.spec import JobSpec, Kept, Part, Resources
 
-TASK_TYPE = "aws-batch-job"
-"""By this propeller finds the connector. The plugin inside propeller, which Flyte comes with, has ``aws-batch``."""
-
 COMMAND = "flytekit-aws-batch-execute"
 """What runs in the container of a Python function."""
 

@@ -11,7 +11,8 @@ from flytekit.extend.backend.base_connector import AsyncConnectorBase, Connector
 from flytekit.models.literals import LiteralMap
 from flytekit.models.task import TaskExecutionMetadata, TaskTemplate
 
-from flytekit_aws_batch.config import TASK_TYPE, Expected
+from flytekit_aws_batch.common import PHASES, TASK_TYPE
+from flytekit_aws_batch.config import Expected
 from flytekit_aws_batch.core.plan import Handle
 from flytekit_aws_batch.core.progress import Phase, RefusedError
 from flytekit_aws_batch.core.settings import Settings
@@ -20,18 +21,7 @@ from flytekit_aws_batch.request import job_request, list_size, payload_of
 if TYPE_CHECKING:
     from flytekit_aws_batch.service import Service
 
-# Flyte shows the message of each phase once in an attempt, that of RUNNING never, and for QUEUED one of its own (see
-# docs/explanation/batch-connector.md). A reason that Batch gives late is seen only in a phase that was not there yet.
-_PHASES = {
-    Phase.QUEUED: TaskExecution.QUEUED,
-    Phase.WAITING: TaskExecution.WAITING_FOR_RESOURCES,
-    Phase.BLOCKED: TaskExecution.INITIALIZING,
-    Phase.STARTING: TaskExecution.INITIALIZING,
-    Phase.RUNNING: TaskExecution.RUNNING,
-    Phase.SUCCEEDED: TaskExecution.SUCCEEDED,
-    Phase.FAILED: TaskExecution.FAILED,
-    Phase.FAILED_RETRYABLE: TaskExecution.RETRYABLE_FAILED,
-}
+_PHASES = {phase: TaskExecution.Phase.Value(name) for phase, name in PHASES.items()}
 
 
 @dataclass

@@ -15,7 +15,8 @@ from flytekit.image_spec.image_spec import ImageSpec
 from flytekit.models.security import Secret
 from flytekit.models.task import Container
 
-from flytekit_aws_batch.config import OUTPUTS_OPTION, TASK_TYPE, AWSBatch, Payload, no_such
+from flytekit_aws_batch.common import TASK_TYPE
+from flytekit_aws_batch.config import OUTPUTS_OPTION, AWSBatch, Payload, no_such
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.literals import READABLE
 from flytekit_aws_batch.local_run import LocalRun

@@ -7,7 +7,7 @@ import click
 from flyteidl.core.execution_pb2 import TaskExecution
 from flytekit.extend.backend.base_connector import Resource
 
-from flytekit_aws_batch.request import DEFAULT_DOMAIN, DEFAULT_PROJECT, DOMAIN_VARIABLE, PROJECT_VARIABLE
+from flytekit_aws_batch.common import DEFAULT_DOMAIN, DEFAULT_PROJECT, DOMAIN_VARIABLE, PROJECT_VARIABLE
 
 _FAILED = {TaskExecution.FAILED, TaskExecution.RETRYABLE_FAILED}
 
@@ -55,7 +55,7 @@ class Lines:
     def _tell_more(self, message: str, log: str) -> None:
         if log:
             self._say(f"job {self._job}", f"log stream {log}")
-        unset = [name for name in (PROJECT_VARIABLE, DOMAIN_VARIABLE) if name not in os.environ]
+        unset = [name for name in (PROJECT_VARIABLE, DOMAIN_VARIABLE) if not os.environ.get(name)]
         if unset and ("log group" in message or DEFAULT_PROJECT in message):
             self._say(
                 f"without {' and '.join(unset)} a local run is one of project {DEFAULT_PROJECT} in {DEFAULT_DOMAIN}, "

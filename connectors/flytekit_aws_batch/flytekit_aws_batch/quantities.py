@@ -7,12 +7,9 @@ from decimal import Decimal
 from flytekit.core.resources import Resources as FlyteResources
 from flytekit.core.resources import ResourceSpec
 
+from flytekit_aws_batch.common import DEFAULT_MEMORY_MIB, DEFAULT_VCPUS
 from flytekit_aws_batch.core.quantities import GIB, MIB, quantity
 from flytekit_aws_batch.core.spec import Resources
-
-DEFAULT_VCPUS = 1.0
-DEFAULT_MEMORY_MIB = 2048
-"""What a task gets that says nothing: a size that Fargate has, too, and so for each further vCPU."""
 
 
 class Wanted:

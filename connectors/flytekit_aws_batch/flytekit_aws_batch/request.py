@@ -1,6 +1,5 @@
 """What Flyte asks of a connector, as what is asked of AWS Batch."""
 
-import os
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
@@ -9,18 +8,11 @@ from flytekit.models.literals import LiteralMap
 from flytekit.models.task import Container, TaskExecutionMetadata, TaskTemplate
 from pydantic import ValidationError
 
+from flytekit_aws_batch.common import local_place
 from flytekit_aws_batch.config import LARGE_MIB, OUTPUTS_OPTION, OUTPUTS_VARIABLE, Mapped, Payload
 from flytekit_aws_batch.core.plan import JobRequest
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.core.spec import MOST_CHILDREN, ArraySpec
-
-PROJECT_VARIABLE = "FLYTE_AWS_BATCH_PROJECT"
-DOMAIN_VARIABLE = "FLYTE_AWS_BATCH_DOMAIN"
-"""Whose jobs a local run starts."""
-
-DEFAULT_PROJECT = "flytesnacks"
-DEFAULT_DOMAIN = "development"
-"""Whose they are where these are not set."""
 
 # One for each process: what a local run starts is found by it in Batch's console.
 _LOCAL_EXECUTION = f"local-{secrets.token_hex(4)}"
@@ -68,8 +60,7 @@ def job_request(
     command, outputs = _command(container)
     if outputs is not None:
         environment[OUTPUTS_VARIABLE] = outputs
-    project = execution.project if execution else os.environ.get(PROJECT_VARIABLE, DEFAULT_PROJECT)
-    domain = execution.domain if execution else os.environ.get(DOMAIN_VARIABLE, DEFAULT_DOMAIN)
+    project, domain = (execution.project, execution.domain) if execution else local_place()
     name = execution.name if execution else _LOCAL_EXECUTION
     timeout = template.metadata.timeout
     retries = template.metadata.retries.retries if template.metadata.retries else 0

@@ -11,9 +11,10 @@ from flytekit.core.resources import ResourceSpec
 from flytekit.core.task import TaskPlugins
 from flytekit.models.security import Secret
 
-from flytekit_aws_batch.config import COMMAND, TASK_TYPE, AWSBatch, Payload
+from flytekit_aws_batch.common import TASK_TYPE
+from flytekit_aws_batch.config import COMMAND, AWSBatch, Payload
 from flytekit_aws_batch.core.progress import RefusedError
-from flytekit_aws_batch.core.quantities import quantity
+from flytekit_aws_batch.core.quantities import MIB, quantity
 from flytekit_aws_batch.core.shapes import spec_problems
 from flytekit_aws_batch.core.spec import SecretVariable
 from flytekit_aws_batch.local_run import LocalRun
@@ -138,7 +139,7 @@ def settled(config: AWSBatch, options: dict[str, Any]) -> tuple[AWSBatch, list[s
             problems.append('shared_memory=True: say how much, as in shared_memory="2Gi"')
         else:
             try:
-                update["shared_memory_mib"] = int(quantity(str(shared)) / 1024**2)
+                update["shared_memory_mib"] = int(quantity(str(shared)) / MIB)
             except ValueError as error:
                 problems.append(f"shared_memory={error}")
     return config.model_copy(update=update), problems

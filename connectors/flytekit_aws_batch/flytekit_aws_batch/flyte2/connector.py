@@ -18,6 +18,7 @@ from flyteidl2.core.tasks_pb2 import TaskTemplate
 from flyteidl2.logs.dataplane.payload_pb2 import LogLine, LogLineOriginator
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from flytekit_aws_batch.common import PHASES, TASK_TYPE
 from flytekit_aws_batch.core.aws import Aws
 from flytekit_aws_batch.core.plan import Handle
 from flytekit_aws_batch.core.progress import Phase, RefusedError
@@ -26,20 +27,8 @@ from flytekit_aws_batch.core.settings import Settings
 from flytekit_aws_batch.core.storage import Storage
 from flytekit_aws_batch.flyte2.outcome import Outcomes
 from flytekit_aws_batch.flyte2.request import job_request
-from flytekit_aws_batch.flyte2.task import TASK_TYPE
 
-# Flyte shows the message of each phase once in an attempt, that of RUNNING never, and for QUEUED one of its own (see
-# docs/explanation/batch-connector.md). A reason that Batch gives late is seen only in a phase that was not there yet.
-_PHASES = {
-    Phase.QUEUED: TaskExecution.QUEUED,
-    Phase.WAITING: TaskExecution.WAITING_FOR_RESOURCES,
-    Phase.BLOCKED: TaskExecution.INITIALIZING,
-    Phase.STARTING: TaskExecution.INITIALIZING,
-    Phase.RUNNING: TaskExecution.RUNNING,
-    Phase.SUCCEEDED: TaskExecution.SUCCEEDED,
-    Phase.FAILED: TaskExecution.FAILED,
-    Phase.FAILED_RETRYABLE: TaskExecution.RETRYABLE_FAILED,
-}
+_PHASES = {phase: TaskExecution.Phase.Value(name) for phase, name in PHASES.items()}
 
 
 @dataclass

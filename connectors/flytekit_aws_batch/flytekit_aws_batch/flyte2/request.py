@@ -1,6 +1,5 @@
 """One attempt of a task of Flyte 2 in the core's words: what its template and its execution's metadata say."""
 
-import os
 import uuid
 from collections.abc import Sequence
 from decimal import Decimal
@@ -13,6 +12,7 @@ from flyteidl2.core import tasks_pb2
 from google.protobuf.json_format import MessageToDict
 from pydantic import ValidationError
 
+from flytekit_aws_batch.common import DEFAULT_MEMORY_MIB, DEFAULT_VCPUS, local_place
 from flytekit_aws_batch.core.plan import JobRequest
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.core.quantities import MIB, quantity
@@ -25,9 +25,6 @@ Below a key of their own, and there even if empty: Flyte's backend takes ``secre
 those of a connection, and cannot create a task that has no ``custom`` at all
 (``flyteplugins/go/tasks/plugins/webapi/connector/plugin.go``, ``pluginmachinery/utils/marshal_utils.go``).
 """
-
-_DEFAULT_MIB = 2048
-"""The memory of each vCPU of a task that says nothing of memory: the least that Fargate has for a whole one."""
 
 _ENVIRONMENT = {CLUSTERED_WORKER_ENV: "1"}
 """How Flyte's entrypoint, ``a0``, is to behave: as in a pod of a clustered task (``flyte/_bin/runtime.py``).
@@ -64,8 +61,7 @@ def job_request(
     environment = _ENVIRONMENT | {each.key: each.value for each in container.env}
     if metadata is None:
         prefix = _option(arguments, "--outputs-path") or f"{output_prefix.rstrip('/')}/{uuid.uuid4().hex}"
-        project = os.environ.get("FLYTE_AWS_BATCH_PROJECT") or "flytesnacks"
-        domain = os.environ.get("FLYTE_AWS_BATCH_DOMAIN") or "development"
+        project, domain = local_place()
         # The local executor calls every action a1; the folder is the only name that is the task's own.
         execution, node, attempt = _option(arguments, "--run-name") or "local", prefix.rpartition("/")[2], 0
         arguments = ["." if each == _LOCAL_CODE else each for each in arguments]
@@ -111,8 +107,8 @@ def resources_of(resources: tasks_pb2.Resources | None) -> Resources:
     given = {}
     for entry in (*resources.requests, *resources.limits) if resources else ():
         given[entry.name] = _amount(entry.value)
-    vcpus = given.get(names.CPU, Decimal(1))
-    memory = given.get(names.MEMORY, _DEFAULT_MIB * ceil(vcpus) * MIB)
+    vcpus = given.get(names.CPU, Decimal(DEFAULT_VCPUS))
+    memory = given.get(names.MEMORY, DEFAULT_MEMORY_MIB * ceil(vcpus) * MIB)
     return Resources(vcpus=float(vcpus), memory_mib=ceil(memory / MIB), gpus=int(given.get(names.GPU, Decimal(0))))
 
 

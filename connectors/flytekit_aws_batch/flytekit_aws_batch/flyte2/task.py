@@ -11,12 +11,10 @@ from flyte.connectors import AsyncConnectorExecutorMixin
 from flyte.extend import AsyncFunctionTaskTemplate, TaskPluginRegistry, get_proto_resources
 from flyte.models import SerializationContext
 
+from flytekit_aws_batch.common import TASK_TYPE
 from flytekit_aws_batch.core.shapes import spec_problems
 from flytekit_aws_batch.core.spec import JobSpec
 from flytekit_aws_batch.flyte2.request import CUSTOM, resources_of
-
-TASK_TYPE = "aws-batch-job"
-"""The same as in Flyte 1, so that a backend's settings for it stay."""
 
 
 class AWSBatch(JobSpec):
