@@ -1,4 +1,4 @@
-"""The job queues of AWS Batch: their names, and who waits in which.
+"""The job queues of AWS Batch: their names, what is behind them, and who waits in which.
 
 Names are chosen, not generated: Flyte, people and policies know them without asking CloudFormation.
 """
@@ -6,14 +6,18 @@ Names are chosen, not generated: Flyte, people and policies know them without as
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Literal
 
 from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.names import resource_prefix
 
+Hardware = Literal["x86", "arm", "gpu", "fargate"]
+"""What jobs run on: x86 instances, Graviton instances, x86 instances with NVIDIA GPUs, Fargate."""
+
 
 class Kind(StrEnum):
-    """What a queue's jobs run on."""
+    """What a queue's jobs run on, and whether AWS may take it back."""
 
     SPOT = "spot"
     """x86 instances: spot first, on-demand where spot has nothing to give."""
@@ -21,10 +25,34 @@ class Kind(StrEnum):
     """x86 instances that nobody takes back, for jobs that cannot begin anew."""
     ARM = "arm"
     """Graviton instances, for images built for arm64: spot first. A queue mixes no architectures."""
+    ARM_ON_DEMAND = "arm-on-demand"
+    """Graviton instances that nobody takes back."""
     GPU = "gpu"
     """Instances with NVIDIA GPUs: spot first."""
+    GPU_ON_DEMAND = "gpu-on-demand"
+    """Instances with NVIDIA GPUs that nobody takes back, which jobs of several nodes need."""
     FARGATE = "fargate"
     """Fargate tasks, which wait for no instance: Fargate Spot first."""
+    FARGATE_ON_DEMAND = "fargate-on-demand"
+    """Fargate tasks that nobody takes back."""
+
+    @property
+    def hardware(self) -> Hardware:
+        """What its jobs run on."""
+        match self:
+            case Kind.ARM | Kind.ARM_ON_DEMAND:
+                return "arm"
+            case Kind.GPU | Kind.GPU_ON_DEMAND:
+                return "gpu"
+            case Kind.FARGATE | Kind.FARGATE_ON_DEMAND:
+                return "fargate"
+            case Kind.SPOT | Kind.ON_DEMAND:
+                return "x86"
+
+    @property
+    def has_spot(self) -> bool:
+        """Whether its jobs get capacity first that AWS may take back."""
+        return not self.endswith(Kind.ON_DEMAND)
 
 
 PRIORITIES: Mapping[Domain, int] = MappingProxyType({"production": 300, "staging": 200, "development": 100})
@@ -71,8 +99,8 @@ def queue_kinds(environment: Environment) -> dict[str, Kind]:
 def kinds(environment: Environment) -> Sequence[Kind]:
     """The kinds of capacity that the environment has."""
     batch = environment.batch
-    having = {Kind.ARM: batch.arm, Kind.GPU: batch.gpu}
-    return [kind for kind in Kind if having.get(kind, True)]
+    having = {"arm": batch.arm, "gpu": batch.gpu}
+    return [kind for kind in Kind if having.get(kind.hardware, True)]
 
 
 def flyte_kinds(environment: Environment) -> Sequence[Kind]:

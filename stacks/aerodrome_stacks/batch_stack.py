@@ -49,8 +49,11 @@ _CAPACITY: Mapping[Kind, Sequence[str]] = {
     Kind.SPOT: ("Spot", "OnDemand"),
     Kind.ON_DEMAND: ("OnDemand",),
     Kind.ARM: ("ArmSpot", "ArmOnDemand"),
+    Kind.ARM_ON_DEMAND: ("ArmOnDemand",),
     Kind.GPU: ("GpuSpot", "GpuOnDemand"),
+    Kind.GPU_ON_DEMAND: ("GpuOnDemand",),
     Kind.FARGATE: ("FargateSpot", "Fargate"),
+    Kind.FARGATE_ON_DEMAND: ("Fargate",),
 }
 """The compute environments behind each kind of queue, in the order in which a job is offered to them."""
 

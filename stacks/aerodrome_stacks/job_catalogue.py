@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from aerodrome_constructs.batch import Architecture, Container, InvalidJobError, Platform
-from aerodrome_stacks.batch_queues import Kind
+from aerodrome_stacks.batch_queues import Hardware, Kind
 from aerodrome_stacks.job_scripts import script_command
 
 # Has boto3 and scikit-learn: https://github.com/aws/sagemaker-distribution/releases/tag/3.9.14-cpu
@@ -65,13 +65,15 @@ class JobKind:
     @property
     def kinds(self) -> frozenset[Kind]:
         """The kinds of queues that have capacity for it."""
+        return frozenset(kind for kind in Kind if kind.hardware == self._hardware)
+
+    @property
+    def _hardware(self) -> Hardware:
         if self.container.platform is Platform.FARGATE:
-            return frozenset({Kind.FARGATE})
+            return "fargate"
         if self.container.gpus:
-            return frozenset({Kind.GPU})
-        if self.container.architecture is Architecture.ARM64:
-            return frozenset({Kind.ARM})
-        return frozenset({Kind.SPOT, Kind.ON_DEMAND})
+            return "gpu"
+        return "arm" if self.container.architecture is Architecture.ARM64 else "x86"
 
     def _problems(self) -> Iterator[str]:
         if not _NAME.fullmatch(self.name):

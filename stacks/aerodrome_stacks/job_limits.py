@@ -61,11 +61,11 @@ def job_limits(environment: Environment, kind: Kind) -> JobLimits:
         kind: The kind of queue. The environment has it.
     """
     ceiling = _ceiling(environment.batch, kind)
-    if kind is Kind.FARGATE:
+    if kind.hardware == "fargate":
         vcpus = max((one for one in _FARGATE_MIB if one <= ceiling), default=0)
         memory = _FARGATE_MIB.get(vcpus, 0)
         return JobLimits(vcpus=vcpus, memory_gib=memory // _MIB_A_GIB, memory_mib=memory)
-    hardware = {Kind.ARM: _ARM, Kind.GPU: _GPU}.get(kind, _X86)
+    hardware = {"arm": _ARM, "gpu": _GPU}.get(kind.hardware, _X86)
     vcpus = min(ceiling, hardware.vcpus)
     memory_gib = vcpus * hardware.gib_a_vcpu
     return JobLimits(
@@ -78,16 +78,17 @@ def job_limits(environment: Environment, kind: Kind) -> JobLimits:
 
 def _ceiling(batch: BatchCapacity, kind: Kind) -> int:
     """The vCPUs of the larger of a queue's compute environments: a job that does not fit the first goes to the next."""
-    of_instances = {Kind.ARM: batch.arm, Kind.GPU: batch.gpu}
-    if kind is Kind.ON_DEMAND:
-        return batch.on_demand_vcpus
-    if kind is Kind.SPOT:
-        return max(batch.spot_vcpus, batch.on_demand_vcpus)
-    if kind is Kind.FARGATE:
-        return max(batch.fargate_spot_vcpus, batch.fargate_vcpus)
-    capacity = of_instances[kind]
-    return _larger(capacity) if capacity else 0
+    match kind.hardware:
+        case "fargate":
+            spot, on_demand = batch.fargate_ceilings
+        case "x86":
+            spot, on_demand = _ceilings(batch)
+        case "arm":
+            spot, on_demand = _ceilings(batch.arm)
+        case "gpu":
+            spot, on_demand = _ceilings(batch.gpu)
+    return max(spot, on_demand) if kind.has_spot else on_demand
 
 
-def _larger(capacity: InstanceCapacity) -> int:
-    return max(capacity.spot_vcpus, capacity.on_demand_vcpus)
+def _ceilings(capacity: BatchCapacity | InstanceCapacity | None) -> tuple[int, int]:
+    return (capacity.spot_vcpus, capacity.on_demand_vcpus) if capacity else (0, 0)

@@ -32,7 +32,7 @@ from aerodrome_stacks.job_prices import USD_PER_VCPU_HOUR
 from aerodrome_stacks.network_stack import NetworkPorts
 
 # What the names of compute environments begin with, as the Batch stack makes them: "ArmSpot", "GpuOnDemand", "Spot".
-_HARDWARE = {Kind.ARM: "Arm", Kind.GPU: "Gpu"}
+_HARDWARE = {"arm": "Arm", "gpu": "Gpu"}
 
 
 class JobMonitoringStack(AerodromeStack):
@@ -74,7 +74,7 @@ class JobMonitoringStack(AerodromeStack):
         settings = Settings(
             environment=environment.name,
             queues={
-                name: Queue(_HARDWARE.get(kind, ""), usd_per_vcpu_hour[kind])
+                name: Queue(_HARDWARE.get(kind.hardware, ""), usd_per_vcpu_hour[kind])
                 for name, kind in queue_kinds(environment).items()
             },
             projects={project.share_identifier: project.name for project in environment.projects},

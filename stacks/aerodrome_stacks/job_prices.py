@@ -39,8 +39,11 @@ USD_PER_VCPU_HOUR: Final[Mapping[Kind, float]] = MappingProxyType(
         Kind.SPOT: round(_M7I * _SPOT, 4),
         Kind.ON_DEMAND: round(_M7I, 4),
         Kind.ARM: round(_M7G * _SPOT, 4),
+        Kind.ARM_ON_DEMAND: round(_M7G, 4),
         Kind.GPU: round(_G5 * _GPU_SPOT, 4),
+        Kind.GPU_ON_DEMAND: round(_G5, 4),
         Kind.FARGATE: round(_FARGATE * _FARGATE_SPOT, 4),
+        Kind.FARGATE_ON_DEMAND: round(_FARGATE, 4),
     }
 )
 """What a vCPU with 4 GiB of memory costs in an hour, by what a queue asks first: events do not say what it got.

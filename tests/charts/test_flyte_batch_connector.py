@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.aws import instance_shape
 from aerodrome_stacks.environment.flyte import BATCH_TASK_TYPE
 from aerodrome_stacks.job_limits import job_limits
+from flytekit_aws_batch.core.queues import choose, problems
 from flytekit_aws_batch.core.settings import VARIABLE, Limits, Settings
-from flytekit_aws_batch.core.spec import KINDS
+from flytekit_aws_batch.core.spec import KINDS, JobSpec, Resources
 from tests.charts.batch_connector import inputs, surroundings_of
 from tests.charts.deployed import CHARTS, DeployedRelease
 from tests.charts.helm import Helm, Manifest
+from tests.connectors.core.job_requests import request
 
 NAME = "connector-aws-batch"
 DIRECTORY = "/etc/flytekit-aws-batch"
@@ -73,17 +76,53 @@ def test_the_connector_can_read_what_it_is_told(settings: Settings, environment:
 
 
 def test_every_kind_of_queue_is_one_that_it_knows(settings: Settings, environment: Environment) -> None:
-    assert {str(kind) for kind in Kind} == set(KINDS)
+    assert {str(kind) for kind in Kind if kind.has_spot or kind is Kind.ON_DEMAND} == set(KINDS)
     for domain in domains(environment):
-        found = {queue.kind: queue for queue in settings.queues_of(domain)}
-        assert found.keys() == {str(kind) for kind in kinds(environment)}
-        for kind, queue in found.items():
-            assert queue.name == f"aerodrome-{environment.name}-{domain}-{kind}"
+        prefix = f"aerodrome-{environment.name}-{domain}-"
+        found = {queue.name: queue for queue in settings.queues_of(domain)}
+        assert found.keys() == {f"{prefix}{kind}" for kind in kinds(environment)}
+        for name, queue in found.items():
+            kind = name.removeprefix(prefix)
+            assert queue.kind == (kind if kind == "on-demand" else kind.removesuffix("-on-demand"))
+            assert queue.has_spot is not kind.endswith("on-demand")
             assert queue.fair_share is True
-            assert queue.architecture == ("arm64" if kind == "arm" else "x86_64")
-            assert bool(queue.most_gpus) is (kind == "gpu")
+            assert queue.architecture == ("arm64" if queue.kind == "arm" else "x86_64")
+            assert bool(queue.most_gpus) is (queue.kind == "gpu")
             assert queue.most_vcpus
             assert queue.most_memory_mib
+
+
+@pytest.mark.cdk_variants("prod")
+@pytest.mark.parametrize(
+    ("spec", "resources", "first"),
+    [
+        (JobSpec(), Resources(vcpus=4, memory_mib=8192), "spot"),
+        (JobSpec(architecture="arm64"), Resources(vcpus=4, memory_mib=8192), "arm"),
+        (JobSpec(), Resources(vcpus=4, memory_mib=8192, gpus=1), "gpu"),
+        (JobSpec(queue="fargate"), Resources(vcpus=4, memory_mib=8192), "fargate"),
+    ],
+    ids=["x86", "arm", "gpu", "fargate"],
+)
+def test_what_spot_did_not_finish_goes_to_capacity_that_stays(
+    settings: Settings, spec: JobSpec, resources: Resources, first: str
+) -> None:
+    asked = request(spec, project="fraud-detection", domain="production", resources=resources)
+    last = "on-demand" if first == "spot" else f"{first}-on-demand"
+    found = choose(asked, settings)
+    assert found.last is not None
+    assert [queue.name.removeprefix("aerodrome-prod-production-") for queue in found.queues] == [first, last]
+    # Nor is the last of Flyte's attempts taken back.
+    assert choose(replace(asked, interruptible=False), settings).arn == found.last.arn
+
+
+@pytest.mark.cdk_variants("prod")
+@pytest.mark.parametrize(("gpus", "queue"), [(0, "on-demand"), (1, "gpu-on-demand")])
+def test_jobs_of_several_nodes_have_a_queue_without_spot(settings: Settings, gpus: int, queue: str) -> None:
+    resources = Resources(vcpus=8, memory_mib=8192, gpus=gpus)
+    asked = request(JobSpec(nodes=2), project="fraud-detection", domain="production", resources=resources)
+    found = choose(asked, settings)
+    assert found.arn.endswith(f"/aerodrome-prod-production-{queue}")
+    assert list(problems(found, asked)) == []
 
 
 def test_large_numbers_stay_whole(manifests: Mapping[str, Manifest], releases: Mapping[str, DeployedRelease]) -> None:
@@ -136,7 +175,9 @@ def test_the_largest_instances_are_of_families_that_jobs_run_on(environment: Env
         (Kind.GPU, 8, (8, 32, 1)),
         (Kind.GPU, 64, (64, 256, 4)),
         (Kind.GPU, 96, (96, 384, 8)),
+        (Kind.GPU_ON_DEMAND, 96, (4, 16, 1)),
         (Kind.FARGATE, 12, (8, 60, 0)),
+        (Kind.FARGATE_ON_DEMAND, 12, (1, 8, 0)),
     ],
 )
 def test_a_job_has_no_more_than_all_jobs_may(

@@ -49,8 +49,9 @@ def test_it_says_what_each_project_has() -> None:
         "production objects": "churn-prediction/production/ in the buckets of raw data, metadata, Batch input "
         "and Batch output",
         "production queues": "aerodrome-prod-flyte-production-spot for Flyte; aerodrome-prod-production-spot, "
-        "aerodrome-prod-production-on-demand, aerodrome-prod-production-arm, aerodrome-prod-production-gpu, "
-        "aerodrome-prod-production-fargate",
+        "aerodrome-prod-production-on-demand, aerodrome-prod-production-arm, aerodrome-prod-production-arm-on-demand, "
+        "aerodrome-prod-production-gpu, aerodrome-prod-production-gpu-on-demand, aerodrome-prod-production-fargate, "
+        "aerodrome-prod-production-fargate-on-demand",
         "production logs": "/aerodrome/prod/kubernetes/churn-prediction-production, "
         "/aerodrome/prod/jobs/churn-prediction-production",
         "production uses": "what demand-forecast registered",

@@ -17,8 +17,11 @@ CAPACITY = {
     Kind.SPOT: ["Spot", "OnDemand"],
     Kind.ON_DEMAND: ["OnDemand"],
     Kind.ARM: ["ArmSpot", "ArmOnDemand"],
+    Kind.ARM_ON_DEMAND: ["ArmOnDemand"],
     Kind.GPU: ["GpuSpot", "GpuOnDemand"],
+    Kind.GPU_ON_DEMAND: ["GpuOnDemand"],
     Kind.FARGATE: ["FargateSpot", "Fargate"],
+    Kind.FARGATE_ON_DEMAND: ["Fargate"],
 }
 OF_FLYTE = {Kind.SPOT, Kind.ON_DEMAND, Kind.GPU}
 DOMAINS: tuple[Domain, ...] = get_args(Domain)
@@ -60,8 +63,11 @@ def behind(queue: Mapping[str, Any]) -> list[str]:
 
 
 def kinds(environment: Environment) -> list[Kind]:
-    decided = {Kind.ARM: environment.batch.arm, Kind.GPU: environment.batch.gpu}
-    return [kind for kind in Kind if decided.get(kind, True)]
+    left_out = {
+        *(() if environment.batch.arm else (Kind.ARM, Kind.ARM_ON_DEMAND)),
+        *(() if environment.batch.gpu else (Kind.GPU, Kind.GPU_ON_DEMAND)),
+    }
+    return [kind for kind in Kind if kind not in left_out]
 
 
 def domains(environment: Environment) -> list[Domain]:
@@ -120,7 +126,7 @@ def test_an_environment_with_everything_in_every_domain_fits_an_account(
     large: tuple[BatchStack, TemplateJson],
 ) -> None:
     _, template = large
-    assert len(queues(template)) == 3 * (5 + 3 + 1)
+    assert len(queues(template)) == 3 * (8 + 3 + 1)
     # Twice as many while each is replaced.
     assert 2 * len(properties(template, "AWS::Batch::ComputeEnvironment")) <= 50
     assert list(RULE.check([StackTemplate(path="Batch", file="Batch.json", template=template)])) == []

@@ -247,9 +247,9 @@ def test_places_secrets_and_registry_are_the_projects_and_the_accounts_own(scene
 @pytest.mark.parametrize(
     ("changes", "offered"),
     [
-        ({"gpus": 1}, {Kind.GPU}),
-        ({"architecture": Architecture.ARM64}, {Kind.ARM}),
-        ({"platform": Platform.FARGATE}, {Kind.FARGATE}),
+        ({"gpus": 1}, {Kind.GPU, Kind.GPU_ON_DEMAND}),
+        ({"architecture": Architecture.ARM64}, {Kind.ARM, Kind.ARM_ON_DEMAND}),
+        ({"platform": Platform.FARGATE}, {Kind.FARGATE, Kind.FARGATE_ON_DEMAND}),
         ({}, {Kind.SPOT, Kind.ON_DEMAND}),
     ],
     ids=["gpu", "arm", "fargate", "x86"],

@@ -4,11 +4,11 @@ The platform writes the whole of it (``chart_values/flyte_batch_connector.py``) 
 holds the two together.
 """
 
-from typing import Any, Final
+from typing import Final
 
-from aerodrome_stacks.batch_queues import Kind, domains, kinds, queue_name
+from aerodrome_stacks.batch_queues import domains
+from aerodrome_stacks.connector_queues import connector_queues
 from aerodrome_stacks.environment import Environment
-from aerodrome_stacks.job_limits import job_limits
 from flytekit_aws_batch.core.settings import Settings
 
 _ROLE: Final = "arn:aws:iam::{account}:role/of-the-project"
@@ -21,28 +21,11 @@ def settings_of(environment: Environment) -> Settings:
     Args:
         environment: What the team decided.
     """
-    here = f"{environment.region}:{environment.account}"
     role = _ROLE.format(account=environment.account)
-
-    def queue(name: str, kind: Kind) -> dict[str, Any]:
-        most = job_limits(environment, kind)
-        return {
-            "arn": f"arn:aws:batch:{here}:job-queue/{name}",
-            "kind": str(kind),
-            "fair_share": True,
-            "most_vcpus": most.vcpus,
-            "most_memory_mib": most.memory_mib,
-            "most_gpus": most.gpus,
-            "architecture": "arm64" if kind is Kind.ARM else "x86_64",
-        }
-
     return Settings.model_validate(
         {
             "region": environment.region,
-            "queues": {
-                domain: [queue(queue_name(environment, domain, kind), kind) for kind in kinds(environment)]
-                for domain in domains(environment)
-            },
+            "queues": {domain: connector_queues(environment, domain) for domain in domains(environment)},
             "shares": {project.name: project.share_identifier for project in environment.projects},
             "execution_roles": {"*": role},
             "job_roles": {"*": role},

@@ -12,13 +12,12 @@ from typing import Final
 
 from aerodrome_constructs.helm import Value
 from aerodrome_stacks.base import ENVIRONMENT_TAG
-from aerodrome_stacks.batch_queues import Kind, domains, kinds, queue_name
+from aerodrome_stacks.batch_queues import domains
 from aerodrome_stacks.chart_values.service_account import role_annotation
+from aerodrome_stacks.connector_queues import connector_queues
 from aerodrome_stacks.environment import Environment
-from aerodrome_stacks.environment.domain_types import Domain
 from aerodrome_stacks.environment.flyte import BATCH_CONNECTOR, BATCH_TASK_TYPE
 from aerodrome_stacks.file_systems_stack import EfsPorts
-from aerodrome_stacks.job_limits import job_limits
 from aerodrome_stacks.names import (
     flyte_definition_prefix,
     flyte_jobs_events_name,
@@ -173,17 +172,12 @@ def settings(environment: Environment, inputs: BatchConnectorInputs) -> dict[str
         environment: What the team decided.
         inputs: What other stacks made.
     """
-    here = f"{environment.region}:{environment.account}"
     role = f"arn:{inputs.partition}:iam::{environment.account}:role/"
     places = environment.project_domains
     found: dict[str, Value] = {
         "region": environment.region,
         "queues": {
-            domain: [
-                _queue(environment, domain, kind, f"arn:{inputs.partition}:batch:{here}:job-queue/")
-                for kind in kinds(environment)
-            ]
-            for domain in domains(environment)
+            domain: connector_queues(environment, domain, partition=inputs.partition) for domain in domains(environment)
         },
         "shares": {project.name: project.share_identifier for project in environment.projects},
         "execution_roles": {
@@ -204,17 +198,3 @@ def settings(environment: Environment, inputs: BatchConnectorInputs) -> dict[str
         points = {f"{project}/{domain}": inputs.efs.access_points[project, domain][0] for project, domain in places}
         found["file_systems"] = {FILE_SYSTEM: {"id": inputs.efs.file_system_id, "access_points": {**points}}}
     return found
-
-
-def _queue(environment: Environment, domain: Domain, kind: Kind, prefix: str) -> dict[str, Value]:
-    most = job_limits(environment, kind)
-    return {
-        "arn": f"{prefix}{queue_name(environment, domain, kind)}",
-        "kind": str(kind),
-        # People's own queues, which projects share; a job in one names its project's share.
-        "fair_share": True,
-        "most_vcpus": most.vcpus,
-        "most_memory_mib": most.memory_mib,
-        "most_gpus": most.gpus,
-        "architecture": "arm64" if kind is Kind.ARM else "x86_64",
-    }

@@ -98,7 +98,8 @@ class BatchCapacity(Section):
     @property
     def queues_of_a_domain(self) -> int:
         """How many job queues a domain has: people's, Flyte's for the kinds that it can use, and one of ingest."""
-        people = 3 + bool(self.arm) + bool(self.gpu)
+        # With spot capacity first and without it, on each kind of hardware.
+        people = 2 * (2 + bool(self.arm) + bool(self.gpu))
         flyte = 2 + bool(self.gpu)
         return people + flyte + 1
 

@@ -554,12 +554,12 @@ def test_an_account_has_so_many_job_queues(environments: Path) -> None:
     quota = next(iter(prod.projects[0].domains.values()))
     all_domains = dict.fromkeys(("development", "staging", "production"), quota)
     project = prod.projects[0].model_copy(update={"domains": all_domains})
-    # 3 domains with 5 queues of people, 3 of Flyte and 1 of ingest, each.
+    # 3 domains with 8 queues of people, 3 of Flyte and 1 of ingest, each.
     many = prod.model_copy(update={"projects": (project,)})
     files = {"one.yaml": many, "two.yaml": many}
     (line,) = [line for line in conflicts(files) if "job queues" in line]
     assert line == (
-        "account 777788889999 would have 54 AWS Batch job queues in us-east-1 (27 of one.yaml and 27 of two.yaml), and "
+        "account 777788889999 would have 72 AWS Batch job queues in us-east-1 (36 of one.yaml and 36 of two.yaml), and "
         "AWS allows 50; leave out batch.arm, batch.gpu or a domain, or take an account of its own for each"
     )
     elsewhere = {"one.yaml": many, "two.yaml": many.model_copy(update={"region": "us-west-2"})}
