@@ -100,6 +100,6 @@ class Provisioner:
             "ResourceProperties": {**properties, **(changes or {})},
         }
         handle(event, Context(seconds))
-        answer = self._cloudformation.answers[-1]
-        assert answer["RequestId"] == event["RequestId"]
+        # Another thread's answer may have come in between.
+        (answer,) = [each for each in self._cloudformation.answers if each["RequestId"] == event["RequestId"]]
         return answer
