@@ -12,6 +12,7 @@ import botocore.session
 from botocore.client import BaseClient
 from prometheus_client import CollectorRegistry
 
+from aerodrome_local.job_templates import job_definition, queue_resources
 from aerodrome_local.testing import EmbeddedAws, Stack
 from flytekit_aws_batch.core.aws import Aws
 from flytekit_aws_batch.core.metrics import Metrics
@@ -27,41 +28,9 @@ _PATIENCE_SECONDS = 60.0
 _LOOK_SECONDS = 0.02
 _COMMAND = ("true",)
 _RESOURCES = {
+    **queue_resources(),
+    "Definition": job_definition(*_COMMAND),
     "Bucket": {"Type": "AWS::S3::Bucket"},
-    "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.79.0.0/16"}},
-    "Subnet": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.79.1.0/24"}},
-    "Environment": {
-        "Type": "AWS::Batch::ComputeEnvironment",
-        "Properties": {
-            "Type": "MANAGED",
-            "ComputeResources": {
-                "Type": "EC2",
-                "MaxvCpus": 16,
-                "Subnets": [{"Ref": "Subnet"}],
-                "InstanceRole": "ecsInstanceRole",
-                "InstanceTypes": ["c6i"],
-                "AllocationStrategy": "BEST_FIT_PROGRESSIVE",
-            },
-        },
-    },
-    "Queue": {
-        "Type": "AWS::Batch::JobQueue",
-        "Properties": {
-            "Priority": 1,
-            "ComputeEnvironmentOrder": [{"Order": 0, "ComputeEnvironment": {"Ref": "Environment"}}],
-        },
-    },
-    "Definition": {
-        "Type": "AWS::Batch::JobDefinition",
-        "Properties": {
-            "Type": "container",
-            "ContainerProperties": {
-                "Image": "busybox",
-                "Command": list(_COMMAND),
-                "ResourceRequirements": [{"Type": "VCPU", "Value": "1"}, {"Type": "MEMORY", "Value": "512"}],
-            },
-        },
-    },
 }
 
 

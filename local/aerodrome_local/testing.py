@@ -90,6 +90,16 @@ class EmbeddedAws:
         """A boto3 client of it."""
         return make_client(service, self.endpoint, account or self.account, self.region)
 
+    def variables(self, account: str | None = None) -> dict[str, str]:
+        """The environment variables by which AWS's tools find an account of it."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": account or self.account,
+            "AWS_SECRET_ACCESS_KEY": "embedded",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
     def view(self, name: str) -> Any:  # noqa: ANN401 - any JSON value
         """What the server says at ``/_aerodrome/NAME``: ``releases``, ``manifests``, ``audit``, ``status``, ``batch``.
 
@@ -113,6 +123,18 @@ class EmbeddedAws:
         )
         with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310 - http, on loopback
             return json.load(answer)
+
+    def reclaim_host(self, job_id: str, account: str | None = None) -> None:
+        """Take a running job's host away, as EC2 does with spot instances: a call that AWS does not have.
+
+        Raises:
+            urllib.error.HTTPError: The job does not run.
+        """
+        signed = f"AWS4-HMAC-SHA256 Credential={account or self.account}/20260101/{self.region}/batch/aws4_request"
+        asked = urllib.request.Request(  # noqa: S310 - http, on loopback
+            f"{self.endpoint}/v1/embedded/reclaimhost/{job_id}", method="POST", headers={"Authorization": signed}
+        )
+        urllib.request.urlopen(asked, timeout=30).close()  # noqa: S310 - http, on loopback
 
     def stack(self, name: str, account: str | None = None) -> "Stack":
         """A stack of it, which need not exist. What a stack's name may not have becomes a hyphen."""

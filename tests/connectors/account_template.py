@@ -1,9 +1,12 @@
 """What an account needs for jobs: a queue on spot instances, one on on-demand ones, and a bucket."""
 
-from typing import Any
+from collections.abc import Mapping
+
+from aerodrome_local.job_templates import compute_environment, job_queue, network
+from aerodrome_local.testing import Template
 
 
-def resources(*, spot: str, on_demand: str, bucket: str, vcpus: int) -> dict[str, Any]:
+def resources(*, spot: str, on_demand: str, bucket: str, vcpus: int) -> Template:
     """The resources of a CloudFormation template.
 
     Args:
@@ -13,36 +16,21 @@ def resources(*, spot: str, on_demand: str, bucket: str, vcpus: int) -> dict[str
         vcpus: What may run at once on either.
     """
     return {
-        "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.79.0.0/16"}},
-        "Subnet": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.79.1.0/24"}},
-        "SpotInstances": _environment("SPOT", vcpus),
-        "Instances": _environment("EC2", vcpus),
-        "Spot": _queue(spot, "SpotInstances"),
-        "OnDemand": _queue(on_demand, "Instances"),
+        **network(),
+        "SpotInstances": compute_environment("SPOT", vcpus),
+        "Instances": compute_environment("EC2", vcpus),
+        "Spot": job_queue("SpotInstances", JobQueueName=spot),
+        "OnDemand": job_queue("Instances", JobQueueName=on_demand),
         "Data": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": bucket}},
     }
 
 
-def _environment(kind: str, vcpus: int) -> dict[str, Any]:
-    return {
-        "Type": "AWS::Batch::ComputeEnvironment",
-        "Properties": {
-            "Type": "MANAGED",
-            "ComputeResources": {
-                "Type": kind,
-                "MaxvCpus": vcpus,
-                "Subnets": [{"Ref": "Subnet"}],
-                "InstanceRole": "ecsInstanceRole",
-                "InstanceTypes": ["c6i"],
-                "AllocationStrategy": "BEST_FIT_PROGRESSIVE",
-            },
-        },
-    }
+def queue_settings(region: str, account: str, names: Mapping[str, str]) -> list[dict[str, str]]:
+    """The queues as the connector's settings have them.
 
-
-def _queue(name: str, environment: str) -> dict[str, Any]:
-    order = [{"Order": 1, "ComputeEnvironment": {"Ref": environment}}]
-    return {
-        "Type": "AWS::Batch::JobQueue",
-        "Properties": {"JobQueueName": name, "Priority": 1, "ComputeEnvironmentOrder": order},
-    }
+    Args:
+        region: Where they are.
+        account: Whose they are.
+        names: Their names, by kind.
+    """
+    return [{"kind": kind, "arn": f"arn:aws:batch:{region}:{account}:job-queue/{name}"} for kind, name in names.items()]

@@ -2,7 +2,6 @@
 
 import json
 import ssl
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,15 +65,12 @@ class Account:
         return self.resource("storage", "AWS::S3::Bucket", name)
 
     def reclaim_host(self, job_id: str) -> None:
-        """Take a running job's host away, as EC2 does with spot instances: a call that AWS does not have.
+        """Take a running job's host away, as EC2 does with spot instances.
 
         Raises:
             urllib.error.HTTPError: The job does not run.
         """
-        signed = f"AWS4-HMAC-SHA256 Credential={self.id}/20260101/{self.environment.region}/batch/aws4_request"
-        address = f"{self.aws.endpoint}/v1/embedded/reclaimhost/{job_id}"
-        request = urllib.request.Request(address, method="POST", headers={"Authorization": signed})  # noqa: S310 - http, on loopback
-        urllib.request.urlopen(request, timeout=30).close()  # noqa: S310 - http, on loopback
+        self.aws.reclaim_host(job_id, self.id)
 
     def policy(self, bucket: str) -> list[dict[str, Any]]:
         """The statements of a bucket's policy."""

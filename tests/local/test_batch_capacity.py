@@ -21,7 +21,7 @@ from aerodrome_stacks.environment.domain_types import Domain
 from pytest_cdk.settings import Settings
 from tests.local.account import Account
 from tests.local.deployment import build_queues, deployed
-from tests.local.job_templates import eventually
+from tests.local.waiting import eventually
 
 DOMAINS: tuple[Domain, ...] = get_args(Domain)
 FIRST, SECOND = "fraud-detection", "demand-forecast"

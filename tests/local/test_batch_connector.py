@@ -14,7 +14,7 @@ from flytekit_aws_batch.core.runner import BatchRunner
 from flytekit_aws_batch.core.settings import Settings
 from flytekit_aws_batch.core.spec import ArraySpec, JobSpec, Resources
 from tests.local.account import Account
-from tests.local.job_templates import eventually
+from tests.local.waiting import eventually
 
 PROJECT: Final = "fraud-detection"
 DOMAIN: Final = "development"
@@ -95,9 +95,8 @@ def _listed(actions: str | list[str]) -> list[str]:
 @pytest.fixture
 def runner(dev: Account, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[BatchRunner]:
     """The connector's own code with the release's settings, which leaves the state changes to the test."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", dev.aws.endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", dev.id)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "embedded")
+    for name, value in dev.aws.variables(dev.id).items():
+        monkeypatch.setenv(name, value)
     runner = BatchRunner(settings.model_copy(update={"events_queue": None}))
     yield runner
     runner.close()

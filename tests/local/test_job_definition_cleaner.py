@@ -14,7 +14,7 @@ from aerodrome_stacks.environment import load_environment
 from pytest_cdk.settings import Settings
 from tests.local.account import Account
 from tests.local.deployment import build_queues, deployed
-from tests.local.job_templates import eventually
+from tests.local.waiting import eventually
 
 KEPT = 5
 REPOSITORY = "111122223333.dkr.ecr.us-east-1.amazonaws.com/teams"

@@ -27,7 +27,7 @@ from pytest_cdk.settings import Settings
 from tests.constructs.job_monitoring import samples
 from tests.local.account import Account
 from tests.local.deployment import deployed
-from tests.local.job_templates import eventually
+from tests.local.waiting import eventually
 
 ONE, ANOTHER = "fraud-detection", "demand-forecast"
 ONCE_MORE = {

@@ -13,7 +13,7 @@ from aerodrome_constructs.batch import Container, ContainerJob, ContainerJobProp
 from aerodrome_local.testing import Stack
 from aerodrome_stacks.batch_queues import Kind, ingest_queue_name, queue_name
 from tests.local.account import Account
-from tests.local.job_templates import eventually
+from tests.local.waiting import eventually
 from tests.stacks.test_job_pages import blocks, page
 from tests.templates import new_stack, synthesized
 

@@ -9,7 +9,8 @@ import yaml
 from aerodrome_local.testing import EmbeddedAws
 from flytekit_aws_batch.connector import AWSBatchConnector
 from flytekit_aws_batch.core.settings import Settings
-from tests.connectors.flytekit.laptop import ACCOUNT, COMMANDS, QUEUES, REGION, RESOURCES, Account
+from tests.connectors.account_template import queue_settings
+from tests.connectors.flytekit.laptop import ACCOUNT, COMMANDS, QUEUES, RESOURCES, Account
 from tests.connectors.flytekit.propeller import Propeller
 
 
@@ -22,20 +23,11 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     )
     aws.stack("flytekit", ACCOUNT).deploy(RESOURCES)
     settings = tmp_path_factory.mktemp("connector") / "settings.yaml"
-    queues = [
-        {"kind": kind, "arn": f"arn:aws:batch:{REGION}:{ACCOUNT}:job-queue/{name}"} for kind, name in QUEUES.items()
-    ]
+    queues = queue_settings(aws.region, ACCOUNT, QUEUES)
     settings.write_text(
         yaml.safe_dump({"queues": {"*": queues}, "freshest_seconds": 0.2, "oldest_seconds": 1, "check_images": False})
     )
-    variables = {
-        "AWS_ENDPOINT_URL": aws.endpoint,
-        "AWS_ACCESS_KEY_ID": ACCOUNT,
-        "AWS_SECRET_ACCESS_KEY": "embedded",
-        "AWS_REGION": aws.region,
-        "AWS_DEFAULT_REGION": aws.region,
-        "FLYTEKIT_AWS_BATCH_CONFIG": str(settings),
-    }
+    variables = {**aws.variables(ACCOUNT), "FLYTEKIT_AWS_BATCH_CONFIG": str(settings)}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)

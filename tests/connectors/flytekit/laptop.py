@@ -9,7 +9,6 @@ from tests.connectors.account_template import resources
 
 ROOT = Path(__file__).parents[3]
 ACCOUNT = "151515151515"
-REGION = "us-east-1"
 BUCKET = "flytekit-data"
 SPOT, ON_DEMAND = "flytekit-spot", "flytekit-on-demand"
 QUEUES = {"spot": SPOT, "on-demand": ON_DEMAND}

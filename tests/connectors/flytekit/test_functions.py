@@ -10,7 +10,7 @@ from flytekit import FlyteFile
 from tests.connectors.flytekit import batch_tasks
 from tests.connectors.flytekit.laptop import BUCKET, ON_DEMAND, SPOT, Account
 from tests.connectors.flytekit.propeller import Propeller
-from tests.local.job_templates import eventually
+from tests.local.waiting import eventually
 
 
 def test_a_function_runs_as_a_job_and_gives_what_it_gives(account: Account, propeller: Propeller) -> None:

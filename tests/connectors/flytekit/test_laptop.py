@@ -12,7 +12,7 @@ from flytekit.extend.backend.base_connector import Resource
 
 from flytekit_aws_batch.local_lines import Lines
 from tests.connectors.flytekit.laptop import BUCKET, SPOT, Account
-from tests.local.job_templates import eventually
+from tests.local.waiting import eventually
 
 PYFLYTE = Path(sys.executable).with_name("pyflyte")
 TASKS = Path(__file__).with_name("batch_tasks.py")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from aerodrome_local.job_templates import queue_resources
 from aerodrome_local.testing import EmbeddedAws, Stack
 
 Template = dict[str, Any]
@@ -23,32 +24,7 @@ def batch(embedded_aws: EmbeddedAws) -> Client:
 @pytest.fixture
 def queue(stack: Stack) -> str:
     """A queue of On-Demand Instances."""
-    resources = {
-        "Type": "EC2",
-        "MaxvCpus": 8,
-        "Subnets": [{"Ref": "Subnet"}],
-        "InstanceRole": "ecsInstanceRole",
-        "InstanceTypes": ["m6i"],
-        "AllocationStrategy": "BEST_FIT_PROGRESSIVE",
-    }
-    order = [{"Order": 1, "ComputeEnvironment": {"Ref": "Environment"}}]
-    stack.deploy(
-        {
-            "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.78.0.0/16"}},
-            "Subnet": {
-                "Type": "AWS::EC2::Subnet",
-                "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.78.1.0/24"},
-            },
-            "Environment": {
-                "Type": "AWS::Batch::ComputeEnvironment",
-                "Properties": {"Type": "MANAGED", "ComputeResources": resources},
-            },
-            "Queue": {
-                "Type": "AWS::Batch::JobQueue",
-                "Properties": {"Priority": 1, "ComputeEnvironmentOrder": order},
-            },
-        }
-    )
+    stack.deploy(queue_resources(vcpus=8))
     return stack.physical_id("Queue")
 
 

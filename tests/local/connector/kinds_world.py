@@ -2,30 +2,24 @@
 
 import asyncio
 import contextlib
-import dataclasses
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from aerodrome_local.testing import EmbeddedAws, Stack
+from aerodrome_local.job_templates import compute_environment, job_queue, network
+from aerodrome_local.testing import EmbeddedAws, Stack, Template
 from flytekit_aws_batch.core.aws import Aws
 from flytekit_aws_batch.core.metrics import Metrics
-from flytekit_aws_batch.core.plan import Handle, JobRequest
+from flytekit_aws_batch.core.plan import JobRequest
 from flytekit_aws_batch.core.progress import Phase, Progress
 from flytekit_aws_batch.core.runner import BatchRunner
 from flytekit_aws_batch.core.settings import FileSystem, Limits, Queue, Settings
-from flytekit_aws_batch.core.spec import JobSpec, Resources
-from tests.local.connector.runs_world import ENDED, WAIT_SECONDS
-from tests.local.job_templates import Template, eventually
+from tests.local.connector.world import DOMAIN, PROJECT, World
 
 ACCOUNT: Final = "191919191919"
-PROJECT: Final = "fraud"
-DOMAIN: Final = "development"
 FAIR: Final = "staging"
 """The domain whose only queue has fair share, and room for a single vCPU."""
 SHUT: Final = "production"
@@ -43,56 +37,32 @@ def _trusts(service: str) -> Template:
     return {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": document}}
 
 
-def _environment(kind: str, vcpus: int = 16, **more: object) -> Template:
-    instances = {"InstanceRole": "ecsInstanceRole"}
-    fargate = {"SecurityGroupIds": [{"Fn::GetAtt": ["Group", "GroupId"]}]}
-    resources = {
-        "Type": kind,
-        "MaxvCpus": vcpus,
-        "Subnets": [{"Ref": "Subnet"}],
-        **(fargate if kind.startswith("FARGATE") else instances),
-        **more,
-    }
-    properties = {"Type": "MANAGED", "ComputeResources": resources}
-    return {"Type": "AWS::Batch::ComputeEnvironment", "Properties": properties}
-
-
-def _queue(environment: str, **more: object) -> Template:
-    order = [{"Order": 0, "ComputeEnvironment": {"Ref": environment}}]
-    properties = {"Priority": 1, "ComputeEnvironmentOrder": order, **more}
-    return {"Type": "AWS::Batch::JobQueue", "Properties": properties}
-
-
 def resources() -> Template:
     """What jobs of every kind need: queues, roles, a secret, a file system, a bucket and a log group."""
-    cheapest, best = "SPOT_CAPACITY_OPTIMIZED", "BEST_FIT_PROGRESSIVE"
+    groups = [{"Fn::GetAtt": ["Group", "GroupId"]}]
     shares = [{"ShareIdentifier": share} for share in (PROJECT, "urgent")]
     creation = {"OwnerUid": "1000", "OwnerGid": "1000", "Permissions": "0750"}
     return {
-        "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.79.0.0/16"}},
-        "Subnet": {
-            "Type": "AWS::EC2::Subnet",
-            "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.79.1.0/24"},
-        },
+        **network(),
         "Group": {
             "Type": "AWS::EC2::SecurityGroup",
             "Properties": {"VpcId": {"Ref": "Vpc"}, "GroupDescription": "jobs on Fargate"},
         },
-        "OnSpot": _environment("SPOT", InstanceTypes=["c6i"], AllocationStrategy=cheapest),
-        "OnDemand": _environment("EC2", InstanceTypes=["c6i"], AllocationStrategy=best),
-        "OnGpus": _environment("EC2", InstanceTypes=["g5"], AllocationStrategy=best),
-        "OnArm": _environment("EC2", InstanceTypes=["c7g"], AllocationStrategy=best),
-        "OnOne": _environment("EC2", 1, InstanceTypes=["c6i"], AllocationStrategy=best),
-        "OnFargate": _environment("FARGATE"),
-        "OnFargateSpot": _environment("FARGATE_SPOT"),
-        "SpotQueue": _queue("OnSpot"),
-        "DemandQueue": _queue("OnDemand"),
-        "GpuQueue": _queue("OnGpus"),
-        "ArmQueue": _queue("OnArm"),
-        "FargateQueue": _queue("OnFargate"),
-        "FargateSpotQueue": _queue("OnFargateSpot"),
-        "ShutQueue": _queue("OnDemand", State="DISABLED"),
-        "FairQueue": _queue("OnOne", SchedulingPolicyArn={"Ref": "Policy"}),
+        "OnSpot": compute_environment("SPOT", AllocationStrategy="SPOT_CAPACITY_OPTIMIZED"),
+        "OnDemand": compute_environment(),
+        "OnGpus": compute_environment(InstanceTypes=["g5"]),
+        "OnArm": compute_environment(InstanceTypes=["c7g"]),
+        "OnOne": compute_environment(vcpus=1),
+        "OnFargate": compute_environment("FARGATE", SecurityGroupIds=groups),
+        "OnFargateSpot": compute_environment("FARGATE_SPOT", SecurityGroupIds=groups),
+        "SpotQueue": job_queue("OnSpot"),
+        "DemandQueue": job_queue("OnDemand"),
+        "GpuQueue": job_queue("OnGpus"),
+        "ArmQueue": job_queue("OnArm"),
+        "FargateQueue": job_queue("OnFargate"),
+        "FargateSpotQueue": job_queue("OnFargateSpot"),
+        "ShutQueue": job_queue("OnDemand", State="DISABLED"),
+        "FairQueue": job_queue("OnOne", SchedulingPolicyArn={"Ref": "Policy"}),
         "Policy": {
             "Type": "AWS::Batch::SchedulingPolicy",
             "Properties": {"FairsharePolicy": {"ShareDistribution": shares}},
@@ -128,20 +98,17 @@ _OUTPUTS: Final = {
 }
 
 
-class KindsWorld:
+class KindsWorld(World):
     """The account, and a connector that works in it.
 
     Attributes:
         made: What the template made: ARNs of queues, roles and the secret, IDs of the file system and its access point.
-        notes: A folder in which jobs leave what they have to say.
         settings: What the connector knows of the account.
-        runner: The connector.
     """
 
     def __init__(self, embedded: EmbeddedAws, stack: Stack, notes: Path) -> None:
-        self.embedded = embedded
-        self.notes = notes
         self.made = made = stack.deploy(resources(), _OUTPUTS)
+        super().__init__(embedded, ACCOUNT, made["Bucket"], notes)
         absent = f"arn:aws:batch:{embedded.region}:{ACCOUNT}:job-queue/nobody-made-it"
         self.settings = Settings(
             region=embedded.region,
@@ -170,42 +137,18 @@ class KindsWorld:
             limits=Limits(submits=40, describes=50, others=50),
         )
         self.runner = self._connector(self.settings)
-        self.batch: Any = embedded.client("batch", ACCOUNT)
 
     @staticmethod
     def _connector(settings: Settings) -> BatchRunner:
         return BatchRunner(settings, aws=Aws(settings, metrics=Metrics(CollectorRegistry())))
 
-    def request(self, command: str, execution: str, **more: Any) -> JobRequest:  # noqa: ANN401 - any field
+    def request(self, command: str, execution: str = "f1", **more: Any) -> JobRequest:  # noqa: ANN401 - any field
         """A task that runs a shell command. ``$NOTE`` is a file of its execution's own."""
-        asked = JobRequest(
-            project=PROJECT,
-            domain=DOMAIN,
-            execution=execution,
-            node="n0",
-            task="train",
-            attempt=0,
-            image="busybox",
-            command=("sh", "-c", command),
-            environment={"NOTE": str(self.notes / execution)},
-            resources=Resources(vcpus=1, memory_mib=128),
-            spec=JobSpec(),
-            retries=0,
-            timeout_seconds=None,
-            interruptible=True,
-            job_role=None,
-            output_prefix=f"s3://{self.made['Bucket']}/metadata/{execution}/n0/data/0",
-        )
-        return dataclasses.replace(asked, **more)
+        return super().request(command, execution, **{"environment": {"NOTE": str(self.notes / execution)}, **more})
 
     def note(self, execution: str) -> list[str]:
         """The lines that an execution's jobs left."""
         return (self.notes / execution).read_text().splitlines()
-
-    def start(self, request: JobRequest) -> Handle:
-        handle = asyncio.run(self.runner.start(request))
-        assert handle.refused is None
-        return handle
 
     def refused(self, request: JobRequest) -> list[str]:
         """Why a task is refused, a problem an entry; and see that Batch was asked for nothing because of it."""
@@ -213,23 +156,12 @@ class KindsWorld:
         before = [self.calls(operation) for operation in writes]
         handle = asyncio.run(self.runner.start(request))
         assert handle.refused is not None, "it was not refused"
-        progress = asyncio.run(self.runner.poll(handle))
+        progress = self.poll(handle)
         # For good: trying again as it is would fail again.
         assert (progress.phase, progress.message, progress.jobs) == (Phase.FAILED, handle.refused, ())
         asyncio.run(self.runner.stop(handle, "the user said so"))
         assert [self.calls(operation) for operation in writes] == before
         return handle.refused.splitlines()
-
-    def until(self, handle: Handle, condition: Callable[[Progress], object], what: str) -> Progress:
-        """Ask for a run until it is as wanted."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not condition(progress := asyncio.run(self.runner.poll(handle))):
-            assert time.monotonic() < deadline, f"not within {WAIT_SECONDS:g} s: {what}; {progress}"
-            time.sleep(0.05)
-        return progress
-
-    def ended(self, handle: Handle) -> Progress:
-        return self.until(handle, lambda progress: progress.phase in ENDED, "it ends")
 
     def run(
         self,
@@ -241,12 +173,6 @@ class KindsWorld:
         progress = self.ended(self.start(self.request(command, execution, **more)))
         (job,) = progress.jobs
         return progress, self.described(job)
-
-    def described(self, job_id: str) -> dict[str, Any]:
-        """A job as DescribeJobs has it."""
-        (job,) = self.batch.describe_jobs(jobs=[job_id])["jobs"]
-        found: dict[str, Any] = job
-        return found
 
     def definition(self, job: dict[str, Any]) -> dict[str, Any]:
         """The definition of a job as DescribeJobDefinitions has it."""
@@ -275,36 +201,22 @@ class KindsWorld:
         counted = self.embedded.view("batch").get(ACCOUNT, {"operations": {}})["operations"]
         return int(counted.get(operation, {"calls": 0})["calls"])
 
-    def reclaim(self, job_id: str) -> None:
-        """Take a running job's host away, as EC2 does with a spot instance, and see that Batch has noticed."""
-        before = len(self.described(job_id)["attempts"])
-        url = f"{self.embedded.endpoint}/v1/embedded/reclaimhost/{job_id}"
-        scope = "20260101/us-east-1/batch/aws4_request"
-        headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential={ACCOUNT}/{scope}"}
-        asked = urllib.request.Request(url, data=b"{}", method="POST", headers=headers)  # noqa: S310 - http, on loopback
-        urllib.request.urlopen(asked, timeout=30).close()  # noqa: S310 - http, on loopback
-        eventually(lambda: len(self.described(job_id)["attempts"]) > before, "Batch notices")
-
     def close(self) -> None:
         """Let go of the connector, and empty what a stack can only delete empty."""
         self.runner.close()
-        s3 = self.embedded.client("s3", ACCOUNT)
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.made["Bucket"])
-        for each in [key for page in pages for key in page.get("Contents", [])]:
-            s3.delete_object(Bucket=self.made["Bucket"], Key=each["Key"])
+        self.empty_bucket()
         ecr = self.embedded.client("ecr", ACCOUNT)
         if images := ecr.list_images(repositoryName=REPOSITORY)["imageIds"]:
             ecr.batch_delete_image(repositoryName=REPOSITORY, imageIds=images)
 
 
 @contextlib.contextmanager
-def kinds_world(embedded: EmbeddedAws, name: str, notes: Path) -> Iterator[KindsWorld]:
+def kinds_world(embedded: EmbeddedAws, stack_name: str, notes: Path) -> Iterator[KindsWorld]:
     """A world in an embedded AWS, which goes with its stack."""
-    stack = embedded.stack(name, ACCOUNT)
+    stack = embedded.stack(stack_name, ACCOUNT)
     with pytest.MonkeyPatch.context() as variables:
-        variables.setenv("AWS_ENDPOINT_URL", embedded.endpoint)
-        variables.setenv("AWS_ACCESS_KEY_ID", ACCOUNT)
-        variables.setenv("AWS_SECRET_ACCESS_KEY", "embedded")
+        for name, value in embedded.variables(ACCOUNT).items():
+            variables.setenv(name, value)
         world = KindsWorld(embedded, stack, notes)
         yield world
         world.close()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from aerodrome_local.job_templates import job_definition, queue_resources
 from aerodrome_local.testing import EmbeddedAws, Stack
 from flytekit_aws_batch.core import logs
 from flytekit_aws_batch.core.aws import Aws, CallError
@@ -19,7 +20,7 @@ from flytekit_aws_batch.core.metrics import Metrics
 from flytekit_aws_batch.core.poller import JobPoller
 from flytekit_aws_batch.core.reasons import Reasons
 from flytekit_aws_batch.core.settings import Limits, Settings
-from tests.local.job_templates import eventually, job_definition, job_queue
+from tests.local.waiting import eventually
 
 ACCOUNT = "131313131313"
 
@@ -103,9 +104,8 @@ def connect(
     embedded_aws: EmbeddedAws, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Connector]]:
     """Makes connectors that find the account as they do anywhere: by the environment."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", embedded_aws.endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCOUNT)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "embedded")
+    for name, value in embedded_aws.variables(ACCOUNT).items():
+        monkeypatch.setenv(name, value)
     made: list[Connector] = []
 
     def make(**settings: Any) -> Connector:  # noqa: ANN401 - any setting
@@ -123,7 +123,7 @@ def connect(
 
 
 def resources(vcpus: int = 16) -> dict[str, Any]:
-    return {**job_queue(vcpus), "Definition": job_definition("true")}
+    return {**queue_resources(vcpus), "Definition": job_definition("true")}
 
 
 def test_throttling_of_every_third_call_is_never_seen(
@@ -192,7 +192,7 @@ def test_a_failed_job_tells_exit_code_last_lines_and_links(stack: Stack, connect
 
 
 def test_a_command_that_is_not_there_is_told_with_the_remedy(stack: Stack, connect: Callable[..., Connector]) -> None:
-    stack.deploy({**job_queue(), "Definition": job_definition("no-such-command")})
+    stack.deploy({**queue_resources(), "Definition": job_definition("no-such-command")})
     connector = connect()
     job = connector.ended(connector.submit("", containerOverrides={}))
     message = asyncio.run(connector.reasons.message(job))

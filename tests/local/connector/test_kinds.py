@@ -16,17 +16,9 @@ from aerodrome_local.testing import EmbeddedAws
 from flytekit_aws_batch.core.plan import Handle
 from flytekit_aws_batch.core.progress import Phase, Progress
 from flytekit_aws_batch.core.spec import ArraySpec, EfsMount, ExitRule, JobSpec, Resources, SecretVariable
-from tests.local.connector.kinds_world import (
-    DOMAIN,
-    FAIR,
-    LOG_GROUP,
-    PROJECT,
-    SECRET,
-    SECRET_TEXT,
-    KindsWorld,
-    kinds_world,
-)
-from tests.local.job_templates import eventually
+from tests.local.connector.kinds_world import FAIR, LOG_GROUP, SECRET, SECRET_TEXT, KindsWorld, kinds_world
+from tests.local.connector.world import DOMAIN, PROJECT
+from tests.local.waiting import eventually
 
 Json = dict[str, Any]
 

@@ -10,15 +10,8 @@ import pytest
 from aerodrome_local.testing import EmbeddedAws
 from flytekit_aws_batch.core.settings import Queue
 from flytekit_aws_batch.core.spec import ArraySpec, JobSpec, Resources, SecretVariable
-from tests.local.connector.kinds_world import (
-    ACCOUNT,
-    MOST_MEMORY_MIB,
-    PROJECT,
-    REPOSITORY,
-    SHUT,
-    KindsWorld,
-    kinds_world,
-)
+from tests.local.connector.kinds_world import ACCOUNT, MOST_MEMORY_MIB, REPOSITORY, SHUT, KindsWorld, kinds_world
+from tests.local.connector.world import PROJECT
 
 MANIFEST: Final = json.dumps(
     {

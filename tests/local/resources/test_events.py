@@ -9,8 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from aerodrome_local.cloudformation import DeployError, make_client
-from aerodrome_local.testing import ACCOUNT, EmbeddedAws, Stack
-from tests.local.job_templates import Template, eventually, job_definition, job_queue
+from aerodrome_local.job_templates import job_definition, queue_resources
+from aerodrome_local.testing import ACCOUNT, EmbeddedAws, Stack, Template
+from tests.local.waiting import eventually
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/any"
 BUCKET: Template = {
@@ -127,7 +128,7 @@ def test_an_object_becomes_a_job(embedded_aws: EmbeddedAws, stack: Stack, emptie
         ' "ContainerOverrides": {"Environment": [{"Name": "KEY", "Value": <key>}]}}'
     )
     resources = {
-        **job_queue(),
+        **queue_resources(),
         "Definition": job_definition("sh", "-c", "test Ref::key = $KEY", Parameters={"key": "none"}),
         "Bucket": BUCKET,
         "DeadLetters": QUEUE,
@@ -165,7 +166,7 @@ def test_a_target_says_how_large_an_array_is_and_how_often_a_job_is_tried(
         InputTransformer={"InputPathsMap": {}, "InputTemplate": "{}"},
     )
     resources = {
-        **job_queue(),
+        **queue_resources(),
         "Definition": job_definition("true"),
         "DeadLetters": QUEUE,
         "Rule": rule(of_test, pattern={"source": [stack.name]}),
@@ -211,7 +212,7 @@ def test_a_refused_submission_is_a_dead_letter_with_its_reason(
     transformer = {"InputPathsMap": {"key": "$.detail.key"}, "InputTemplate": '{"Parameters": {"key": <key>}}'}
     fair: Template = {"SchedulingPolicyArn": {"Fn::GetAtt": ["Policy", "Arn"]}} if reason == "fair share" else {}
     resources = {
-        **job_queue(**fair),
+        **queue_resources(**fair),
         "Policy": FAIR_SHARE,
         "Definition": job_definition("echo", "Ref::key"),
         "DeadLetters": QUEUE,
@@ -238,7 +239,7 @@ def test_a_refused_submission_is_a_dead_letter_with_its_reason(
 def test_a_value_can_add_to_what_a_template_says_as_on_aws(embedded_aws: EmbeddedAws, stack: Stack) -> None:
     transformer = {"InputPathsMap": {"key": "$.detail.key"}, "InputTemplate": '{"Parameters": {"key": <key>}}'}
     resources = {
-        **job_queue(),
+        **queue_resources(),
         "Definition": job_definition("false", Parameters={"key": "none"}),
         "DeadLetters": QUEUE,
         "Rule": rule(job_target(InputTransformer=transformer), pattern={"source": [stack.name]}),

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from aerodrome_local.testing import ACCOUNT, EmbeddedAws, Stack
-from tests.local.job_templates import Template, eventually
+from aerodrome_local.testing import ACCOUNT, EmbeddedAws, Stack, Template
+from tests.local.waiting import eventually
 
 QUEUE: Template = {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 30}}
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from aerodrome_local.testing import ACCOUNT, EmbeddedAws, Stack
-from tests.local.job_templates import Template, eventually, job_definition, job_queue
+from aerodrome_local.job_templates import job_definition, queue_resources
+from aerodrome_local.testing import ACCOUNT, EmbeddedAws, Stack, Template
+from tests.local.waiting import eventually
 
 SUBMIT = "arn:aws:states:::batch:submitJob"
 JOB: Template = {"JobName": "task", "JobQueue": "${Queue}", "JobDefinition": "${Definition}"}
@@ -35,7 +36,7 @@ def task(resource: str, **properties: object) -> Template:
 
 def deploy(stack: Stack, definition: Template, states: Template) -> dict[str, str]:
     resources = {
-        **job_queue(),
+        **queue_resources(),
         "Definition": definition,
         "Log": {"Type": "AWS::Logs::LogGroup"},
         "Machine": state_machine(states),

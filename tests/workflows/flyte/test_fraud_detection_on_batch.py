@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from aerodrome_local.testing import EmbeddedAws
-from tests.connectors.flytekit.laptop import ACCOUNT, BUCKET, COMMANDS, QUEUES, REGION, RESOURCES, Account
+from tests.connectors.account_template import queue_settings
+from tests.connectors.flytekit.laptop import ACCOUNT, BUCKET, COMMANDS, QUEUES, RESOURCES, Account
 
 Command = Callable[..., CompletedProcess[str]]
 
@@ -24,18 +25,12 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     folder = tmp_path_factory.mktemp("account")
     aws = EmbeddedAws.start(folder / "aws", variables={"AERODROME_JOB_PATH": COMMANDS})
     aws.stack("fraud", ACCOUNT).deploy(RESOURCES)
-    queues = [
-        {"kind": kind, "arn": f"arn:aws:batch:{REGION}:{ACCOUNT}:job-queue/{name}"} for kind, name in QUEUES.items()
-    ]
+    queues = queue_settings(aws.region, ACCOUNT, QUEUES)
     settings = folder / "settings.json"
     settings.write_text(json.dumps({"queues": {"development": queues}, "freshest_seconds": 0.25}), "utf-8")
     (folder / "home").mkdir()
     variables = {
-        "AWS_ENDPOINT_URL": aws.endpoint,
-        "AWS_ACCESS_KEY_ID": ACCOUNT,
-        "AWS_SECRET_ACCESS_KEY": "embedded",
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
+        **aws.variables(ACCOUNT),
         "FLYTEKIT_AWS_BATCH_CONFIG": str(settings),
         "FLYTE_AWS_BATCH_PROJECT": "fraud-detection",
         "FLYTE_AWS_BATCH_DOMAIN": "development",

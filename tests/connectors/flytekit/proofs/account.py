@@ -7,7 +7,6 @@ from aerodrome_local.testing import EmbeddedAws
 from tests.connectors.account_template import resources
 
 ACCOUNT = "161616161616"
-REGION = "us-east-1"
 BUCKET = "proofs-data"
 SPOT, ON_DEMAND = "proofs-spot", "proofs-on-demand"
 QUEUES = {"spot": SPOT, "on-demand": ON_DEMAND}
@@ -30,16 +29,7 @@ class ProofAccount:
     @property
     def variables(self) -> dict[str, str]:
         """What AWS's tools, and the connector, find it by."""
-        return {
-            "AWS_ENDPOINT_URL": self.aws.endpoint,
-            "AWS_ACCESS_KEY_ID": ACCOUNT,
-            "AWS_SECRET_ACCESS_KEY": "embedded",
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-        }
-
-    def queue_arn(self, name: str) -> str:
-        return f"arn:aws:batch:{REGION}:{ACCOUNT}:job-queue/{name}"
+        return self.aws.variables(ACCOUNT)
 
     def prefix(self, test: str) -> str:
         """A folder of a test's own."""

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from aerodrome_local.testing import EmbeddedAws
+from tests.connectors.account_template import queue_settings
 from tests.connectors.flytekit.proofs.account import ACCOUNT, QUEUES, RESOURCES, ProofAccount
 from tests.connectors.flytekit.proofs.service import ConnectorService
 
@@ -37,7 +38,7 @@ def service(proofs: ProofAccount, tmp_path: Path) -> Iterator[MakeService]:
 
     def make(**settings: object) -> ConnectorService:
         path = tmp_path / f"settings-{len(made)}.yaml"
-        queues = [{"kind": kind, "arn": proofs.queue_arn(name)} for kind, name in QUEUES.items()]
+        queues = queue_settings(proofs.aws.region, ACCOUNT, QUEUES)
         path.write_text(
             yaml.safe_dump({"queues": {"*": queues}, "check_images": False, "oldest_seconds": 5, **settings})
         )

@@ -9,7 +9,7 @@ from tests.connectors.flytekit.proofs.account import ACCOUNT, LIVE, ProofAccount
 from tests.connectors.flytekit.proofs.conftest import MakeService
 from tests.connectors.flytekit.proofs.propeller import Node, Propeller
 from tests.connectors.flytekit.proofs.templates import container
-from tests.local.job_templates import eventually
+from tests.local.waiting import eventually
 
 
 @pytest.mark.parametrize(
