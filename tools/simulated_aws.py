@@ -1,6 +1,6 @@
 """Time that goes by when everybody waits, and an AWS that answers at once: for measures of the connector alone.
 
-A day of it takes seconds, and every run of it makes the same calls.
+A day of it takes seconds, and every run of it makes the same calls. The tests of the connector's core go by it, too.
 """
 
 import asyncio
@@ -28,18 +28,22 @@ _T = TypeVar("_T")
 
 
 class SimulatedClock(Clock):
-    """A time of its own: it goes on when the event loop has nothing to do but wait."""
+    """A time of its own: it goes on when the event loop has nothing to do but wait.
 
-    def __init__(self) -> None:
-        self.time = 0.0
+    Args:
+        start: What it begins at, in seconds.
+    """
+
+    def __init__(self, start: float = 0.0) -> None:
+        self.time = start
         self._random = random.Random(6)  # noqa: S311 - the same pauses in every run
 
     def now(self) -> float:
-        """Seconds since the beginning."""
+        """The time, in seconds."""
         return self.time
 
     def date(self) -> float:
-        """The same: its beginning is 1970."""
+        """The same, as seconds since 1970."""
         return self.time
 
     def chance(self) -> float:
@@ -47,9 +51,13 @@ class SimulatedClock(Clock):
         return self._random.random()
 
     def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
-        """What a coroutine returns, in an event loop that goes by this time."""
-        with asyncio.Runner(loop_factory=lambda: _Loop(self)) as runner:
+        """What a coroutine returns, in an event loop made for it and closed afterwards."""
+        with asyncio.Runner(loop_factory=self.loop) as runner:
             return runner.run(coroutine)
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """An event loop that goes by this time, and to which nothing comes from outside."""
+        return SimulatedLoop(self, _Selector(self))
 
 
 class _Selector(selectors.SelectSelector):
@@ -58,25 +66,34 @@ class _Selector(selectors.SelectSelector):
         self._clock = clock
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        # Nothing comes from outside: what the loop waits for is a time, and that is now.
+        # What the loop waits for is a time, and that is now.
         if timeout:
             self._clock.time += timeout
         return []
 
 
-class _Loop(asyncio.SelectorEventLoop):
-    def __init__(self, clock: SimulatedClock) -> None:
+class SimulatedLoop(asyncio.SelectorEventLoop):
+    """An event loop that goes by a simulated time.
+
+    Args:
+        clock: That time.
+        selector: What it waits with, which is to move the time on.
+    """
+
+    def __init__(self, clock: SimulatedClock, selector: selectors.BaseSelector) -> None:
         self._clock = clock
-        super().__init__(_Selector(clock))
+        super().__init__(selector)
 
     def time(self) -> float:
+        """The clock's."""
         return self._clock.time
 
 
-class _Inline(concurrent.futures.Executor):
+class Inline(concurrent.futures.Executor):
     """Runs what it gets at once, where it got it: a thread would need time that does not go by."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[Any]:  # noqa: ANN401 - the signature of the standard library
+        """Run it."""
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         try:
             future.set_result(fn(*args, **kwargs))
@@ -116,5 +133,5 @@ def simulated_aws(settings: Settings, clock: SimulatedClock, answers: Answers) -
         session=cast("botocore.session.Session", _Session(answers)),
         metrics=Metrics(CollectorRegistry()),
         clock=clock,
-        executor=_Inline(),
+        executor=Inline(),
     )

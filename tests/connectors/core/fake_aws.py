@@ -1,8 +1,6 @@
 """Time that goes by when everybody waits, and an AWS that answers as a test says."""
 
 import asyncio
-import concurrent.futures
-import random
 import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -11,42 +9,30 @@ from botocore.exceptions import ClientError
 from prometheus_client import CollectorRegistry
 
 from flytekit_aws_batch.core.aws import Aws
-from flytekit_aws_batch.core.clock import Clock
 from flytekit_aws_batch.core.metrics import Metrics
 from flytekit_aws_batch.core.settings import Settings
+from simulated_aws import Inline, SimulatedClock, SimulatedLoop
 
 Result = TypeVar("Result")
 
 QUEUE = "arn:aws:batch:eu-west-1:131313131313:job-queue/spot"
 
 
-class FakeClock(Clock):
-    """A time of its own: it goes on when an event loop has nothing to do but wait."""
+class FakeClock(SimulatedClock):
+    """A simulated time to whose event loops threads and sockets may speak."""
 
     def __init__(self, chance: float | None = None) -> None:
-        self.time = 1000.0
+        super().__init__(start=1000.0)
         self._chance = chance
-        self._random = random.Random(0)  # noqa: S311 - the same pauses in every run
-
-    def now(self) -> float:
-        return self.time
-
-    def date(self) -> float:
-        return self.time
 
     def chance(self) -> float:
-        return self._random.random() if self._chance is None else self._chance
+        return super().chance() if self._chance is None else self._chance
 
     def sleep(self, seconds: float) -> None:
         self.time += seconds
 
     def loop(self) -> asyncio.AbstractEventLoop:
-        return _Loop(self)
-
-    def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
-        """What a coroutine returns, in an event loop made for it and closed afterwards."""
-        with asyncio.Runner(loop_factory=self.loop) as runner:
-            return runner.run(coroutine)
+        return SimulatedLoop(self, _Selector(self))
 
 
 class _Selector(selectors.SelectSelector):
@@ -59,27 +45,6 @@ class _Selector(selectors.SelectSelector):
         if not ready and timeout:
             self._clock.time += timeout
         return ready
-
-
-class _Loop(asyncio.SelectorEventLoop):
-    def __init__(self, clock: FakeClock) -> None:
-        self._clock = clock
-        super().__init__(_Selector(clock))
-
-    def time(self) -> float:
-        return self._clock.time
-
-
-class Inline(concurrent.futures.Executor):
-    """Runs what it gets at once, where it got it."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[Any]:  # noqa: ANN401 - the signature of the standard library
-        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except BaseException as error:  # noqa: BLE001 - as every executor, it hands it to whoever waits
-            future.set_exception(error)
-        return future
 
 
 class FakeClient:
