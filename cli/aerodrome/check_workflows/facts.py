@@ -83,6 +83,16 @@ class Task:
         return str(self.template["id"]["name"])
 
     @property
+    def subject(self) -> str:
+        """Whom to name to its author: of one that maps over a task, that task."""
+        return f"task {self.name if self.maps is None else self.maps[0]}"
+
+    @property
+    def kind(self) -> str:
+        """Its task type: of one that maps over a task, the type of that task."""
+        return str(self.template["type"]) if self.maps is None else self.maps[1]
+
+    @property
     def on_batch(self) -> bool:
         """Whether propeller hands it to its plugin for AWS Batch."""
         return bool(self.template["type"] == BATCH)
@@ -153,6 +163,11 @@ class Node:
     task: str
     overrides: Mapping[str, Any]
     interruptible: bool
+
+    @property
+    def subject(self) -> str:
+        """Whom to name to its author, where its task is a job."""
+        return f"node {self.identifier} of workflow {self.workflow}, which runs {self.task} on AWS Batch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

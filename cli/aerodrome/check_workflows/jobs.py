@@ -19,6 +19,7 @@ from flytekit_aws_batch.core.containers import rounded
 from flytekit_aws_batch.core.plan import JobRequest
 from flytekit_aws_batch.core.planning import plan
 from flytekit_aws_batch.core.progress import RefusedError
+from flytekit_aws_batch.core.queues import kinds_for
 from flytekit_aws_batch.core.settings import Settings
 from flytekit_aws_batch.core.spec import KINDS, ArraySpec
 
@@ -88,7 +89,7 @@ def _overridden(node: Node) -> Iterator[Finding]:
         yield Finding(
             refused=True,
             place=None,
-            subject=f"node {node.identifier} of workflow {node.workflow}, which runs {node.task} on AWS Batch",
+            subject=node.subject,
             value=f"with_overrides({', '.join(values)})",
             reason="a job gets what its task says where it is written, and hears of no override",
             way_out="say it in @task(limits=...), or make a task of its own for it",
@@ -104,7 +105,7 @@ def described(task: Task) -> str:
     said = [
         *([] if mapped is None else ["an array" + (f", {mapped.concurrency} at once" if mapped.concurrency else "")]),
         *([f"{spec.nodes} nodes"] if spec.nodes > 1 else []),
-        spec.queue or _kind(task, payload),
+        spec.queue or kinds_for(_request(task, payload))[0],
         _vcpus(payload),
         f"{asked.memory_mib} MiB",
         *([f"{asked.gpus} GPU{'' if asked.gpus == 1 else 's'}"] if asked.gpus else []),
@@ -127,20 +128,6 @@ def _vcpus(payload: Payload) -> str:
     return f"{said} (asked for {asked.vcpus:g}, rounded up {where})"
 
 
-def _kind(task: Task, payload: Payload) -> str:
-    """The kind of queue that the connector chooses for what names none."""
-    if payload.resources.gpus:
-        return "gpu"
-    if payload.spec.architecture == "arm64":
-        return "arm"
-    return "spot" if _interruptible(task) and payload.spec.nodes == 1 else "on-demand"
-
-
-def _interruptible(task: Task) -> bool:
-    # The connector takes a task that says nothing for one that may be.
-    return bool(task.metadata.get("interruptible", True))
-
-
 def unfit(package: Package, environment: Environment) -> Iterator[Finding]:
     """Find the tasks that an environment has nothing for: no connector, no queue, or no instance.
 
@@ -160,8 +147,7 @@ def unfit(package: Package, environment: Environment) -> Iterator[Finding]:
 def _unfit(package: Package, environment: Environment) -> Iterator[Finding]:
     settings = settings_of(environment)
     for task in package.tasks:
-        kind = str(task.template["type"] if task.maps is None else task.maps[1])
-        if kind == BATCH and not environment.flyte.batch_plugin:
+        if task.kind == BATCH and not environment.flyte.batch_plugin:
             yield _finding(
                 task,
                 f"a task of type {BATCH}",
@@ -169,14 +155,14 @@ def _unfit(package: Package, environment: Environment) -> Iterator[Finding]:
                 "write task_config=AWSBatch(...) of flytekit_aws_batch, or set flyte.batch_plugin of "
                 f"{environment.name} to true",
             )
-        elif kind == TASK_TYPE and environment.flyte.batch_connector is None:
+        elif task.kind == TASK_TYPE and environment.flyte.batch_connector is None:
             yield _finding(
                 task,
                 f"a task of type {TASK_TYPE}",
                 f"{environment.name} has no connector for AWS Batch: Flyte would take it for a plain container",
                 f"give flyte.batch_connector of {environment.name} its image (connectors/flytekit_aws_batch/README.md)",
             )
-        elif kind == TASK_TYPE and (payload := _payload(task)) is not None:
+        elif task.kind == TASK_TYPE and (payload := _payload(task)) is not None:
             yield from _refused(task, payload, environment, settings)
 
 
@@ -201,7 +187,7 @@ def _answer(request: JobRequest, settings: Settings) -> list[str]:
     return []
 
 
-def _request(task: Task, payload: Payload, project: str, domain: str) -> JobRequest:
+def _request(task: Task, payload: Payload, project: str = "any", domain: str = "any") -> JobRequest:
     """What Flyte would ask the connector for, in a first attempt."""
     container = task.template.get("container", {})
     return JobRequest(
@@ -218,7 +204,8 @@ def _request(task: Task, payload: Payload, project: str, domain: str) -> JobRequ
         spec=payload.spec,
         retries=task.retries,
         timeout_seconds=task.timeout,
-        interruptible=_interruptible(task),
+        # The connector takes a task that says nothing for one that may be.
+        interruptible=bool(task.metadata.get("interruptible", True)),
         job_role=None,
         output_prefix="s3://checked/n0/0",
         # Of the list, nothing is known but that it is one.
@@ -238,7 +225,7 @@ def _finding(task: Task, value: str, reason: str, way_out: str, *, refused: bool
     return Finding(
         refused=refused,
         place=task.place,
-        subject=f"task {task.name if task.maps is None else task.maps[0]}",
+        subject=task.subject,
         value=value,
         reason=reason,
         way_out=way_out,

@@ -30,7 +30,7 @@ def unsupported(package: Package, environment: Environment) -> Sequence[Finding]
 
 
 def _findings(task: Task, environment: Environment) -> Iterator[Finding]:
-    kind = str(task.template["type"] if task.maps is None else task.maps[1])
+    kind = task.kind
     if kind in _PLUGINS:
         if kind not in environment.flyte.plugins:
             yield _without_plugin(task, kind, environment)
@@ -53,7 +53,7 @@ def _without_plugin(task: Task, kind: str, environment: Environment) -> Finding:
     return Finding(
         refused=True,
         place=task.place,
-        subject=_subject(task),
+        subject=task.subject,
         value=f"a task of type {kind}",
         reason=f"{environment.name} does not have that plugin ({there}): it would run as one container",
         way_out=f"add {kind} to flyte.plugins of {environment.name}, or leave the task's config out",
@@ -66,13 +66,9 @@ def _without_connector(task: Task, kind: str, environment: Environment) -> Findi
     return Finding(
         refused=True,
         place=task.place,
-        subject=_subject(task),
+        subject=task.subject,
         value=f"a task of type {kind}",
         reason=f"{environment.name} has no connector for it ({there}): Flyte would take it for a plain container",
         way_out=f"add {kind} to the task_types of a connector in flyte.connectors of {environment.name}, whose image "
         "has the task's plugin (docs/how-to/add-a-connector.md)",
     )
-
-
-def _subject(task: Task) -> str:
-    return f"task {task.name if task.maps is None else task.maps[0]}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aerodrome.check_workflows.facts import MOST_RETRIES, Node, Package, Task, quantity, resources
+from aerodrome.check_workflows.facts import BATCH, MOST_RETRIES, Node, Package, Task, quantity, resources
 
 _SHORTEST_TIMEOUT = 60  # https://docs.aws.amazon.com/batch/latest/APIReference/API_JobTimeout.html
 _AS_A_POD = "run the task as a pod: leave AWSBatchConfig out"
@@ -58,7 +58,7 @@ def findings(package: Package) -> Sequence[Finding]:
 def _of_tasks(package: Package) -> Iterator[Finding]:
     for task in package.tasks:
         if task.maps is not None:
-            if task.maps[1] == "aws-batch":
+            if task.maps[1] == BATCH:
                 users = sorted({node.workflow for node in package.nodes if node.task == task.name})
                 where = f" (in {', '.join(users)})" if users else ""
                 yield _finding(task, _mapped(task.maps[0], where, as_jobs=task.on_batch))
@@ -83,19 +83,17 @@ def _of_nodes(package: Package) -> Iterator[Finding]:
         if "pod_template" in node.overrides:
             told.append(_pod_template("with_overrides(pod_template=...)"))
         for one in told:
-            yield _at_node(node, task, one, refused=True)
+            yield _at_node(node, one, refused=True)
         if node.interruptible and not task.metadata.get("interruptible", False):
-            yield _at_node(node, task, _INTERRUPTIBLE, refused=False)
+            yield _at_node(node, _INTERRUPTIBLE, refused=False)
 
 
 def _finding(task: Task, told: _Told, *, refused: bool = True) -> Finding:
-    subject = f"task {task.name if task.maps is None else task.maps[0]}"
-    return _found(told, subject, task.place, refused=refused)
+    return _found(told, task.subject, task.place, refused=refused)
 
 
-def _at_node(node: Node, task: Task, told: _Told, *, refused: bool) -> Finding:
-    subject = f"node {node.identifier} of workflow {node.workflow}, which runs {task.name} on AWS Batch"
-    return _found(told, subject, None, refused=refused)
+def _at_node(node: Node, told: _Told, *, refused: bool) -> Finding:
+    return _found(told, node.subject, None, refused=refused)
 
 
 def _found(told: _Told, subject: str, place: str | None, *, refused: bool) -> Finding:

@@ -80,7 +80,7 @@ def _queues(request: JobRequest, settings: Settings) -> Sequence[Queue]:
 def _of_kind(request: JobRequest, settings: Settings) -> Queue:
     """The queue of the kind that the task names, or of the first of those kinds that would do."""
     queues = _queues(request, settings)
-    kinds = _kinds(request)
+    kinds = kinds_for(request)
     # Where nobody may take back the host, a queue without spot comes first, and else one with it.
     spot = request.interruptible is not False and request.spec.nodes == 1
     for kind in kinds:
@@ -99,7 +99,7 @@ def _of_kind(request: JobRequest, settings: Settings) -> Queue:
     )
 
 
-def _kinds(request: JobRequest) -> Sequence[Kind]:
+def kinds_for(request: JobRequest) -> Sequence[Kind]:
     """Which kinds of queue the task may wait in, the best first."""
     spec = request.spec
     for kind in KINDS:
