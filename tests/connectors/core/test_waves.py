@@ -132,7 +132,6 @@ class Seen:
 
     runs: Counter[int] = field(default_factory=Counter)
     own: Counter[int] = field(default_factory=Counter)
-    last_at: dict[int, bool] = field(default_factory=dict)
 
 
 @settings(max_examples=300, deadline=None)

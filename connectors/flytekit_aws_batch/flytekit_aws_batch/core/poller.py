@@ -76,12 +76,8 @@ class JobPoller:
         self._gathering: _Batch | None = None
         self._not_before = float("-inf")
         self._failures = 0
+        # Why the last call of DescribeJobs came to nothing. None: it did not.
         self._last_error: str | None = None
-
-    @property
-    def last_error(self) -> str | None:
-        """Why the last call of DescribeJobs came to nothing. None: it did not."""
-        return self._last_error
 
     @property
     def watching(self) -> int:
