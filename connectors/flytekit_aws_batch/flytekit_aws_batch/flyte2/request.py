@@ -1,10 +1,11 @@
 """One attempt of a task of Flyte 2 in the core's words: what its template and its execution's metadata say."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil
-from typing import Any
+from typing import Any, Self
 
 from flyte.models import CLUSTERED_WORKER_ENV
 from flyteidl2.connector.connector_pb2 import TaskExecutionMetadata
@@ -40,6 +41,70 @@ _LOCAL_CODE = "/opt/flyte/"
 """Where the local executor unpacks code (``_build_and_upload_code_bundle``, ``flyte/connectors/_connector.py``)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    """Whose attempt it is, and what the entrypoint is told for that.
+
+    Attributes:
+        project: The project.
+        domain: The domain.
+        execution: The run.
+        node: The action.
+        number: Which attempt it is, from 0.
+        prefix: Where its outputs go, without a slash at the end.
+        arguments: Those of the container.
+        environment: Environment variables, which come before those of the same name that the container has.
+    """
+
+    project: str
+    domain: str
+    execution: str
+    node: str
+    number: int
+    prefix: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+
+    @classmethod
+    def of_backend(cls, metadata: TaskExecutionMetadata, output_prefix: str, arguments: Sequence[str]) -> Self:
+        identity = metadata.task_execution_id
+        run = identity.node_execution_id.execution_id
+        # Of what the entrypoint needs, the backend gives a connector the names of the run and the action; in a pod it
+        # sets these three itself (flytek8s, GetExecutionEnvVars).
+        environment = {
+            "FLYTE_INTERNAL_EXECUTION_PROJECT": run.project,
+            "FLYTE_INTERNAL_EXECUTION_DOMAIN": run.domain,
+            "FLYTE_ATTEMPT_NUMBER": str(identity.retry_attempt),
+            **metadata.environment_variables,
+        }
+        return cls(
+            project=run.project,
+            domain=run.domain,
+            execution=run.name,
+            node=identity.node_execution_id.node_id,
+            number=identity.retry_attempt,
+            prefix=output_prefix.rstrip("/"),
+            arguments=arguments,
+            environment=environment,
+        )
+
+    @classmethod
+    def of_local_executor(cls, output_prefix: str, arguments: Sequence[str]) -> Self:
+        prefix = _option(arguments, "--outputs-path") or f"{output_prefix.rstrip('/')}/{uuid.uuid4().hex}"
+        project, domain = local_place()
+        return cls(
+            project=project,
+            domain=domain,
+            execution=_option(arguments, "--run-name") or "local",
+            # The local executor calls every action a1; the folder is the only name that is the task's own.
+            node=prefix.rpartition("/")[2],
+            number=0,
+            prefix=prefix,
+            arguments=["." if each == _LOCAL_CODE else each for each in arguments],
+            environment={},
+        )
+
+
 def job_request(
     template: tasks_pb2.TaskTemplate, metadata: TaskExecutionMetadata | None, output_prefix: str
 ) -> JobRequest:
@@ -55,49 +120,32 @@ def job_request(
         RefusedError: The template says what AWS Batch cannot do.
     """
     container = template.container
-    retries = template.metadata.retries.retries
-    local = metadata is None
     arguments = list(container.args)
-    environment = _ENVIRONMENT | {each.key: each.value for each in container.env}
     if metadata is None:
-        prefix = _option(arguments, "--outputs-path") or f"{output_prefix.rstrip('/')}/{uuid.uuid4().hex}"
-        project, domain = local_place()
-        # The local executor calls every action a1; the folder is the only name that is the task's own.
-        execution, node, attempt = _option(arguments, "--run-name") or "local", prefix.rpartition("/")[2], 0
-        arguments = ["." if each == _LOCAL_CODE else each for each in arguments]
+        attempt = _Attempt.of_local_executor(output_prefix, arguments)
     else:
-        identity = metadata.task_execution_id
-        run = identity.node_execution_id.execution_id
-        prefix, project, domain = output_prefix.rstrip("/"), run.project, run.domain
-        execution, node, attempt = run.name, identity.node_execution_id.node_id, identity.retry_attempt
-        # Of what the entrypoint needs, the backend gives a connector the names of the run and the action; in a pod it
-        # sets these three itself (flytek8s, GetExecutionEnvVars).
-        environment |= {
-            "FLYTE_INTERNAL_EXECUTION_PROJECT": project,
-            "FLYTE_INTERNAL_EXECUTION_DOMAIN": domain,
-            "FLYTE_ATTEMPT_NUMBER": str(attempt),
-            **metadata.environment_variables,
-        }
+        attempt = _Attempt.of_backend(metadata, output_prefix, arguments)
+    retries = template.metadata.retries.retries
     # Flyte 1's rule, which Flyte 2's backend leaves to the connector: the last of several attempts is not interrupted.
-    last = bool(retries) and attempt >= retries
+    last = bool(retries) and attempt.number >= retries
     return JobRequest(
-        project=project,
-        domain=domain,
-        execution=execution,
-        node=node,
+        project=attempt.project,
+        domain=attempt.domain,
+        execution=attempt.execution,
+        node=attempt.node,
         task=template.id.name,
-        attempt=attempt,
+        attempt=attempt.number,
         image=container.image,
-        command=(*container.command, *arguments),
-        environment=environment,
+        command=(*container.command, *attempt.arguments),
+        environment={**_ENVIRONMENT, **{each.key: each.value for each in container.env}, **attempt.environment},
         resources=resources_of(container.resources),
         spec=_spec(template),
         retries=retries,
         timeout_seconds=_seconds(template),
         interruptible=template.metadata.interruptible and not last,
         job_role=(metadata.identity.iam_role or None) if metadata else None,
-        output_prefix=prefix,
-        local=local,
+        output_prefix=attempt.prefix,
+        local=metadata is None,
     )
 
 
