@@ -14,6 +14,8 @@ from flyteidl.admin import agent_pb2
 from flyteidl.core import execution_pb2, identifier_pb2, literals_pb2, tasks_pb2
 from flyteidl.service.agent_pb2_grpc import AsyncAgentServiceStub
 
+from flytekit_aws_batch.common import TASK_TYPE
+
 TaskExecution = execution_pb2.TaskExecution
 TERMINAL = {
     TaskExecution.SUCCEEDED,
@@ -119,7 +121,7 @@ class Propeller:
     async def get(self, node: Node) -> agent_pb2.Resource:
         """Ask how a task is."""
         request = agent_pb2.GetTaskRequest(
-            task_category=agent_pb2.TaskCategory(name="aws-batch-job"), resource_meta=self._meta[node.name]
+            task_category=agent_pb2.TaskCategory(name=TASK_TYPE), resource_meta=self._meta[node.name]
         )
         resource = (await self._stub.GetTask(request, timeout=30)).resource
         if not node.seen or node.seen[-1] != resource.phase:
@@ -145,7 +147,7 @@ class Propeller:
     async def delete(self, node: Node) -> None:
         """Abort a task."""
         request = agent_pb2.DeleteTaskRequest(
-            task_category=agent_pb2.TaskCategory(name="aws-batch-job"), resource_meta=self._meta[node.name]
+            task_category=agent_pb2.TaskCategory(name=TASK_TYPE), resource_meta=self._meta[node.name]
         )
         await self._stub.DeleteTask(request, timeout=30)
 
