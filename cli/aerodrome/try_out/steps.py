@@ -12,6 +12,7 @@ from aerodrome.try_out import deploy, flyte, job, stack_states
 from aerodrome.try_out.display import Display
 from aerodrome_stacks.environment import Environment
 
+_ASSEMBLY = "cdk.out"
 _FLYTE = "Run a Flyte workflow whose tasks are jobs of AWS Batch"
 
 
@@ -30,9 +31,8 @@ def run(environment: Environment, state_dir: Path, display: Display) -> None:
         CdkError: If the CDK CLI failed.
         JobError: If the job or the workflow failed.
     """
-    logs = state_dir.with_name(f"{state_dir.name}-try")
-    assembly = logs / "cdk.out"
-    deploy.end_left_over(assembly)
+    logs = _logs_of(state_dir)
+    deploy.end_left_over(logs / _ASSEMBLY)
     with display.step("Start the embedded AWS") as step:
         aws = _start(environment, state_dir)
         stuck = stack_states.stuck(aws)
@@ -48,22 +48,7 @@ def run(environment: Environment, state_dir: Path, display: Display) -> None:
             step.result = ", ".join(names)
             for name in names:
                 stack_states.delete(aws, name)
-    with display.step(f"Synthesize the environment {environment.name}"):
-        deploy.synthesize(aws, environment.name, assembly, logs / "synth.log")
-    if not deploy.is_bootstrapped(aws):
-        with display.step("Bootstrap the account for the CDK"):
-            deploy.bootstrap(aws, assembly, logs / "bootstrap.log")
-    with display.step("Deploy it with the CDK") as step:
-        done: list[str] = []
-
-        def on_stack(name: str) -> None:
-            done.append(name)
-            step.progress(f"{len(done)} stacks done, last {name}")
-
-        try:
-            step.result = f"{deploy.deploy(aws, assembly, logs / 'deploy.log', on_stack)} stacks"
-        except deploy.CdkError as error:
-            raise deploy.CdkError(f"{error}\n{stack_states.next_run(aws)}") from None
+    _deploy(aws, environment, logs, display)
     outputs = _stack_outputs(aws)
     places = job.Places(
         input_bucket=outputs["BatchInputBucketName"],
@@ -81,6 +66,26 @@ def run(environment: Environment, state_dir: Path, display: Display) -> None:
         step.result = "done" if trained else "an earlier run did"
     ran = run_workflow(aws, environment, places, state_dir, display)
     _summarize(aws, environment, places, ran, display)
+
+
+def _deploy(aws: EmbeddedAws, environment: Environment, logs: Path, display: Display) -> None:
+    assembly = logs / _ASSEMBLY
+    with display.step(f"Synthesize the environment {environment.name}"):
+        deploy.synthesize(aws, environment.name, assembly, logs / "synth.log")
+    if not deploy.is_bootstrapped(aws):
+        with display.step("Bootstrap the account for the CDK"):
+            deploy.bootstrap(aws, assembly, logs / "bootstrap.log")
+    with display.step("Deploy it with the CDK") as step:
+        done: list[str] = []
+
+        def on_stack(name: str) -> None:
+            done.append(name)
+            step.progress(f"{len(done)} stacks done, last {name}")
+
+        try:
+            step.result = f"{deploy.deploy(aws, assembly, logs / 'deploy.log', on_stack)} stacks"
+        except deploy.CdkError as error:
+            raise deploy.CdkError(f"{error}\n{stack_states.next_run(aws)}") from None
 
 
 def run_workflow(
@@ -110,7 +115,7 @@ def run_workflow(
         return None
     project, domain = places.prefix.split("/")
     runs = flyte_runs.of_releases(aws.releases(), aws.endpoint, env=environment.name, project=project, domain=domain)
-    folder, logs = flyte_runs.folder_of(state_dir), state_dir.with_name(f"{state_dir.name}-try")
+    folder, logs = flyte_runs.folder_of(state_dir), _logs_of(state_dir)
     with display.step(_FLYTE) as step:
         ran = flyte.run(runs, folder, logs / "flyte.log", step.progress)
         step.result = _told(ran.jobs) if ran.jobs else "an earlier run did"
@@ -126,6 +131,11 @@ def _told(jobs: Sequence[int]) -> str:
     others = len(jobs) - len(arrays)
     single = {0: [], 1: ["a job by itself"]}.get(others, [f"{others} jobs by themselves"])
     return " and ".join([*arrays, *single])
+
+
+def _logs_of(state_dir: Path) -> Path:
+    """The folder of logs and templates, which stays when the embedded AWS is reset."""
+    return state_dir.with_name(f"{state_dir.name}-try")
 
 
 def _start(environment: Environment, state_dir: Path) -> EmbeddedAws:
