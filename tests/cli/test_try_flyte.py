@@ -18,6 +18,7 @@ from aerodrome.try_out import flyte, programs, steps
 from aerodrome.try_out.display import Display
 from aerodrome.try_out.job import JobError, Places
 from aerodrome_stacks.environment import load_environment
+from tests.interrupts import interruptible
 from tests.templates import ROOT
 
 AWS = EmbeddedAws(endpoint="http://127.0.0.1:1", account="111122223333", region="us-east-1")
@@ -135,7 +136,7 @@ def test_an_interrupt_has_it_end_its_jobs(pyflyte: Pyflyte, tmp_path: Path, monk
     def interrupt(_line: str) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with interruptible(), pytest.raises(KeyboardInterrupt):
         flyte.run(RUNS, tmp_path / "flyte", tmp_path / "flyte.log", interrupt)
     assert (tmp_path / "told").exists()
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from aerodrome_local.testing import PYTHON, ROOT, EmbeddedAws, run_command
+from tests.interrupts import interruptible
 
 
 @pytest.fixture
@@ -260,18 +261,7 @@ def test_another_ministack_is_refused(tmp_path: Path) -> None:
     assert "make setup" in result.stderr
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Processes that are started meanwhile can be interrupted, also where the tests run in the background of a shell.
-
-    Such a shell has its children ignore SIGINT, and their children inherit that, but not a handler.
-    """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interruptible")
+@interruptible()
 def test_ctrl_c_leaves_nothing(state_dir: Path) -> None:
     process = subprocess.Popen(
         [PYTHON, "-m", "aerodrome_local", "up", "--state-dir", state_dir],
@@ -306,7 +296,7 @@ def test_logs_and_status_before_the_first_start(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.usefixtures("interruptible")
+@interruptible()
 def test_logs_follow(tmp_path: Path) -> None:
     log = ours(tmp_path / "state") / "server.log"
     log.write_text("first\nsecond\n")
