@@ -3,9 +3,12 @@
 import os
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from flytekit_aws_batch.core.progress import Phase
+
+if TYPE_CHECKING:
+    from flytekit_aws_batch.core.call_errors import CallError
 
 TASK_TYPE: Final = "aws-batch-job"
 """By this Flyte finds the connector. The plugin inside propeller, which Flyte 1 comes with, has ``aws-batch``."""
@@ -42,3 +45,26 @@ DEFAULT_DOMAIN: Final = "development"
 def local_place() -> tuple[str, str]:
     """The project and the domain whose jobs a local run starts."""
     return os.environ.get(PROJECT_VARIABLE) or DEFAULT_PROJECT, os.environ.get(DOMAIN_VARIABLE) or DEFAULT_DOMAIN
+
+
+def no_outputs(url: str) -> str:
+    """What to say of a job that ended well without the outputs that Flyte looks for.
+
+    Args:
+        url: Where they should be.
+    """
+    return (
+        f"the job ended well and wrote no {url}: does its image have an ENTRYPOINT that does not run what it is given?"
+    )
+
+
+def not_delivered(error: "CallError", target: str) -> str:
+    """What to say of outputs that S3 does not give: that they wait, or what the connector needs.
+
+    Args:
+        error: What S3 says.
+        target: Where Flyte looks for them.
+    """
+    if error.passes:
+        return f"it is done; its outputs wait for S3: {error}"
+    return f"its outputs cannot be read: {error}; the connector's role needs to read and write {target}"

@@ -8,6 +8,7 @@ from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from flytekit_aws_batch.core import spec as core
+from flytekit_aws_batch.core.plan import folder_of
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.core.spec import JobSpec, Kept, Part, Resources
 
@@ -175,4 +176,4 @@ class Expected(Kept):
 
 def node_prefix(output_prefix: str, node: int | str) -> str:
     """Where a node of a multi-node job that is not the main one writes what nobody reads but after a failure."""
-    return f"{output_prefix}/aws-batch/node-{node}"
+    return f"{folder_of(output_prefix)}/node-{node}"

@@ -13,7 +13,7 @@ from flytekit.core.constants import FLYTE_FAIL_ON_ERROR
 from flytekit.core.context_manager import FlyteContextManager
 
 from flytekit_aws_batch.config import ERROR_FILE, MAP_OPTION, node_prefix
-from flytekit_aws_batch.core.plan import Wave
+from flytekit_aws_batch.core.plan import Wave, folder_of, wave_name
 from flytekit_aws_batch.core.requests import INDEX_VARIABLE, PREFIX_VARIABLE, WAVE_VARIABLE
 
 # Batch sets these (https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html).
@@ -109,7 +109,7 @@ def _own_address() -> str:
 
 def element(environment: Mapping[str, str]) -> int:
     """Which element of the list this container is for: the wave's file says what Batch's index stands for."""
-    url = f"{environment[PREFIX_VARIABLE]}/aws-batch/wave-{environment[WAVE_VARIABLE]}.json"
+    url = f"{folder_of(environment[PREFIX_VARIABLE])}/{wave_name(int(environment[WAVE_VARIABLE]))}"
     wave = Wave.model_validate_json(_fetched(url).read_bytes())
     place = environment.get(_ARRAY_INDEX) or environment[INDEX_VARIABLE]
     return wave.indices[int(place)]

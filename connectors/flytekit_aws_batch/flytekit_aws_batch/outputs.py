@@ -14,10 +14,12 @@ from flytekit.utils.pbhash import compute_hash_string
 from google.protobuf.message import DecodeError, Message
 from pydantic import ValidationError
 
+from flytekit_aws_batch.common import no_outputs, not_delivered
 from flytekit_aws_batch.config import LARGE_MIB, OUTPUTS_VARIABLE, Expected, Kind
 from flytekit_aws_batch.core.aws import Aws, CallError
 from flytekit_aws_batch.core.background import Kept, Work
-from flytekit_aws_batch.core.plan import Handle, Plan
+from flytekit_aws_batch.core.folder import PLAN_FILE, Folder
+from flytekit_aws_batch.core.plan import Handle, Plan, folder_of
 from flytekit_aws_batch.core.progress import Progress
 from flytekit_aws_batch.core.storage import Storage, split
 from flytekit_aws_batch.literals import blob, optional, primitive
@@ -98,11 +100,8 @@ class Outputs:
         try:
             return await self._delivery(expected, handle, progress, target)
         except CallError as error:
-            if error.passes:
-                return Delivery(waits=f"it is done; its outputs wait for S3: {error}")
-            return Delivery(
-                problem=f"its outputs cannot be read: {error}; the connector's role needs to read and write {target}"
-            )
+            why = not_delivered(error, target)
+            return Delivery(waits=why) if error.passes else Delivery(problem=why)
         except OutputError as error:
             return Delivery(problem=str(error))
 
@@ -131,10 +130,7 @@ class Outputs:
 
     async def _of_function(self, source: str, target: str) -> None:
         if source == target or not await self._storage.exists(f"{source}/{OUTPUTS_FILE}"):
-            raise OutputError(
-                f"the job ended well and wrote no {source}/{OUTPUTS_FILE}: does its image have an ENTRYPOINT that does "
-                "not run what it is given?"
-            )
+            raise OutputError(no_outputs(f"{source}/{OUTPUTS_FILE}"))
         if await self._storage.exists(f"{source}/{DECK_FILE}"):
             await self._storage.copy(f"{source}/{DECK_FILE}", f"{target}/{DECK_FILE}")
         await self._storage.copy(f"{source}/{OUTPUTS_FILE}", f"{target}/{OUTPUTS_FILE}")
@@ -146,7 +142,7 @@ class Outputs:
         if gathering is None:
             array = (await self._plan(handle, source)).array
             if array is None:
-                raise OutputError(f"{source}/aws-batch/plan.json is that of no list")
+                raise OutputError(f"{_plan_url(source)} is that of no list")
             made = Work(array.size)
             gathering = self._gatherings.of(target, lambda: made)
             if gathering is made:
@@ -243,15 +239,15 @@ class Outputs:
     async def _plan(self, handle: Handle, source: str) -> Plan:
         if handle.plan is not None:
             return handle.plan
-        body = await self._storage.read(f"{source}/aws-batch/plan.json")
-        if body is None:
-            raise OutputError(f"{source}/aws-batch/plan.json is gone, which said what was run")
         try:
-            return Plan.model_validate_json(body)
+            plan = await Folder(self._storage, source).plan()
         except ValidationError:
             raise OutputError(
-                f"{source}/aws-batch/plan.json is none of this connector's; see that nothing else writes there"
+                f"{_plan_url(source)} is none of this connector's; see that nothing else writes there"
             ) from None
+        if plan is None:
+            raise OutputError(f"{_plan_url(source)} is gone, which said what was run")
+        return plan
 
 
 def _parsed(kind: type[_Message], body: bytes, url: str) -> _Message:
@@ -266,4 +262,8 @@ def _parsed(kind: type[_Message], body: bytes, url: str) -> _Message:
 
 
 def _interface_url(output_prefix: str) -> str:
-    return f"{output_prefix}/aws-batch/{_INTERFACE_FILE}"
+    return f"{folder_of(output_prefix)}/{_INTERFACE_FILE}"
+
+
+def _plan_url(output_prefix: str) -> str:
+    return f"{folder_of(output_prefix)}/{PLAN_FILE}"

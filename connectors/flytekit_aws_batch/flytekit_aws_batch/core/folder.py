@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from flytekit_aws_batch.core.plan import Handle, Plan, Wave
+from flytekit_aws_batch.core.plan import Handle, Plan, Wave, folder_of, wave_name
 from flytekit_aws_batch.core.progress import Progress
 from flytekit_aws_batch.core.spec import Part
 from flytekit_aws_batch.core.storage import Storage, Stored
 
+PLAN_FILE = "plan.json"
+_ADOPTED_FILE = "adopted.json"
+_RESULT_FILE = "result.json"
+_STOPPED = "stopped"
 _WAVE = re.compile(r"wave-(\d+)\.json")
 _PROGRESS = TypeAdapter(Progress)
 
@@ -40,28 +44,28 @@ class Folder:
 
     Args:
         storage: S3.
-        output_prefix: Where the run's outputs go; the folder is ``aws-batch`` in there.
+        output_prefix: Where the run's outputs go; the folder is in there.
     """
 
     def __init__(self, storage: Storage, output_prefix: str) -> None:
         self._storage = storage
-        self._url = f"{output_prefix}/aws-batch"
+        self._url = folder_of(output_prefix)
 
     async def contents(self) -> Contents:
         """Which objects there are."""
         names = {url.rpartition("/")[2] async for url in self._storage.list(f"{self._url}/")}
         waves = (_WAVE.fullmatch(name) for name in names)
         return Contents(
-            planned="plan.json" in names,
+            planned=PLAN_FILE in names,
             waves=max((int(wave[1]) for wave in waves if wave), default=-1),
-            stopped="stopped" in names,
-            ended="result.json" in names,
-            adopts="adopted.json" in names,
+            stopped=_STOPPED in names,
+            ended=_RESULT_FILE in names,
+            adopts=_ADOPTED_FILE in names,
         )
 
     async def plan(self) -> Plan | None:
         """The plan. None: there is none."""
-        body = await self._storage.read(self._of("plan.json"))
+        body = await self._storage.read(self._of(PLAN_FILE))
         return None if body is None else Plan.model_validate_json(body)
 
     async def keep_plan(self, plan: Plan) -> Plan:
@@ -70,7 +74,7 @@ class Folder:
         Returns:
             The plan that is there.
         """
-        if await self._storage.claim(self._of("plan.json"), _body(plan)) is not None:
+        if await self._storage.claim(self._of(PLAN_FILE), _body(plan)) is not None:
             return plan
         return await self.plan() or plan
 
@@ -89,28 +93,28 @@ class Folder:
 
     async def is_stopped(self) -> bool:
         """Whether the run was stopped."""
-        return await self._storage.exists(self._of("stopped"))
+        return await self._storage.exists(self._of(_STOPPED))
 
     async def stop(self, reason: str) -> None:
         """Keep anybody from submitting anything more."""
-        await self._storage.write(self._of("stopped"), reason.encode())
+        await self._storage.write(self._of(_STOPPED), reason.encode())
 
     async def stopped_for(self) -> str:
         """Why the run was stopped."""
-        return (await self._storage.read(self._of("stopped")) or b"").decode()
+        return (await self._storage.read(self._of(_STOPPED)) or b"").decode()
 
     async def adopted(self) -> Handle | None:
         """The earlier attempt's run that this one stands for. None: none."""
-        body = await self._storage.read(self._of("adopted.json"))
+        body = await self._storage.read(self._of(_ADOPTED_FILE))
         return None if body is None else Handle.model_validate_json(body)
 
     async def adopt(self, earlier: Handle) -> None:
         """Let this run stand for an earlier attempt's."""
-        await self._storage.write(self._of("adopted.json"), earlier.model_dump_json(exclude_defaults=True).encode())
+        await self._storage.write(self._of(_ADOPTED_FILE), earlier.model_dump_json(exclude_defaults=True).encode())
 
     async def result(self) -> Progress | None:
         """How the run ended. None: that is not written down."""
-        body = await self._storage.read(self._of("result.json"))
+        body = await self._storage.read(self._of(_RESULT_FILE))
         return None if body is None else _PROGRESS.validate_json(body)
 
     async def end(self, progress: Progress) -> Progress:
@@ -119,17 +123,12 @@ class Folder:
         Returns:
             What is written down.
         """
-        if await self._storage.claim(self._of("result.json"), _PROGRESS.dump_json(progress)) is not None:
+        if await self._storage.claim(self._of(_RESULT_FILE), _PROGRESS.dump_json(progress)) is not None:
             return progress
         return await self.result() or progress
 
     def _of(self, name: str) -> str:
         return f"{self._url}/{name}"
-
-
-def wave_name(number: int) -> str:
-    """The name of a wave's object, which the jobs read, too."""
-    return f"wave-{number}.json"
 
 
 def _body(part: Part) -> bytes:

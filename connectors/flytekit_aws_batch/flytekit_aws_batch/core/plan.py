@@ -153,8 +153,18 @@ class Plan(Kept):
 
     @property
     def folder(self) -> str:
-        """Where the connector keeps what it has to know again: ``<output prefix>/aws-batch``."""
-        return f"{self.output_prefix}/aws-batch"
+        """Where the connector keeps what it has to know again."""
+        return folder_of(self.output_prefix)
+
+
+def folder_of(output_prefix: str) -> str:
+    """Where the connector keeps what it has to know again of a run: ``<output prefix>/aws-batch``."""
+    return f"{output_prefix}/aws-batch"
+
+
+def wave_name(number: int) -> str:
+    """The name of a wave's object in that folder, which the jobs read, too."""
+    return f"wave-{number}.json"
 
 
 class Wave(Kept):

@@ -11,7 +11,7 @@ from flytekit_aws_batch.core.aws import Aws, CallError
 from flytekit_aws_batch.core.ending import Endings
 from flytekit_aws_batch.core.folder import Folder
 from flytekit_aws_batch.core.job_state import JobState
-from flytekit_aws_batch.core.plan import Handle, Plan, Wave
+from flytekit_aws_batch.core.plan import Handle, Plan, Wave, folder_of
 from flytekit_aws_batch.core.progress import Progress
 from flytekit_aws_batch.core.runs import Run
 from flytekit_aws_batch.core.storage import Storage
@@ -156,7 +156,7 @@ class Steps:
     def _gone(self, run: Run) -> Progress:
         return self._telling.failed(
             run,
-            f"{run.prefix}/aws-batch is gone, or what it had of this run: without it nobody knows what was submitted. "
+            f"{folder_of(run.prefix)} is gone, or what it had of this run: without it nobody knows what was submitted. "
             "Run the task once more, and see that nothing deletes objects there while tasks run",
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from flyteidl2.core.execution_pb2 import ContainerError, ErrorDocument
 
+from flytekit_aws_batch.common import no_outputs, not_delivered
 from flytekit_aws_batch.core.call_errors import CallError
 from flytekit_aws_batch.core.plan import Handle
 from flytekit_aws_batch.core.progress import Phase, Progress
@@ -32,18 +33,11 @@ class Outcomes:
         target = handle.deliver_to or handle.output_prefix
         try:
             if not await self._storage.exists(f"{source}/{_OUTPUTS}"):
-                return Phase.FAILED, (
-                    f"the job ended well and wrote no {source}/{_OUTPUTS}: does its image have an ENTRYPOINT that does "
-                    "not run what it is given?"
-                )
+                return Phase.FAILED, no_outputs(f"{source}/{_OUTPUTS}")
             if source != target:
                 await self._deliver(source, target)
         except CallError as problem:
-            if problem.passes:
-                return Phase.RUNNING, f"it is done; its outputs wait for S3: {problem}"
-            return Phase.FAILED, (
-                f"its outputs cannot be read: {problem}; the connector's role needs to read and write {target}"
-            )
+            return Phase.RUNNING if problem.passes else Phase.FAILED, not_delivered(problem, target)
         return Phase.SUCCEEDED, progress.message
 
     async def explained(self, handle: Handle, progress: Progress) -> str:
