@@ -21,6 +21,7 @@ from flytekit_aws_batch.core.background import Kept, Work
 from flytekit_aws_batch.core.folder import PLAN_FILE, Folder
 from flytekit_aws_batch.core.plan import Handle, Plan, folder_of
 from flytekit_aws_batch.core.progress import Progress
+from flytekit_aws_batch.core.quantities import MIB
 from flytekit_aws_batch.core.storage import Storage, split
 from flytekit_aws_batch.literals import blob, optional, primitive
 
@@ -185,7 +186,7 @@ class Outputs:
     async def _small(self, literal: literals.Literal, kind: LiteralType, place: str) -> literals.Literal:
         """The same, or what names it where it is large, as flytekit.bin.entrypoint does with what pods give."""
         size = literal.ByteSize()
-        if size < LARGE_MIB * 1024 * 1024:
+        if size < LARGE_MIB * MIB:
             return literal
         url = f"{place}_offloaded_metadata.pb"
         await self._storage.write(url, literal.SerializeToString())

@@ -298,9 +298,8 @@ def test_an_answer_that_does_not_come_ends_with_patience() -> None:
 
 
 def test_state_changes_save_calls() -> None:
-    well = True
     batch = Batch(oldest_seconds=60)
-    batch.poller.followed_by(lambda: well)
+    batch.poller.followed_by(lambda: True)
     batch.set("a", "RUNNABLE")
     batch.get("a")
     assert batch.poller.update(detail("a", "RUNNING"))
@@ -313,7 +312,6 @@ def test_state_changes_save_calls() -> None:
     assert batch.poller.update(detail("a", "SUCCEEDED"))
     assert batch.status("a") == "SUCCEEDED"
     assert batch.calls == 2
-    well = False
 
 
 def test_without_state_changes_it_asks_as_before() -> None:

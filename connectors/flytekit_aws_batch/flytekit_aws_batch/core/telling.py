@@ -57,14 +57,7 @@ class Telling:
             message="\n".join(words),
             links=self._reasons.links(job),
             jobs=run.jobs,
-            details={
-                "state": job.status,
-                "submissions": run.wave + 1,
-                "attempts": len(job.attempts),
-                "counts": counts,
-                **_where(job),
-                **_noted(run),
-            },
+            details=_details(run, job, run.wave, counts),
         )
 
     def queued(self, run: Run, note: str, *, under_way: bool = False) -> Progress:
@@ -107,14 +100,7 @@ class Telling:
             message=message,
             links=self._reasons.links(job),
             jobs=run.jobs,
-            details={
-                "state": job.status,
-                "submissions": wave.number + 1,
-                "attempts": len(job.attempts),
-                "counts": {state: count for state, count in counts.items() if count},
-                **_where(job),
-                **_noted(run),
-            },
+            details=_details(run, job, wave.number, counts),
             failed_indices=result.failed if run.size else (),
             output_prefix=run.prefix,
         )
@@ -137,6 +123,17 @@ class Telling:
         return f"{summary}\n{await self._reasons.waiting(job)}" if waits else summary
 
 
+def _details(run: Run, job: JobState, wave: int, counts: Mapping[str, int]) -> dict[str, object]:
+    return {
+        "state": job.status,
+        "submissions": wave + 1,
+        "attempts": len(job.attempts),
+        "counts": {state: count for state, count in counts.items() if count},
+        **_where(job),
+        **_noted(run),
+    }
+
+
 def _where(job: JobState) -> dict[str, object]:
     found = stream_of(job)
     queue = job.queue.rpartition("/")[2]
@@ -152,7 +149,7 @@ def _counts(run: Run, job: JobState) -> dict[str, int]:
     counts = Counter(job.counts())
     if run.size:
         counts.update({"SUCCEEDED": run.done, "FAILED": run.failed, NOT_SUBMITTED: run.left})
-    return {state: count for state, count in counts.items() if count}
+    return counts
 
 
 def _state(counts: Mapping[str, int]) -> str:
