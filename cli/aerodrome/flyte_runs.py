@@ -9,9 +9,8 @@ from typing import Any, Final
 from ruamel.yaml import YAML
 
 from aerodrome.embedded_aws import EmbeddedAws, EmbeddedAwsError, run_embedded_aws
-
-CONFIG: Final = "FLYTEKIT_AWS_BATCH_CONFIG"
-"""The environment variable that names the connector's settings."""
+from flytekit_aws_batch.common import DOMAIN_VARIABLE, PROJECT_VARIABLE
+from flytekit_aws_batch.core.settings import VARIABLE
 
 RAW_OUTPUT: Final = "AERODROME_RAW_OUTPUT"
 """The environment variable that has the prefix in S3 for pyflyte, which knows none of its own for it."""
@@ -56,9 +55,9 @@ class FlyteRuns:
         """
         return {
             **self.aws.own_variables(),
-            CONFIG: str(config),
-            "FLYTE_AWS_BATCH_PROJECT": self.project,
-            "FLYTE_AWS_BATCH_DOMAIN": self.domain,
+            VARIABLE: str(config),
+            PROJECT_VARIABLE: self.project,
+            DOMAIN_VARIABLE: self.domain,
             RAW_OUTPUT: self.raw_output,
         }
 

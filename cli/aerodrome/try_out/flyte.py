@@ -15,6 +15,7 @@ from aerodrome.flyte_runs import RAW_OUTPUT, FlyteRuns
 from aerodrome.project import PROJECT
 from aerodrome.try_out.job import JobError
 from aerodrome.try_out.programs import run_logged
+from flytekit_aws_batch.common import LOCAL_EXECUTION
 
 if TYPE_CHECKING:
     from types_boto3_batch.type_defs import JobSummaryTypeDef, KeyValuesPairTypeDef
@@ -24,8 +25,6 @@ WORKFLOW: Final = "train_fraud_model"
 CANDIDATES: Final = 4
 # Small enough that starting Python takes most of the time.
 _ARGUMENTS: Final = ("--transactions", "4000", "--search", str(CANDIDATES), "--rounds", "20", "--least_roc_auc", "0.5")
-# The names of jobs that come from somebody's own machine begin so (flytekit_aws_batch/request.py).
-_LOCAL: Final = "local-*"
 # pyflyte prints where it has put the workflow's output.
 _OUTPUT: Final = "/release.json"
 _TAIL: Final = 25
@@ -107,7 +106,7 @@ def _variables(runs: FlyteRuns, folder: Path) -> Mapping[str, str]:
 def _jobs(runs: FlyteRuns) -> "list[JobSummaryTypeDef]":
     """The jobs of local runs, in all queues that tasks of the domain may wait in."""
     batch = runs.aws.batch
-    filters: list[KeyValuesPairTypeDef] = [{"name": "JOB_NAME", "values": [_LOCAL]}]
+    filters: list[KeyValuesPairTypeDef] = [{"name": "JOB_NAME", "values": [f"{LOCAL_EXECUTION}*"]}]
     return [
         job
         for queue in runs.settings["queues"][runs.domain]

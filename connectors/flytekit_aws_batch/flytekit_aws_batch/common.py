@@ -37,6 +37,9 @@ PROJECT_VARIABLE: Final = "FLYTE_AWS_BATCH_PROJECT"
 DOMAIN_VARIABLE: Final = "FLYTE_AWS_BATCH_DOMAIN"
 """Whose jobs a local run starts."""
 
+LOCAL_EXECUTION: Final = "local-"
+"""How the executions of Flyte 1's local runs begin, and with them the names of their jobs."""
+
 DEFAULT_PROJECT: Final = "flytesnacks"
 DEFAULT_DOMAIN: Final = "development"
 """Whose they are where these are not set, or empty."""

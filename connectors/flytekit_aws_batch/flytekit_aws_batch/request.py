@@ -8,14 +8,14 @@ from flytekit.models.literals import LiteralMap
 from flytekit.models.task import Container, TaskExecutionMetadata, TaskTemplate
 from pydantic import ValidationError
 
-from flytekit_aws_batch.common import local_place
+from flytekit_aws_batch.common import LOCAL_EXECUTION, local_place
 from flytekit_aws_batch.config import LARGE_MIB, OUTPUTS_OPTION, OUTPUTS_VARIABLE, Mapped, Payload
 from flytekit_aws_batch.core.plan import JobRequest
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.core.spec import MOST_CHILDREN, ArraySpec
 
 # One for each process: what a local run starts is found by it in Batch's console.
-_LOCAL_EXECUTION = f"local-{secrets.token_hex(4)}"
+_LOCAL_EXECUTION = f"{LOCAL_EXECUTION}{secrets.token_hex(4)}"
 
 
 def payload_of(template: TaskTemplate) -> Payload:

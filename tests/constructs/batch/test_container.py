@@ -11,6 +11,7 @@ from botocore.model import StructureShape
 
 from aerodrome_constructs.batch import Container, Platform
 from aerodrome_constructs.batch.fargate import MEMORY_MIB, size_problem
+from flytekit_aws_batch.core.shapes import FARGATE_MEMORY_MIB
 
 ON_INSTANCES = Container(
     image="public.ecr.aws/docker/library/python:3.13.1",
@@ -102,6 +103,11 @@ def test_the_sizes_of_fargate_are_those_of_the_aws_documentation() -> None:
     }
     assert documented
     assert {vcpus: list(sizes) for vcpus, sizes in MEMORY_MIB.items()} == documented
+
+
+def test_the_connector_has_the_same_sizes() -> None:
+    # It is a project of its own, and cannot take them from here.
+    assert FARGATE_MEMORY_MIB == MEMORY_MIB
 
 
 @pytest.mark.parametrize("vcpus", MEMORY_MIB)
