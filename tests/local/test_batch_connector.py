@@ -38,7 +38,7 @@ def role_of(dev: Account, arn: str) -> dict[str, Any]:
 def test_its_queues_are_there_and_are_of_the_kind_that_they_are_said_to_be(dev: Account, settings: Settings) -> None:
     batch = dev.client("batch")
     queues = {queue.arn: queue for queue in settings.queues_of(DOMAIN)}
-    assert len(queues) == 3
+    assert len(queues) == 4
     found = batch.describe_job_queues(jobQueues=list(queues))["jobQueues"]
     assert {one["jobQueueArn"] for one in found} == queues.keys()
     for one in found:
@@ -49,7 +49,7 @@ def test_its_queues_are_there_and_are_of_the_kind_that_they_are_said_to_be(dev: 
         environments = batch.describe_compute_environments(computeEnvironments=names)["computeEnvironments"]
         resources = {each["computeResources"]["type"]: each["computeResources"] for each in environments}
         assert {kind.startswith("FARGATE") for kind in resources} == {queue.kind == "fargate"}
-        assert queue.kind != "on-demand" or resources.keys() == {"EC2"}
+        assert any(kind.endswith("SPOT") for kind in resources) is queue.has_spot
         assert queue.most_vcpus is not None
         assert queue.most_vcpus <= max(each["maxvCpus"] for each in resources.values())
 
