@@ -124,3 +124,62 @@ def test_failures_that_batch_never_lists_are_taken_for_such_in_the_end(
     assert 600 <= world.clock.time - began < 700
     assert (progress.phase, progress.failed_indices) == (Phase.FAILED, (1, 3))
     assert "element 3: AWS Batch lists it neither among those that succeeded nor" in progress.message
+
+
+def test_an_element_that_still_runs_as_its_array_is_said_to_have_failed_is_waited_for(world: KeptWorld) -> None:
+    runner = BatchRunner(world.settings, aws=world.aws)
+    handle = ended(world, runner, 4, 1, SUCCEEDED=2, RUNNING=1)
+    lists = {"FAILED": children(0), "SUCCEEDED": children(1, 2)}
+    world.answers["list_jobs"] = lambda jobStatus, **_: lists[jobStatus]  # noqa: N803 - as boto names it
+    for _ in range(3):
+        progress = poll(world, runner, handle)
+        assert (progress.phase, progress.message.splitlines()[0]) == (Phase.RUNNING, "2 of 4 done, 1 failed, 1 run")
+    lists["FAILED"] = children(0, 3)
+    progress = poll(world, runner, handle)
+    assert (progress.phase, progress.failed_indices) == (Phase.FAILED, (0, 3))
+
+
+def test_the_last_element_of_an_array_that_failed_may_succeed(world: KeptWorld) -> None:
+    runner = BatchRunner(world.settings, aws=world.aws)
+    handle = ended(world, runner, 4, 1, SUCCEEDED=2, RUNNING=1)
+    lists = {"FAILED": children(0), "SUCCEEDED": children(1, 2, 3)}
+    world.answers["list_jobs"] = lambda jobStatus, **_: lists[jobStatus]  # noqa: N803 - as boto names it
+    progress = poll(world, runner, handle)
+    assert (progress.phase, progress.failed_indices) == (Phase.FAILED, (0,))
+    assert progress.details["counts"] == {"SUCCEEDED": 3, "FAILED": 1}
+
+
+def test_what_fails_an_array_is_waited_for_where_its_summary_knows_of_no_failure(world: KeptWorld) -> None:
+    runner = BatchRunner(world.settings, aws=world.aws)
+    handle = ended(world, runner, 4, 0, SUCCEEDED=4)
+    world.answers["list_jobs"] = lambda **_: children()
+    assert poll(world, runner, handle).phase is Phase.RUNNING
+    world.answers["list_jobs"] = lambda **_: children(2)
+    assert poll(world, runner, handle).failed_indices == (2,)
+
+
+def test_an_array_that_ended_before_it_had_children_has_failed_with_all_of_them(world: KeptWorld) -> None:
+    runner = BatchRunner(world.settings, aws=world.aws)
+    handle = world.run(runner.start(request(job_role=None, array=array(4), retries=0)))
+    properties = {"size": 4, "statusSummary": dict.fromkeys(("SUBMITTED", "RUNNABLE", "FAILED"), 0)}
+    world.set_status("FAILED", arrayProperties=properties, statusReason="not needed", isTerminated=True)
+    lists = world.calls("list_jobs")
+    progress = poll(world, runner, handle)
+    assert (progress.phase, progress.failed_indices) == (Phase.FAILED, (0, 1, 2, 3))
+    assert "element 0: terminated: not needed" in progress.message
+    assert world.calls("list_jobs") == lists, "there is nothing to list"
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_nothing_is_kept_of_failures_once_it_is_decided_what_follows(world: KeptWorld, retries: int) -> None:
+    runner = BatchRunner(world.settings, aws=world.aws)
+    endings = runner._endings  # noqa: SLF001 - of what it keeps nothing is to be seen from outside
+    handle = world.run(runner.start(request(job_role=None, array=array(4), retries=retries)))
+    world.set_status("FAILED", arrayProperties={"size": 4, "statusSummary": {"SUCCEEDED": 2, "FAILED": 2}})
+    world.answers["list_jobs"] = lambda **_: children(1)
+    poll(world, runner, handle)
+    assert len(endings) == 1
+    world.answers["list_jobs"] = lambda **_: children(1, 3)
+    progress = poll(world, runner, handle)
+    assert progress.phase is (Phase.RUNNING if retries else Phase.FAILED)
+    assert len(endings) == 0

@@ -1,6 +1,6 @@
 """How a job that has ended failed, and which of its failures are worth another try."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -119,6 +119,14 @@ class Endings:
             found[index] = Fault(reason=reason, reclaimed=reclaimed, final=index in final)
         return found
 
+    def __len__(self) -> int:
+        """Of how many jobs something is kept."""
+        return len(self._looks)
+
+    def forget(self, job_id: str) -> None:
+        """Keep nothing of a job's failures any more: of a large list it is megabytes."""
+        self._looks.drop(job_id)
+
     async def _read_all(self, failures: Failures, output_prefix: str, own: Sequence[int], look: _Look) -> bool:
         """Whether it is known of all elements what their code says."""
         work = look.work
@@ -160,21 +168,27 @@ class Endings:
         if not any(job.summary.values()):
             # It came to its end before it had children.
             return dict.fromkeys(wave.indices, job)
+        late = self._aws.clock.now() - look.since >= _UNLISTED_SECONDS
         children = await failed_children(self._aws, job)
-        if len(children) < max(1, job.summary.get("FAILED", 0)):
-            if self._aws.clock.now() - look.since < _UNLISTED_SECONDS:
+        failed = job.summary.get("FAILED", 0)
+        if len(children) < max(1, failed) and not late:
+            return None
+        # An array may be said to have ended before all of it has. What the summary says is not asked for again.
+        if late or failed + job.summary.get("SUCCEEDED", 0) < job.size:
+            unlisted = await self._unlisted(job, children)
+            if unlisted and not late:
                 return None
-            children = {**await self._unlisted(job), **children}
+            children = {**unlisted, **children}
         return {wave.indices[index]: child for index, child in children.items()}
 
-    async def _unlisted(self, job: JobState) -> Mapping[int, JobState]:
-        """All children of an array of which Batch does not say that they succeeded."""
+    async def _unlisted(self, job: JobState, failed: Container[int]) -> Mapping[int, JobState]:
+        """All children of an array that neither failed nor, as Batch says, succeeded."""
         succeeded = await succeeded_children(self._aws, job)
         said = "AWS Batch lists it neither among those that succeeded nor among those that failed"
         return {
             index: replace(job, id=f"{job.id}:{index}", status_reason=said, size=0, summary={}, attempts=())
             for index in range(job.size)
-            if index not in succeeded
+            if index not in succeeded and index not in failed
         }
 
     async def shown(self, job: JobState) -> JobState:

@@ -1,6 +1,7 @@
 """Batch's lists of jobs: by name, and of an array's children. They may be some seconds behind."""
 
 import dataclasses
+import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,12 +19,12 @@ class Listed:
     """A job of a list; the older one comes first.
 
     Attributes:
-        created_at: When it was submitted, in milliseconds since 1970.
+        created_at: When it was submitted, in milliseconds since 1970; infinite where Batch does not say so, yet.
         id: Its ID.
         name: Its name.
     """
 
-    created_at: int
+    created_at: float
     id: str
     name: str
 
@@ -44,7 +45,7 @@ async def named(aws: Aws, queue: str, name: str) -> Sequence[Listed]:
         each = str(job["jobName"])
         # The filter does not regard case.
         if each == name or (name.endswith("*") and each.startswith(name[:-1])):
-            found.append(Listed(created_at=job["createdAt"], id=job["jobId"], name=each))
+            found.append(Listed(created_at=job.get("createdAt", math.inf), id=job["jobId"], name=each))
     return sorted(found)
 
 

@@ -99,6 +99,7 @@ class Steps:
             run.begin(plan, following)
         else:
             await self._end(run, await self._telling.ended(run, wave, job, following))
+        self._endings.forget(job.id)
         return True
 
     async def lose(self, run: Run) -> None:
