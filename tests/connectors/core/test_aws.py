@@ -59,7 +59,11 @@ def always(error: Exception) -> Callable[..., dict[str, Any]]:
         (client_error("ExpiredTokenException", 403), "throttled"),
         (client_error("RequestTimeTooSkewed", 403), "throttled"),
         (client_error("InvalidSignatureException", 403), "throttled"),
+        # STS says it to botocore, which has not made the call yet.
         (client_error("IDPCommunicationError", 400, "AssumeRoleWithWebIdentity"), "throttled"),
+        (client_error("InvalidIdentityToken", 400, "AssumeRoleWithWebIdentity"), "throttled"),
+        (client_error("AccessDenied", 403, "AssumeRoleWithWebIdentity"), "throttled"),
+        (client_error("AccessDenied", 403, "AssumeRole"), "throttled"),
         (ConnectTimeoutError(endpoint_url=URL), "throttled"),
         (EndpointConnectionError(endpoint_url=URL), "throttled"),
         (CredentialRetrievalError(provider="web identity", error_msg="STS is away"), "throttled"),
@@ -96,6 +100,14 @@ def test_an_error_says_which_operation_and_what_aws_says() -> None:
     with pytest.raises(CallError, match=r"^SubmitJob: ClientException: said AWS$") as raised:
         world.run(world.aws.call("batch", "submit_job", jobName="a"))
     assert (raised.value.code, raised.value.message) == ("ClientException", "said AWS")
+
+
+def test_an_error_says_when_it_was_credentials_that_could_not_be_had() -> None:
+    world = World()
+    world.answers["submit_job"] = always(client_error("AccessDenied", 403, "AssumeRoleWithWebIdentity"))
+    words = r"^SubmitJob: AccessDenied: AssumeRoleWithWebIdentity gives no credentials: said AWS$"
+    with pytest.raises(CallError, match=words):
+        world.run(world.aws.call("batch", "submit_job", once=True, jobName="a"))
 
 
 def test_what_passes_is_tried_again() -> None:

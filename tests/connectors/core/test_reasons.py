@@ -139,6 +139,7 @@ def test_the_wait_counts_from_the_last_attempt() -> None:
         ("MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS - none", "lacks a permission"),
         ("MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED", "mend the compute environment"),
         ("ACTION_REQUIRED - CE is invalid", "whoever runs the platform"),
+        ("UNDETERMINED - Batch job is blocked, root cause is undetermined.", "see whether the instances of its queue"),
     ],
 )
 def test_what_blocks_a_job_is_told_with_code_detail_and_remedy(status_reason: str, words: str) -> None:
@@ -151,7 +152,7 @@ def test_what_blocks_a_job_is_told_with_code_detail_and_remedy(status_reason: st
 
 
 def test_what_nobody_knows_is_told_as_it_is() -> None:
-    assert Told().of(detail(statusReason="UNDETERMINED - sorry")) == "RUNNABLE for 2 min: UNDETERMINED - sorry"
+    assert Told().of(detail(statusReason="UNHEARD_OF - sorry")) == "RUNNABLE for 2 min: UNHEARD_OF - sorry"
     assert blocked("") == ""
 
 

@@ -28,11 +28,13 @@ _THROTTLED = frozenset(
         *("ConditionalRequestConflict", "OperationAborted"),
         # Credentials that ran out while the call waited: the next try is signed with fresh ones.
         *("ExpiredToken", "ExpiredTokenException", "RequestExpired"),
-        # So for a clock that is off, ours or AWS's, until it is set; and for STS, while it cannot ask the cluster's
-        # identity provider.
-        *("IDPCommunicationError", "InvalidSignatureException", "RequestTimeTooSkewed"),
+        # So for a clock that is off, ours or AWS's, until it is set.
+        *("InvalidSignatureException", "RequestTimeTooSkewed"),
     }
 )
+# What botocore calls by itself where a call needs fresh credentials. Whatever it says, the call was not made; and what
+# is wrong there, for a moment or until somebody mends the connector's role, is no fault of a task.
+_CREDENTIALS = frozenset({"AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials"})
 _AMBIGUOUS = frozenset({"RequestTimeout", "RequestTimeoutException", "InternalError", "InternalFailure"})
 _FORBIDDEN = frozenset(
     {
@@ -55,9 +57,9 @@ class CallError(Exception):
         code: AWS's error code, or the name of botocore's error.
         message: What AWS says.
         kind: What follows of it. ``throttled``: surely not carried out, and may be tried again: too many calls, no
-            connection, credentials that had run out. ``ambiguous``: nobody knows whether it was carried out: 5xx, no
-            answer in time, a connection that broke. ``refused``: wrong, and would be again. ``forbidden``: the
-            connector's role may not. ``not_found``: what it is about is not there.
+            connection, no credentials. ``ambiguous``: nobody knows whether it was carried out: 5xx, no answer in time,
+            a connection that broke. ``refused``: wrong, and would be again. ``forbidden``: the connector's role may
+            not. ``not_found``: what it is about is not there.
     """
 
     def __init__(self, operation: str, code: str, message: str, kind: ErrorKind) -> None:
@@ -83,7 +85,10 @@ def call_error(operation: str, error: Exception) -> CallError | None:
         told = error.response.get("Error", {})
         code = str(told.get("Code", "Unknown"))
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
-        return CallError(operation, code, str(told.get("Message", error)), _kind(code, status))
+        message = str(told.get("Message", error))
+        if error.operation_name in _CREDENTIALS:
+            return CallError(operation, code, f"{error.operation_name} gives no credentials: {message}", "throttled")
+        return CallError(operation, code, message, _kind(code, status))
     name = type(error).__name__
     kind: ErrorKind | None = None
     if isinstance(error, SSLError):

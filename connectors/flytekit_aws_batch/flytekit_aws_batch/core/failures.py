@@ -38,6 +38,11 @@ _BLOCKED: Final = {
         "AWS Batch lacks a permission of its service role; whoever runs the platform has to mend it"
     ),
     "ACTION_REQUIRED": "whoever runs the platform has to look after the queue's compute environment",
+    # It needs "manual investigation", says AWS.
+    "UNDETERMINED": (
+        "AWS Batch cannot tell what keeps it from starting; try another queue or smaller sizes, and have whoever runs "
+        "the platform see whether the instances of its queue start and join the cluster"
+    ),
 }
 
 # What ECS calls what went wrong with a container, and the remedy. "{image}" is the job's.
