@@ -7,6 +7,7 @@ import pytest
 
 from flytekit_aws_batch.core.plan import Handle
 from flytekit_aws_batch.core.runner import BatchRunner, NotStoppedError
+from flytekit_aws_batch.core.spec import JobSpec
 from tests.connectors.core.fake_account import KeptWorld
 from tests.connectors.core.job_requests import SETTINGS, request
 
@@ -58,6 +59,22 @@ def test_every_start_is_answered_before_flyte_gives_up_and_every_task_runs(
 
     handles = world.run(all_of_them())
     assert sorted(job.name for job in world.account.jobs) == sorted(f"{handle.name}-0-0" for handle in handles)
+
+
+@pytest.mark.parametrize("spec", [JobSpec(), JobSpec(queue="nowhere")], ids=["a task", "one that is refused"])
+def test_a_start_takes_no_longer_than_it_may_whatever_hangs(
+    world: KeptWorld, monkeypatch: pytest.MonkeyPatch, spec: JobSpec
+) -> None:
+    async def hangs(*_: object, **__: object) -> dict[str, Any]:
+        await world.clock.pause(60)
+        raise AssertionError
+
+    monkeypatch.setattr(world.aws, "call", hangs)
+    began = world.clock.now()
+    handle = world.run(BatchRunner(world.settings, aws=world.aws).start(request(spec, job_role=None), 4))
+    assert world.clock.now() - began == pytest.approx(4)
+    # What goes on carries its plan; that an earlier start was not refused is nothing that anybody could know now.
+    assert (handle.plan is None) is (handle.refused is not None) is (spec.queue is not None)
 
 
 def test_a_late_attempt_costs_no_more_than_the_second(world: KeptWorld, runner: BatchRunner) -> None:

@@ -1,6 +1,7 @@
 """Running what a task asks for as jobs of AWS Batch: start it, ask how it stands, stop it, read its logs."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from flytekit_aws_batch.core import logs, planning
@@ -75,21 +76,28 @@ class BatchRunner:
         self._runs = Runs(self._clock)
         self._turns = Turns(_AT_ONCE)
 
-    async def start(self, request: JobRequest) -> Handle:
+    async def start(self, request: JobRequest, patience_seconds: float | None = None) -> Handle:
         """Submit a task, find that it is submitted already, or say why it never will be.
 
-        It takes about ``patience_seconds``; what AWS has not taken by then is submitted as the run is asked for.
+        Args:
+            request: The task.
+            patience_seconds: About how long it may take; what AWS has not taken by then is submitted as the run is
+                asked for. Default: that of the settings.
         """
-        until = self._clock.now() + self._settings.patience_seconds
+        patience = self._settings.patience_seconds if patience_seconds is None else patience_seconds
+        until = self._clock.now() + patience
         self._events.ensure_running()
         try:
             plan, definition = planning.plan(request, self._settings)
         except RefusedError as error:
-            begun = await self._begun(request.output_prefix)
+            begun = None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    begun = await self._begun(request.output_prefix)
             return self._refused(request, str(error)) if begun is None else Handle.of(begun)
         plan = plan.model_copy(update={"registration": definition})
         try:
-            async with asyncio.timeout(self._settings.patience_seconds):
+            async with asyncio.timeout(patience):
                 return await self._begin(request, plan, definition, until)
         except TimeoutError:
             return Handle.of(plan).model_copy(update={"plan": plan})
