@@ -104,8 +104,15 @@ class Account:
         return {"jobId": job.id}
 
     def _list_jobs(self, filters: list[dict[str, Any]], **_: object) -> dict[str, Any]:
-        (name,) = filters[0]["values"]
-        shown = (job for job in self.jobs if job.name == name and job.listed <= self.now)
+        """As AWS: letter case does not count, an asterisk ends a beginning, and the newest job comes first."""
+        (name,) = (value.lower() for value in filters[0]["values"])
+        shown = [
+            job
+            for job in self.jobs
+            if (job.name.lower().startswith(name[:-1]) if name.endswith("*") else job.name.lower() == name)
+            and job.listed <= self.now
+        ]
+        shown.sort(key=lambda job: job.created, reverse=True)
         found = [{"jobId": job.id, "jobName": job.name, "createdAt": int(job.created * 1000)} for job in shown]
         return {"jobSummaryList": found}
 

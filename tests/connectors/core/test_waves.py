@@ -114,6 +114,40 @@ def test_reasons_are_kept_of_the_first_only() -> None:
     assert len(result(plan, waves.first(plan), dict.fromkeys(range(1000), OWN)).reasons) == 5
 
 
+def test_the_jobs_of_the_last_hundred_waves_are_known() -> None:
+    plan = plan_of(200, concurrency=1)
+    wave: Wave | Result = waves.first(plan)
+    seen = []
+    while isinstance(wave, Wave):
+        seen.append(wave.model_copy(update={"job": f"job-{wave.number}"}))
+        wave = waves.after(plan, seen[-1], {})
+    assert seen[50].earlier == tuple(f"job-{number}" for number in range(50))
+    assert seen[150].earlier == tuple(f"job-{number}" for number in range(50, 150))
+    # A wave whose job nobody knows, as it came to nothing, has left none behind.
+    assert following(plan, seen[1].model_copy(update={"job": ""}), {}).earlier == ("job-0",)
+
+
+def test_why_there_is_a_wave_is_counted_by_what_weighs_most() -> None:
+    for wave, kind in (
+        (Wave(number=1, last=True), "reclaimed"),
+        (Wave(number=1, indices=(0, 1), reclaimed="1,7", tries={0: 1}), "reclaimed"),
+        (Wave(number=1, indices=(0, 1), reclaimed="7", tries={0: 1}), "failed"),
+        (Wave(number=1, indices=(0, 1), reclaimed="7", tries={8: 1}), "concurrency"),
+    ):
+        assert waves.kind(wave) == kind
+
+
+def test_what_a_wave_is_for_is_said_in_numbers() -> None:
+    plan = plan_of(3000, retries=2, concurrency=1500)
+    second = following(plan, waves.first(plan), dict.fromkeys(range(10), OWN) | dict.fromkeys(range(20, 25), RECLAIMED))
+    assert second.because == "the next 1,500"
+    third = following(plan, second, dict.fromkeys(range(2000, 2003), RECLAIMED))
+    assert (third.because, third.last) == ("10 that failed, once more", False)
+    assert third.reclaimed == "20-24,2000-2002"
+    fourth = following(plan, third, {0: OWN})
+    assert fourth.because == "1 that failed, once more and 8 whose spot instances were taken back"
+
+
 def test_a_wave_tells_all_that_a_connector_needs_that_knew_nothing_before() -> None:
     plan = plan_of(9, retries=2, concurrency=4, ratio=0.5)
     wave: Wave | Result = waves.first(plan)
