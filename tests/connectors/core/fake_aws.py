@@ -111,9 +111,9 @@ class World:
         return self.registry.get_sample_value(f"flyte_aws_batch_{name}", labels) or 0.0
 
 
-def client_error(code: str, status: int, operation: str = "DescribeJobs") -> ClientError:
+def client_error(code: str, status: int, operation: str = "DescribeJobs", *, message: str = "said AWS") -> ClientError:
     return ClientError(
-        {"Error": {"Code": code, "Message": "said AWS"}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]  # the rest of the metadata is never read
+        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]  # the rest of the metadata is never read
         operation,
     )
 

@@ -8,7 +8,8 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from flytekit_aws_batch.core.aws import CallError
-from flytekit_aws_batch.core.definitions import Definitions, definition_name
+from flytekit_aws_batch.core.call_errors import call_error
+from flytekit_aws_batch.core.definitions import Definitions, definition_name, is_unknown
 from flytekit_aws_batch.core.plan import JobRequest
 from flytekit_aws_batch.core.planning import plan
 from flytekit_aws_batch.core.settings import Settings
@@ -48,16 +49,22 @@ class Batch(World):
         super().__init__(chance=1.0, **settings)
         self.kept: list[dict[str, Any]] = []
         self.lost_answers = 0
+        self.hidden = False
         self.refusals: list[Exception] = []
         self.answers["describe_job_definitions"] = self._describe
         self.answers["register_job_definition"] = self._register
         self.definitions = Definitions(self.aws)
 
-    def _describe(self, jobDefinitionName: str, status: str, nextToken: str = "0") -> dict[str, Any]:  # noqa: N803 - Batch's own
-        found = [
-            each for each in self.kept if (each["jobDefinitionName"], each["status"]) == (jobDefinitionName, status)
-        ]
-        place = int(nextToken)
+    def _describe(self, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 - any request
+        if self.hidden:
+            return {"jobDefinitions": []}
+        if "jobDefinitions" in asked:
+            return {
+                "jobDefinitions": [each for each in self.kept if each["jobDefinitionArn"] in asked["jobDefinitions"]]
+            }
+        wanted = (asked["jobDefinitionName"], asked["status"])
+        found = [each for each in self.kept if (each["jobDefinitionName"], each["status"]) == wanted]
+        place = int(asked.get("nextToken", "0"))
         more = {"nextToken": str(place + 1)} if place + 1 < len(found) else {}
         return {"jobDefinitions": found[place : place + 1], **more}
 
@@ -225,14 +232,52 @@ def test_what_lasts_longer_than_the_patience_is_said() -> None:
     assert batch.clock.now() <= 1010
 
 
-def test_one_that_was_deregistered_is_forgotten_and_made_anew() -> None:
+def test_one_that_was_deregistered_is_made_anew_once_for_all() -> None:
     batch = Batch()
-    batch.ensure(definition())
+    (first,) = batch.ensure(definition())
     batch.kept[0]["status"] = "INACTIVE"
-    assert batch.ensure(definition()) == [definition_arn(definition())]
-    batch.definitions.forget(definition()["jobDefinitionName"])
+    assert batch.ensure(definition()) == [first]
+    for _ in range(2):
+        assert batch.run(batch.definitions.renewed(definition(), first))
     assert batch.ensure(definition()) == [definition_arn(definition(), 2)]
-    batch.definitions.forget("one that nobody knows")
+    assert len(batch.kept) == 2
+
+
+def test_one_that_was_just_registered_is_not_registered_again_because_batch_does_not_list_it_yet() -> None:
+    batch = Batch()
+    (first,) = batch.ensure(definition())
+    batch.hidden = True
+    assert not batch.run(batch.definitions.renewed(definition(), first))
+    assert len(batch.kept) == 1
+    batch.clock.time += 301
+    assert batch.run(batch.definitions.renewed(definition(), first)), "by then it would be listed if it were there"
+    assert len(batch.kept) == 2
+
+
+def test_one_that_was_found_is_looked_for_once_more() -> None:
+    batch = Batch()
+    (first,) = batch.ensure(definition())
+    batch.definitions = Definitions(batch.aws)
+    assert batch.ensure(definition()) == [first]
+    assert not batch.run(batch.definitions.renewed(definition(), first))
+    assert len(batch.kept) == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "unknown"),
+    [
+        ("JobDefinition arn:aws:batch:eu-west-1:1:job-definition/a:1 not found.", 400, True),
+        ("JobDefinition name a does not exist or is not in ACTIVE status", 400, True),
+        ("said AWS", 404, True),
+        ("JobQueue arn:aws:batch:eu-west-1:1:job-queue/a not found.", 404, False),
+        ("a job definition of type multinode takes no containerOverrides", 400, False),
+        ("said AWS", 400, False),
+    ],
+)
+def test_what_batch_says_of_a_definition_that_it_does_not_know(message: str, status: int, *, unknown: bool) -> None:
+    error = call_error("SubmitJob", client_error("ClientException", status, message=message))
+    assert error is not None
+    assert is_unknown(error) is unknown
 
 
 def test_the_prefix_is_that_of_the_settings() -> None:

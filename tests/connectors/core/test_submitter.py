@@ -9,12 +9,15 @@ from flytekit_aws_batch.core import waves
 from flytekit_aws_batch.core.aws import CallError
 from flytekit_aws_batch.core.definitions import Definitions
 from flytekit_aws_batch.core.folder import Folder
+from flytekit_aws_batch.core.planning import plan
 from flytekit_aws_batch.core.storage import Storage
 from flytekit_aws_batch.core.submitter import Submission, Submitter
 from tests.connectors.core.fake_account import KeptWorld
-from tests.connectors.core.job_requests import planned, request
+from tests.connectors.core.fake_aws import client_error
+from tests.connectors.core.job_requests import SETTINGS, planned, request
 
 PLAN = planned(request())
+REGISTERED = PLAN.model_copy(update={"registration": plan(request(), SETTINGS)[1]})
 LEASE = 60.0
 
 
@@ -117,6 +120,53 @@ def test_a_refusal_is_said(world: KeptWorld) -> None:
     with pytest.raises(CallError, match="ClientException"):
         advance(world)
     assert world.sample("submits_total", result="refused") == 1
+
+
+class Registering(KeptWorld):
+    """A world that keeps job definitions, which submissions see after some time only."""
+
+    def __init__(self, hidden_seconds: float) -> None:
+        super().__init__(lease_seconds=LEASE, patience_seconds=5)
+        self.definitions = Definitions(self.aws)
+        self.registered: list[float] = []
+        self.answers["register_job_definition"] = self._register
+        self.answers["describe_job_definitions"] = lambda **_: {"jobDefinitions": []}
+        submit, self._hidden_seconds = self.answers["submit_job"], hidden_seconds
+        self.answers["submit_job"] = lambda **sent: submit(**sent) if self._seen(**sent) else self._unknown(**sent)
+
+    def _register(self, **_: object) -> dict[str, Any]:
+        self.registered.append(self.clock.time)
+        return {"jobDefinitionArn": f"arn:definition:{len(self.registered)}"}
+
+    def _seen(self, jobDefinition: str, **_: object) -> bool:  # noqa: N803 - Batch's own
+        registered = self.registered[int(jobDefinition.rpartition(":")[2]) - 1]
+        return self.clock.time >= registered + self._hidden_seconds
+
+    def _unknown(self, jobDefinition: str, **_: object) -> dict[str, Any]:  # noqa: N803 - Batch's own
+        message = f"JobDefinition {jobDefinition} not found."
+        raise client_error("ClientException", 404, "SubmitJob", message=message)
+
+
+def test_a_definition_that_was_just_registered_is_waited_for() -> None:
+    world = Registering(hidden_seconds=200)
+    submission, submitter = Submission(waves.first(PLAN)), Submitter(world.aws, Storage(world.aws), world.definitions)
+    world.run(submitter.advance(REGISTERED, submission, world.clock.time + 100))
+    assert "does not know its job definition yet: SubmitJob: ClientException: JobDefinition" in submission.note
+    world.run(submitter.advance(REGISTERED, submission, world.clock.time + 150))
+    assert submission.over
+    assert (len(world.account.jobs), len(world.registered)) == (1, 1)
+    assert world.sample("submits_total", result="undefined") > 3
+
+
+def test_a_definition_that_batch_never_knows_is_said_in_the_end() -> None:
+    world = Registering(hidden_seconds=float("inf"))
+    submission, submitter = Submission(waves.first(PLAN)), Submitter(world.aws, Storage(world.aws), world.definitions)
+    began = world.clock.time
+    with pytest.raises(CallError, match="not found"):
+        world.run(submitter.advance(REGISTERED, submission, began + 3600))
+    assert 300 <= world.clock.time - began < 320
+    assert len(world.registered) == 2, "after five minutes it is not even listed: that may have been its fault"
+    assert (submission.flight, submission.doubt_since) == (None, None), "nothing was submitted"
 
 
 def test_a_job_that_was_submitted_as_the_question_was_cancelled_is_not_submitted_again(world: KeptWorld) -> None:

@@ -14,6 +14,14 @@ _DIGITS: Final = 16
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 5.0
 
+SEEN_EVERYWHERE_SECONDS: Final = 300.0
+"""After which SubmitJob surely sees a definition: RegisterJobDefinition is eventually consistent, which mostly takes
+moments, and was seen to take minutes (https://github.com/NatLabRockies/buildstockbatch/issues/506)."""
+# "JobDefinition ARN not found.", "JobDefinition name NAME does not exist or is not in ACTIVE status", and the like.
+_UNKNOWN: Final = re.compile(
+    r"job ?definition.*(not found|not exist|not in active|inactive)", re.IGNORECASE | re.DOTALL
+)
+
 
 def definition_name(request: Mapping[str, Any]) -> str:
     """The name of a job definition, such as ``flyte-fraud-detection-development-1f0c5e8a3b7d2196``.
@@ -41,6 +49,7 @@ class Definitions:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
         self._arns: dict[str, str] = {}
+        self._registered_at: dict[str, float] = {}
         self._flights: SingleFlight[str] = SingleFlight()
 
     async def ensure(self, request: Mapping[str, Any]) -> str:
@@ -59,9 +68,30 @@ class Definitions:
             self._arns[name] = await self._flights.do(name, lambda: self._find_or_register(request))
         return self._arns[name]
 
-    def forget(self, name: str) -> None:
-        """Look for a definition anew when it is next needed: Batch says that its revision is not active any more."""
-        self._arns.pop(name, None)
+    async def renewed(self, request: Mapping[str, Any], arn: str) -> bool:
+        """Whether a definition is another one by now than the one that SubmitJob did not take.
+
+        It is looked for anew, and registered anew if somebody has deregistered it. One that was registered a moment ago
+        may not be listed yet, and would be registered twice: it has to be listed as deregistered.
+
+        Args:
+            request: RegisterJobDefinition.
+            arn: The definition that was not taken.
+
+        Raises:
+            CallError: Batch refuses it, or could not be reached in time.
+        """
+        name = str(request["jobDefinitionName"])
+        if self._arns.get(name) == arn:
+            age = self._aws.clock.now() - self._registered_at.get(arn, float("-inf"))
+            if age < SEEN_EVERYWHERE_SECONDS and not await self._is_gone(arn):
+                return False
+            self._arns.pop(name, None)
+        return await self.ensure(request) != arn
+
+    async def _is_gone(self, arn: str) -> bool:
+        answer = await self._aws.call("batch", "describe_job_definitions", jobDefinitions=[arn])
+        return any(each.get("status") == "INACTIVE" for each in answer.get("jobDefinitions", []))
 
     async def _find_or_register(self, request: Mapping[str, Any]) -> str:
         aws, tries = self._aws, 0
@@ -78,7 +108,9 @@ class Definitions:
                 if not error.passes or aws.clock.now() + pause > until:
                     raise
             else:
-                return str(answer["jobDefinitionArn"])
+                arn = str(answer["jobDefinitionArn"])
+                self._registered_at[arn] = aws.clock.now()
+                return arn
             tries += 1
             await aws.clock.pause(pause)
 
@@ -97,3 +129,8 @@ class Definitions:
         if not revisions:
             return None
         return str(min(revisions, key=lambda each: int(each["revision"]))["jobDefinitionArn"])
+
+
+def is_unknown(error: CallError) -> bool:
+    """Whether SubmitJob was refused as Batch does not know the definition. What else is not there is a queue."""
+    return bool(_UNKNOWN.search(error.message)) or (error.kind == "not_found" and "queue" not in error.message.lower())

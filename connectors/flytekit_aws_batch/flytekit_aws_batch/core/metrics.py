@@ -38,7 +38,8 @@ class Metrics:
         events: State changes from the queue: ``taken``, ``stale`` (out of order or of a job not watched, deleted),
             ``released`` for another reader, ``unreadable``.
         events_well: 1 while state changes come from the queue.
-        submits: Submissions: ``submitted``, ``found`` (there already), ``throttled``, ``in_doubt``, ``refused``.
+        submits: Submissions: ``submitted``, ``found`` (there already), ``throttled``, ``in_doubt``, ``refused``,
+            ``undefined`` (its job definition was not known yet, or not any more).
         runs: Runs that ended, by phase.
         start_seconds: From the connector's first sight of a run to its submission.
         refused: Runs that were refused before anything was submitted.

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flytekit_aws_batch.core.aws import Aws, CallError
-from flytekit_aws_batch.core.definitions import Definitions
+from flytekit_aws_batch.core.definitions import SEEN_EVERYWHERE_SECONDS, Definitions, is_unknown
 from flytekit_aws_batch.core.flights import landed
 from flytekit_aws_batch.core.folder import Folder
 from flytekit_aws_batch.core.listing import find
@@ -46,6 +46,8 @@ class Submission:
         held_since: When we began to write it.
         flight: The request on its way, which may outlive whoever waited for it. None: there is none.
         doubt_since: When a request came to an end of which nobody knows what became. None: there is none.
+        definition: The job definition that was last sent.
+        unknown_since: When Batch said first that it does not know the definition. None: it did not.
         tries: What came to nothing since it last went on.
         note: What it waits for.
         stopped: Whether the run was stopped, so that nothing is submitted any more.
@@ -56,6 +58,8 @@ class Submission:
     held_since: float = 0.0
     flight: concurrent.futures.Future[dict[str, Any]] | None = None
     doubt_since: float | None = None
+    definition: str = ""
+    unknown_since: float | None = None
     tries: int = 0
     note: str = _SOON
     stopped: bool = False
@@ -183,10 +187,12 @@ class Submitter:
 
     async def _send(self, plan: Plan, submission: Submission) -> None:
         # What may take long comes first: between the look and the request there is nothing that waits.
-        request = submit_request(await self._defined(plan), submission.wave)
+        defined = await self._defined(plan)
+        request = submit_request(defined, submission.wave)
         if await Folder(self._storage, plan.output_prefix).is_stopped():
             submission.stopped = True
             return
+        submission.definition = defined.definition
         last = submission.held_since + self._lease_seconds * _SENDING
         submission.flight = self._aws.submit("batch", "submit_job", request, not_after=last)
         await self._land(plan, submission, submission.flight)
@@ -214,22 +220,29 @@ class Submitter:
             self._metrics.submits.labels("throttled").inc()
             submission.note = f"Batch takes no more submissions now: {error}"
             return
-        if not await self._defined_anew(plan):
-            self._metrics.submits.labels("refused").inc()
-            raise error
+        if await self._may_be_defined(plan, submission, error):
+            self._metrics.submits.labels("undefined").inc()
+            submission.note = f"Batch does not know its job definition yet: {error}"
+            return
+        self._metrics.submits.labels("refused").inc()
+        raise error
 
     async def _defined(self, plan: Plan) -> Plan:
         if plan.registration is None:
             return plan
         return plan.model_copy(update={"definition": await self._definitions.ensure(plan.registration)})
 
-    async def _defined_anew(self, plan: Plan) -> bool:
-        """Whether the definition was not what it was thought to be, as when somebody has deregistered it."""
+    async def _may_be_defined(self, plan: Plan, submission: Submission, error: CallError) -> bool:
+        """Whether it was refused for a definition that is another one now, or that Batch is about to know."""
         if plan.registration is None:
             return False
-        before = await self._definitions.ensure(plan.registration)
-        self._definitions.forget(plan.registration["jobDefinitionName"])
-        return await self._definitions.ensure(plan.registration) != before
+        if await self._definitions.renewed(plan.registration, submission.definition):
+            return True
+        if not is_unknown(error):
+            return False
+        now = self._clock.now()
+        submission.unknown_since = now if submission.unknown_since is None else submission.unknown_since
+        return now - submission.unknown_since < SEEN_EVERYWHERE_SECONDS
 
     async def _found(self, plan: Plan, submission: Submission, etag: str | None) -> bool:
         job = await find(self._aws, plan, submission.wave)
