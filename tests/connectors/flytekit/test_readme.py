@@ -78,6 +78,8 @@ def test_the_policy_allows_what_is_called() -> None:
     needed = set(called())
     assert {"batch:DescribeJobQueues", "iam:GetRole", "s3:PutObject"} <= needed, "the listing is broken"
     assert needed - allowed == set()
+    # What encrypted buckets and queues need beside, in the name of who calls S3 and SQS.
+    assert {"kms:Decrypt", "kms:GenerateDataKey"} <= allowed
 
 
 def test_the_rule_sends_the_events_that_the_connector_reads_and_the_queue_takes_them() -> None:

@@ -69,7 +69,7 @@ class FileSystem(Part):
 
 
 class Limits(Part):
-    """How much of Batch's API the connector takes, in calls a second. An account has about 50 submissions in all.
+    """How much of Batch's API each replica takes, in calls a second. An account has about 50 submissions in all.
 
     Attributes:
         submits: SubmitJob.
