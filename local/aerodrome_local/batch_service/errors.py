@@ -2,7 +2,16 @@
 
 
 class ClientException(Exception):  # noqa: N818 - the name that AWS gives it
-    """The request is wrong: HTTP 400, and ``ClientException`` in boto3."""
+    """The request is wrong: ``ClientException`` in boto3.
+
+    Args:
+        message: What is wrong.
+        status: HTTP's.
+    """
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class ServerException(Exception):  # noqa: N818 - the name that AWS gives it

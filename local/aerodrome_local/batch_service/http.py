@@ -42,7 +42,7 @@ def handle(
         operation, request = _request(method, path, query, body)
         return _json(200, _served(service, scope, operation, request))
     except ClientException as error:
-        return _error(400, error)
+        return _error(error.status, error)
     except TooManyRequestsException as error:
         return _error(429, error)
     except ServerException as error:
@@ -55,7 +55,11 @@ def _served(service: BatchService, scope: Scope, operation: str, request: Json) 
         raise TooManyRequestsException("Too Many Requests")
     if fate is Fate.FAILED:
         raise ServerException(_INTERNAL)
+    if fate is Fate.UNSEEN:
+        raise ClientException(f"JobDefinition {request['jobDefinition']} not found.", status=404)
     answer = service.call(operation, request, scope)
+    if operation == "RegisterJobDefinition":
+        service.traffic.registered(scope.account, answer["jobDefinitionArn"])
     if fate is Fate.LOST:
         raise ServerException(_INTERNAL)
     return answer

@@ -17,7 +17,8 @@ from aerodrome_local.batch_service.model import Json
 from aerodrome_local.batch_service.shapes import service_model
 
 _SHARES = ("throttle", "fail", "losing")
-_MEMBERS = frozenset({*_SHARES, "account", "operations", "seed", "calls", "reset"})
+_NUMBERS = ("seed", "calls", "unseen")
+_MEMBERS = frozenset({*_SHARES, *_NUMBERS, "account", "operations", "reset"})
 
 
 class Fate(Enum):
@@ -27,6 +28,7 @@ class Fate(Enum):
     THROTTLED = "throttled"
     FAILED = "failed"
     LOST = "lost"
+    UNSEEN = "unseen"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,8 @@ class Faults:
         operations: The operations that this holds for. All when empty.
         seed: What the choice is drawn from: with the same one, the same calls of an operation fail.
         calls: How many calls this holds for, served ones included; afterwards there are no faults. None for no end.
+        unseen: How many submissions do not see a job definition that is registered from now on, as
+            RegisterJobDefinition is eventually consistent: of each definition, named with its revision.
     """
 
     throttle: float = 0.0
@@ -49,11 +53,13 @@ class Faults:
     operations: frozenset[str] = frozenset()
     seed: int = 0
     calls: int | None = None
+    unseen: int = 0
 
     def to_json(self) -> Json:
         """The faults as a view shows them."""
         shares = {name: getattr(self, name) for name in _SHARES}
-        return {**shares, "operations": sorted(self.operations), "seed": self.seed, "calls": self.calls}
+        numbers = {name: getattr(self, name) for name in _NUMBERS}
+        return {**shares, "operations": sorted(self.operations), **numbers}
 
 
 @dataclass(slots=True)
@@ -66,6 +72,14 @@ class _Account:
     faults: Faults = field(default_factory=Faults)
     draws: dict[str, random.Random] = field(default_factory=dict)
     left: int | None = None
+    unseen: dict[str, int] = field(default_factory=dict)
+
+    def sees(self, definition: str) -> bool:
+        """Whether a submission sees a job definition by now."""
+        left = self.unseen.get(_revision(definition), 0)
+        if left:
+            self.unseen[_revision(definition)] = left - 1
+        return not left
 
     def draw(self, operation: str) -> Fate:
         faults = self.faults
@@ -114,6 +128,9 @@ class Traffic:
         with self._lock:
             of_account = self._accounts[account]
             fate = of_account.draw(operation)
+            definition = str(request.get("jobDefinition", "")) if operation == "SubmitJob" else ""
+            if fate is Fate.SERVED and not of_account.sees(definition):
+                fate = Fate.UNSEEN
             of_account.fates[operation][fate] += 1
             of_account.seconds[operation][int(self._clock())] += 1
             jobs = request.get("jobs")
@@ -121,12 +138,19 @@ class Traffic:
                 of_account.described[len(jobs)] += 1
             return fate
 
+    def registered(self, account: str, arn: str) -> None:
+        """Take note of a job definition, which submissions may not see yet."""
+        with self._lock:
+            of_account = self._accounts[account]
+            if of_account.faults.unseen:
+                of_account.unseen[_revision(arn)] = of_account.faults.unseen
+
     def view(self) -> Json:
         """Every account's counters and faults.
 
         By account: ``operations`` has for each operation its ``calls``, what became of them (``served``, ``throttled``,
-        ``failed``, ``lost``), the calls ``bySecond`` since 1970, and ``mostInASecond``. ``jobsPerDescribe`` says how
-        many DescribeJobs calls asked for how many jobs.
+        ``failed``, ``lost``, ``unseen``), the calls ``bySecond`` since 1970, and ``mostInASecond``.
+        ``jobsPerDescribe`` says how many DescribeJobs calls asked for how many jobs.
         """
         with self._lock:
             return {account: of_account.to_json() for account, of_account in sorted(self._accounts.items())}
@@ -156,6 +180,7 @@ class Traffic:
                 self._accounts[account] = _Account()
             of_account = self._accounts[account]
             of_account.faults, of_account.left, of_account.draws = faults, faults.calls, {}
+            of_account.unseen = {}
             return of_account.to_json()
 
 
@@ -172,7 +197,7 @@ def _faults(request: Json) -> Faults:
     unknown = sorted(set(operations) - set(service_model().operation_names))
     if unknown:
         raise ValueError(f"operations={unknown}: AWS Batch has none of that name; one is SubmitJob, for example")
-    numbers = {name: request.get(name) for name in ("seed", "calls")}
+    numbers = {name: request.get(name) for name in _NUMBERS}
     for name, number in numbers.items():
         if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 0):
             raise ValueError(f"{name}={number!r}: a whole number is needed, 0 or more")
@@ -181,4 +206,10 @@ def _faults(request: Json) -> Faults:
         operations=frozenset(operations),
         seed=numbers["seed"] or 0,
         calls=numbers["calls"],
+        unseen=numbers["unseen"] or 0,
     )
+
+
+def _revision(definition: str) -> str:
+    """``name:revision`` of a definition, which a submission may name by its ARN."""
+    return definition.rpartition("/")[2]

@@ -57,6 +57,37 @@ def test_faults_end_after_so_many_calls_or_when_they_are_set_to_none() -> None:
     assert fates(traffic, 2) == [Fate.SERVED, Fate.SERVED]
 
 
+def test_a_definition_is_not_seen_by_so_many_submissions_after_it_was_registered(batch: Batch) -> None:
+    scope = batch.scope(ACCOUNT, "us-east-1")
+
+    def post(path: str, **request: object) -> tuple[int, str]:
+        body = json.dumps(request).encode()
+        status, _, answer = http.handle(batch.service, scope, "POST", path, query={}, body=body)
+        found = json.loads(answer)
+        return status, found.get("jobDefinitionArn") or found.get("message", "")
+
+    def register() -> str:
+        container = {"image": "busybox", "vcpus": 1, "memory": 128}
+        defined = {"jobDefinitionName": "late", "type": "container", "containerProperties": container}
+        return post("/v1/registerjobdefinition", **defined)[1]
+
+    def submit(definition: str) -> tuple[int, str]:
+        return post("/v1/submitjob", jobName="job", jobQueue="none", jobDefinition=definition)
+
+    taken = (400, f"arn:aws:batch:us-east-1:{ACCOUNT}:job-queue/none does not exist")
+    seen = register()
+    batch.service.traffic.control({"account": ACCOUNT, "unseen": 2})
+    unseen = register()
+    assert submit(seen) == taken
+    assert [submit(unseen) for _ in range(2)] == [(404, f"JobDefinition {unseen} not found.")] * 2
+    assert submit(unseen) == taken
+    counted = batch.service.traffic.view()[ACCOUNT]["operations"]["SubmitJob"]
+    assert (counted["unseen"], counted["served"]) == (2, 2)
+    unseen = register()
+    batch.service.traffic.control({"account": ACCOUNT, "reset": True})
+    assert submit(unseen) == taken
+
+
 def test_calls_are_counted_by_operation_and_second() -> None:
     now = iter([100.1, 100.9, 101.0, 101.2, 101.9])
     traffic = Traffic(clock=lambda: next(now))
@@ -100,6 +131,7 @@ def test_a_reset_forgets_the_counters_and_faults_of_its_account_only() -> None:
         ({"account": ACCOUNT, "fail": 1, "operations": "SubmitJob"}, "operations='SubmitJob': a list"),
         ({"account": ACCOUNT, "fail": 1, "operations": ["submit_job"]}, "AWS Batch has none of that name"),
         ({"account": ACCOUNT, "fail": 1, "calls": -1}, "calls=-1: a whole number is needed"),
+        ({"account": ACCOUNT, "unseen": 0.5}, "unseen=0.5: a whole number is needed"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(request_: dict[str, Any], message: str) -> None:

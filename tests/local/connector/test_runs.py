@@ -186,6 +186,15 @@ def test_another_connector_goes_on_where_one_was_lost(world: RunsWorld) -> None:
     assert len(world.jobs()) == len(world.waves(handle))
 
 
+def test_the_first_task_of_a_shape_waits_until_batch_knows_its_definition(world: RunsWorld) -> None:
+    world.embedded.act("batch", account=ACCOUNT, unseen=3)
+    done = world.ended(world.start(world.request("exit 0")))
+    assert done.phase is Phase.SUCCEEDED
+    assert len(world.jobs()) == 1
+    operations = world.embedded.view("batch")[ACCOUNT]["operations"]
+    assert (operations["SubmitJob"]["unseen"], operations["RegisterJobDefinition"]["calls"]) == (3, 1)
+
+
 def test_throttling_and_lost_answers_are_neither_seen_nor_doubled(world: RunsWorld) -> None:
     world.embedded.act("batch", account=ACCOUNT, throttle=0.3, losing=0.1, fail=0.05, seed=14)
     requests = [world.request("exit 0", execution=f"x{number}") for number in range(25)]
