@@ -1,5 +1,6 @@
 """A Python function that AWS Batch runs: ``@task(task_config=AWSBatch(...))``."""
 
+import math
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -94,7 +95,10 @@ def payload(name: str, config: AWSBatch, resources: ResourceSpec, metadata: Task
     if wanted.ephemeral_gib is not None and spec.ephemeral_gib is None:
         if spec.queue == "fargate":
             if wanted.ephemeral_gib > _FARGATE_GIB:
-                spec = spec.model_copy(update={"ephemeral_gib": wanted.ephemeral_gib})
+                try:
+                    spec = _with(spec, ephemeral_gib=wanted.ephemeral_gib)
+                except RefusedError as error:
+                    problems.append(f"ephemeral_storage: {error}")
         else:
             problems.append(
                 "ephemeral_storage: jobs share their instance's disk, and only those on Fargate have one of their own; "
@@ -107,6 +111,15 @@ def payload(name: str, config: AWSBatch, resources: ResourceSpec, metadata: Task
     )
     refuse(name, problems)
     return Payload(spec=spec, resources=wanted.resources)
+
+
+def _with(config: AWSBatch, **values: object) -> AWSBatch:
+    """The same with other values.
+
+    Raises:
+        RefusedError: One of them is none that there is; model_copy would take it.
+    """
+    return AWSBatch.model_validate({**dict(config), **values})
 
 
 def refuse(name: str, problems: list[str]) -> None:
@@ -122,7 +135,6 @@ def refuse(name: str, problems: list[str]) -> None:
 def settled(config: AWSBatch, options: dict[str, Any]) -> tuple[AWSBatch, list[str]]:
     """What is asked for, with what flytekit's own options say of it; and what is wrong with those."""
     problems = list(_pod_problems(options))
-    update: dict[str, Any] = {}
     secrets = dict(config.secrets)
     for secret in options.get("secret_requests") or ():
         try:
@@ -131,18 +143,19 @@ def settled(config: AWSBatch, options: dict[str, Any]) -> tuple[AWSBatch, list[s
             problems.append(str(error))
         else:
             secrets.setdefault(variable, value)
-    if secrets:
-        update["secrets"] = secrets
+    config = _with(config, secrets=secrets)
     shared = options.get("shared_memory")
     if shared is not None and config.shared_memory_mib is None:
         if shared is True:
             problems.append('shared_memory=True: say how much, as in shared_memory="2Gi"')
         else:
             try:
-                update["shared_memory_mib"] = int(quantity(str(shared)) / MIB)
+                config = _with(config, shared_memory_mib=math.ceil(quantity(str(shared)) / MIB))
             except ValueError as error:
                 problems.append(f"shared_memory={error}")
-    return config.model_copy(update=update), problems
+            except RefusedError as error:
+                problems.append(f"shared_memory={shared!r}: {error}")
+    return config, problems
 
 
 def _secret(secret: Secret) -> tuple[str, SecretVariable]:

@@ -54,8 +54,9 @@ def test_a_disk_of_its_own_is_for_fargate() -> None:
     assert custom(config, limits=Resources(cpu="1", mem="2Gi", ephemeral_storage="5Gi"))["spec"] == {"queue": "fargate"}
 
 
-def test_shared_memory_is_docker_s() -> None:
-    assert custom(shared_memory="2Gi")["spec"] == {"shared_memory_mib": 2048}
+@pytest.mark.parametrize(("said", "mib"), [("2Gi", 2048), ("500k", 1), ("2049Ki", 3)])
+def test_shared_memory_is_docker_s_in_whole_mib(said: str, mib: int) -> None:
+    assert custom(shared_memory=said)["spec"] == {"shared_memory_mib": mib}
 
 
 def test_secrets_are_found_by_flytekit_s_own_names() -> None:
@@ -73,6 +74,15 @@ def test_secrets_are_found_by_flytekit_s_own_names() -> None:
         "_FSEC_WHOLE": {"secret": "whole"},
         "ALONE": {"secret": "alone"},
     }
+
+
+def test_a_secret_of_awsbatch_comes_before_a_request_for_the_same_variable() -> None:
+    variable = "_FSEC_DATABASE_PASSWORD"
+    said = custom(
+        AWSBatch(secrets={variable: SecretVariable(secret="mine")}),
+        secret_requests=[Secret(group="database", key="password")],
+    )
+    assert said["spec"]["secrets"] == {variable: {"secret": "mine"}}
 
 
 def test_a_timeout_of_a_minute_is_taken() -> None:

@@ -157,6 +157,28 @@ def test_what_no_job_has_is_refused(config: AWSBatch, limits: Resources, told: s
     assert told in refusal(lambda: made(config, limits=limits))
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            {"limits": Resources(cpu="1", mem="2Gi", ephemeral_storage="500Gi")},
+            "- ephemeral_storage: AWSBatch(ephemeral_gib=500): Input should be less than or equal to 200",
+        ),
+        (
+            {"shared_memory": "0"},
+            "- shared_memory='0': AWSBatch(shared_memory_mib=0): Input should be greater than or equal to 1",
+        ),
+        ({"shared_memory": "much"}, "- shared_memory='much' is no quantity: write such as 2, 500m, 512Mi or 14Gi"),
+    ],
+)
+def test_what_flytekit_s_options_come_to_is_held_against_what_there_is(options: dict[str, Any], told: str) -> None:
+    assert told in refusal(lambda: made(AWSBatch(queue="fargate"), **options)).splitlines()
+    if "shared_memory" in options:
+        assert (
+            told in refusal(lambda: AWSBatchContainerTask(name="x", image="i", command=["a"], **options)).splitlines()
+        )
+
+
 def test_a_job_gets_what_it_asks_for_and_no_more() -> None:
     text = refusal(lambda: made(requests=Resources(cpu="1"), limits=Resources(cpu="2")))
     assert "cpu: requests 1 and limits 2: a job in Batch gets what it asks for and no more; give only limits" in text
