@@ -5,7 +5,7 @@ import re
 import sys
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import FrameType
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from flytekit.core.context_manager import ExecutionState, FlyteContext, FlyteCon
 from flytekit.core.type_engine import TypeEngine
 from flytekit.extend.backend.base_connector import AsyncConnectorExecutorMixin, Resource, ResourceMeta
 from flytekit.extend.backend.utils import is_terminal_phase
+from flytekit.models.core.workflow import NodeMetadata
 from flytekit.models.literals import Literal, LiteralMap, Primitive, Scalar
 from flytekit.models.task import TaskTemplate
 
@@ -55,6 +56,16 @@ class LocalRun(AsyncConnectorExecutorMixin, PythonTask[_C]):
         settings = SerializationSettings(image_config=ImageConfig.auto_default_image())
         with FlyteContextManager.with_context(context.with_serialization_settings(settings)):
             return super().execute(**inputs)
+
+    def construct_node_metadata(self) -> NodeMetadata:
+        """What a workflow's node says of the task: all but its timeout, which the connector reads in the template.
+
+        propeller counts a node's from the create on, queues, reclaims and all portions of a list included, and ends it
+        after twice as long for good, whatever its retries (``nodes/executor.go``, ``transformers/k8s/node.go``).
+        """
+        metadata = super().construct_node_metadata()
+        metadata._timeout = timedelta()  # noqa: SLF001 - as flytekit's with_overrides does
+        return metadata
 
     async def _create(
         self, task_template: TaskTemplate, output_prefix: str, inputs: dict[str, Any] | None = None

@@ -3,11 +3,13 @@
 import os
 import sys
 import time
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 from flytekit import FlyteDirectory, FlyteFile, Resources, current_context, task, workflow
 from flytekit import map_task as flytekit_map_task
+from flytekit.core.base_task import TaskMetadata
 from flytekit.exceptions.user import FlyteRecoverableException
 
 from flytekit_aws_batch import AWSBatch, AWSBatchContainerTask, map_task
@@ -135,6 +137,26 @@ count = AWSBatchContainerTask(
 
 many_values = AWSBatchContainerTask(
     name="many", image=IMAGE, command=["true"], outputs={f"value_{each}_of_many": str for each in range(20)}
+)
+
+
+_TEN_MINUTES = timedelta(minutes=10)
+
+
+@task(task_config=AWSBatch(), container_image=IMAGE, limits=SMALL, timeout=_TEN_MINUTES, retries=2)
+def timed(number: int) -> int:
+    """Has ten minutes."""
+    return number
+
+
+all_timed = map_task(timed, concurrency=10)
+timed_container = AWSBatchContainerTask(
+    name="timed",
+    image=IMAGE,
+    command=["true"],
+    inputs={"number": int},
+    limits=SMALL,
+    metadata=TaskMetadata(timeout=_TEN_MINUTES, retries=2),
 )
 
 

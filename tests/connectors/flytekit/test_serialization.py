@@ -1,9 +1,12 @@
 """What is registered: the templates of tasks."""
 
 from collections import OrderedDict
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from flytekit import map_task as flytekit_map_task
+from flytekit import workflow
 from flytekit.configuration import FastSerializationSettings, Image, ImageConfig, SerializationSettings
 from flytekit.tools.translator import get_serializable
 
@@ -88,3 +91,40 @@ def test_a_workflow_with_a_mapped_task_is_one_node_for_it() -> None:
     assert [node.id for node in nodes] == ["n0", "n1"]
     assert nodes[0].task_node.reference_id.name == template(batch_tasks.squares_in_turn).id.name
     assert {binding.var for binding in nodes[0].inputs} == {"number", "plus", "folder"}
+
+
+@pytest.mark.parametrize(
+    "task",
+    [batch_tasks.timed, batch_tasks.all_timed, batch_tasks.timed_container],
+    ids=["a function", "a list", "a container"],
+)
+def test_a_timeout_is_the_job_s_and_not_the_node_s_which_would_count_the_wait_for_an_instance(task: Any) -> None:  # noqa: ANN401 - flytekit's
+    @workflow
+    def runs() -> None:
+        task(number=[1] if task is batch_tasks.all_timed else 1)
+
+    (node,) = get_serializable(OrderedDict(), SETTINGS, runs).template.nodes
+    assert not node.to_flyte_idl().metadata.HasField("timeout")
+    assert node.metadata.retries.retries == 2
+    assert node.metadata.name
+    assert template(task).to_flyte_idl().metadata.timeout.ToTimedelta() == timedelta(minutes=10)
+
+
+def test_a_timeout_of_one_call_or_of_flytekit_s_own_lists_is_the_node_s() -> None:
+    timed: Any = batch_tasks.timed
+
+    @workflow
+    def overrides() -> None:
+        timed(number=1).with_overrides(timeout=timedelta(minutes=5))
+
+    by_flyte = flytekit_map_task(batch_tasks.timed)
+
+    @workflow
+    def maps() -> None:
+        by_flyte(number=[1])
+
+    (node,) = get_serializable(OrderedDict(), SETTINGS, overrides).template.nodes
+    assert node.to_flyte_idl().metadata.timeout.ToTimedelta() == timedelta(minutes=5)
+    (node,) = get_serializable(OrderedDict(), SETTINGS, maps).template.nodes
+    element = node.to_flyte_idl().array_node.node
+    assert element.metadata.timeout.ToTimedelta() == timedelta(minutes=10)

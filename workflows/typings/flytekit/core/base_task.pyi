@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 
 from _typeshed import Incomplete
 from flytekit.core.interface import Interface
+from flytekit.models.core.workflow import NodeMetadata
 from flytekit.models.interface import TypedInterface
 from flytekit.models.security import SecurityContext
 
@@ -51,4 +52,5 @@ class PythonTask(Generic[_C]):
     def security_context(self) -> SecurityContext | None: ...
     @property
     def docs(self) -> object: ...
+    def construct_node_metadata(self) -> NodeMetadata: ...
     def get_input_types(self) -> dict[str, type]: ...
