@@ -35,7 +35,7 @@ def map_task(
 
     Each input is a list then, all of one length, but for those that ``functools.partial`` gives; the output is a list
     in the same order. An element that fails is run again as often as the task has ``retries``, and no other with it.
-    What is cached is the whole list.
+    What is cached is the whole list, with what failed: it is not tried again on a hit.
 
     Args:
         target: A task with ``task_config=AWSBatch(...)``, or a ``functools.partial`` of one.
