@@ -142,3 +142,12 @@ def test_a_listing_says_of_those_jobs_only_that_they_were_cancelled_or_terminate
     batch.ended(first)
     found = batch.call("ListJobs", jobQueue="queue", filters=[{"name": "JOB_NAME", "values": ["FIR*"]}])
     assert found["jobSummaryList"][0]["isTerminated"] is True
+
+
+def test_jobs_of_a_name_are_listed_whatever_its_letters_and_the_newest_first(batch: Batch) -> None:
+    batch.simple_queue(vcpus=1)
+    batch.definition("definition", "true")
+    for name in ("run-a", "other", "RUN-B"):
+        batch.submit("definition", name=name)
+    found = batch.call("ListJobs", jobQueue="queue", filters=[{"name": "JOB_NAME", "values": ["Run-*"]}])
+    assert [each["jobName"] for each in found["jobSummaryList"]] == ["RUN-B", "run-a"]
