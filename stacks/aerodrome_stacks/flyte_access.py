@@ -93,6 +93,13 @@ class FlyteBuckets:
             BucketAccess(bucket_arn=self.raw_data, read=(EVERYTHING,), list_all=True),
         ]
 
+    def batch_connectors_own(self) -> list[str]:
+        """What the connector acts on, such as with which role a task runs.
+
+        It is in the folder of the task's outputs, where the task's own code writes, too.
+        """
+        return [f"{self.metadata}/*/aws-batch/*"]
+
     def project(self, project: str, domain: str, *, uses: Sequence[str] = ()) -> list[BucketAccess]:
         """A project's pods and jobs reach what is the project's own in its domain, and read what it uses.
 

@@ -168,6 +168,7 @@ class IdentityStack(AerodromeStack):
             data_key_arn=self._data.key_arn,
             secrets_key_arn=self._secrets_key_arn,
             log_groups=[f"/aerodrome/{environment.name}/*"],
+            kept_objects=self._buckets.batch_connectors_own(),
             file_system_arn=self._efs.file_system_arn if self._efs else None,
             policy_name=f"{self.prefix}-workload-boundary",
         )

@@ -164,6 +164,10 @@ def test_a_project_reaches_what_is_its_own(account: Account, environment: Enviro
         # What is started again in the same place takes away the error of the try before.
         ("s3:DeleteObject", "Metadata:metadata/propeller/{0}-{1}-f3a9/n0/data/0/error.pb"),
         ("s3:DeleteObject", "Metadata:metadata/propeller/{0}-{1}-f3a9/n0/data/0/17/error.pb"),
+        # A job in AWS Batch: which elements of a list it is for; what nodes beside the main one leave.
+        ("s3:GetObject", "Metadata:metadata/propeller/{0}-{1}-f3a9/n0/data/0/aws-batch/wave-0.json"),
+        ("s3:PutObject", "Metadata:metadata/propeller/{0}-{1}-f3a9/n0/data/0/node-1/outputs.pb"),
+        ("s3:DeleteObject", "Metadata:metadata/propeller/{0}-{1}-f3a9/n0/data/0/node-1/error.pb"),
         ("s3:PutObject", "RawData:{0}/{1}/k7/f3a9-n0-0/0a1b2c/data.parquet"),
         ("s3:DeleteObject", "RawData:{0}/{1}/k7/f3a9-n0-0/0a1b2c/data.parquet"),
         ("s3:PutObject", "BatchOutput:{0}/{1}/train/model.joblib"),
@@ -188,6 +192,22 @@ def test_a_project_takes_away_nothing_of_an_execution_but_errors(
         role = role_of(account, environment, place)
         key = f"metadata/propeller/{place[0]}-{place[1]}-f3a9/n0/{name}"
         assert not account.can(role, "s3:DeleteObject", f"{account.bucket('Metadata')}/{key}")
+
+
+@pytest.mark.parametrize(
+    "name", ["plan.json", "wave-0.json", "adopted.json", "result.json", "stopped", "interface.pb", "error.pb"]
+)
+def test_a_project_changes_nothing_of_what_the_connector_for_batch_acts_on(
+    account: Account, environment: Environment, places: list[Place], name: str
+) -> None:
+    # A plan says with which role it runs, and the connector may hand on every project's.
+    for place, action in product(places, ("s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion")):
+        role = role_of(account, environment, place)
+        everything = replace(role, policies=[{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+        folder = f"{account.bucket('Metadata')}/metadata/propeller/{place[0]}-{place[1]}-f3a9/n0/data"
+        for key in (f"0/aws-batch/{name}", f"1/aws-batch/{name}", f"0/dn0/0/data/1/aws-batch/{name}"):
+            assert not account.can(role, action, f"{folder}/{key}")
+            assert not account.can(everything, action, f"{folder}/{key}")
 
 
 @pytest.mark.parametrize(

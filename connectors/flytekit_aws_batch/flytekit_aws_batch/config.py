@@ -8,7 +8,6 @@ from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from flytekit_aws_batch.core import spec as core
-from flytekit_aws_batch.core.plan import folder_of
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.core.spec import JobSpec, Kept, Part, Resources
 
@@ -167,13 +166,18 @@ class Expected(Kept):
         kind: What ran.
         types: Flyte's types of the outputs, by name: a VariableMap in base64. None: they are in S3. Empty: no outputs.
         size: The length of a list. 0: nothing was submitted for it.
+        below: What the outputs of a container have to lie below, with a slash at the end. Empty: anywhere.
     """
 
     kind: Kind = "function"
     types: str | None = ""
     size: int | None = None
+    below: str = ""
 
 
 def node_prefix(output_prefix: str, node: int | str) -> str:
-    """Where a node of a multi-node job that is not the main one writes what nobody reads but after a failure."""
-    return f"{folder_of(output_prefix)}/node-{node}"
+    """Where a node of a multi-node job that is not the main one writes what nobody reads but after a failure.
+
+    Not in the connector's own folder, in which a job's role may not write.
+    """
+    return f"{output_prefix}/node-{node}"

@@ -27,12 +27,15 @@ class WorkloadBoundaryProps:
         secrets_key_arn: The key that encrypts the secrets. None: no secrets.
         file_system_arn: The EFS file system that workloads may be let into. None: none.
         log_groups: Patterns of the names of log groups that workloads may write to.
+        kept_objects: Patterns of the ARNs of objects that workloads neither write nor take away, as somebody else acts
+            on what they say. Default: none.
         policy_name: The policy's name, where roles that are made by hand need it. Default: generated.
     """
 
     bucket_arns: Sequence[str]
     data_key_arn: str
     log_groups: Sequence[str]
+    kept_objects: Sequence[str] = ()
     secrets_key_arn: str | None = None
     file_system_arn: str | None = None
     policy_name: str | None = None
@@ -60,7 +63,7 @@ class WorkloadBoundary(Construct):
             "Resource",
             managed_policy_name=props.policy_name,
             description="The most that a workload's role may do, whatever it is given",
-            document=iam.PolicyDocument(statements=[*self._allowed(props), *self._denied()]),
+            document=iam.PolicyDocument(statements=[*self._allowed(props), *self._denied(props)]),
         )
         acknowledge(
             self.policy,
@@ -121,8 +124,10 @@ class WorkloadBoundary(Construct):
             ),
         ]
 
-    def _denied(self) -> list[iam.PolicyStatement]:
+    def _denied(self, props: WorkloadBoundaryProps) -> list[iam.PolicyStatement]:
+        kept = [deny(["s3:DeleteObject*", "s3:PutObject*"], props.kept_objects)] if props.kept_objects else []
         return [
+            *kept,
             # Also what would take the boundary away: iam:DeleteRolePermissionsBoundary, iam:CreatePolicyVersion.
             deny(["account:*", "iam:*", "organizations:*", "sts:AssumeRole"]),
             deny(["*"], conditions={"StringNotEquals": {"aws:RequestedRegion": self._region}}),

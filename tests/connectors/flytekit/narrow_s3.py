@@ -13,7 +13,8 @@ class NarrowS3(ThreadingHTTPServer):
     """S3 on this machine, which keeps its objects in memory, by ``BUCKET/KEY``.
 
     It lists what is below a prefix, as a project's role may, and answers 403 where an object is missing
-    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). A deletion of nothing succeeds.
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). A deletion of nothing succeeds. In the
+    connector's own folder nothing is written or deleted.
     """
 
     def __init__(self) -> None:
@@ -60,12 +61,21 @@ class _Handler(BaseHTTPRequestHandler):
         self._object()
 
     def do_PUT(self) -> None:
-        self.server.objects[self._name] = self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer(200, b"")
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if not self._refused():
+            self.server.objects[self._name] = body
+            self._answer(200, b"")
 
     def do_DELETE(self) -> None:
-        self.server.objects.pop(self._name, None)
-        self._answer(204, b"")
+        if not self._refused():
+            self.server.objects.pop(self._name, None)
+            self._answer(204, b"")
+
+    def _refused(self) -> bool:
+        refused = "/aws-batch/" in self._name
+        if refused:
+            self._answer(403, _REFUSED)
+        return refused
 
     @property
     def _name(self) -> str:

@@ -180,19 +180,22 @@ def test_a_project_s_role_runs_an_element_again_and_leaves_the_others_errors(tmp
     assert {name for name in s3.objects if name.endswith("error.pb")} == {"data/0/3/error.pb"}
 
 
-def test_a_node_that_is_not_the_main_one_writes_beside(tmp_path: Path) -> None:
+def test_a_node_that_is_not_the_main_one_writes_beside(tmp_path: Path, s3: NarrowS3) -> None:
     (tmp_path / "ring").mkdir()
     container = Container(tmp_path, folder=text(str(tmp_path / "ring")))
+    container.place = "s3://data/0"
     done = container.run(
         "ring",
+        **s3.variables,
         AWS_BATCH_JOB_NODE_INDEX="2",
         AWS_BATCH_JOB_MAIN_NODE_INDEX="0",
         AWS_BATCH_JOB_NUM_NODES="3",
         AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS="10.0.0.1",
     )
     assert done.returncode == 0, done.stderr
-    assert container.output("aws-batch/node-2") == "2 of 3 at 10.0.0.1:29500"
-    assert not (container.prefix / "outputs.pb").exists()
+    outputs = LiteralMap.FromString(s3.objects["data/0/node-2/outputs.pb"]).literals
+    assert outputs["o0"].scalar.primitive.string_value == "2 of 3 at 10.0.0.1:29500"
+    assert "data/0/outputs.pb" not in s3.objects
 
 
 @pytest.mark.parametrize(("main_node", "ranks"), [(0, [0, 1, 2]), (1, [1, 0, 2]), (2, [1, 2, 0])])

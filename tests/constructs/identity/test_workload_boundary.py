@@ -26,6 +26,7 @@ def policy() -> Mapping[str, Any]:
         log_groups=["/aerodrome/test/*"],
         file_system_arn=FILES,
         policy_name="test-workload-boundary",
+        kept_objects=[f"{BUCKET}/*/kept/*"],
     )
     WorkloadBoundary(stack, "Boundary", props)
     return only(synthesized(stack), "AWS::IAM::ManagedPolicy")
@@ -54,6 +55,8 @@ def may(boundary: list[Document], action: str, resource: str, **context: str) ->
     ("action", "resource"),
     [
         ("s3:GetObject", f"{BUCKET}/a"),
+        ("s3:GetObject", f"{BUCKET}/a/kept/b"),
+        ("s3:PutObject", f"{BUCKET}/a/b"),
         ("s3:ListBucket", BUCKET),
         ("elasticfilesystem:ClientMount", FILES),
         ("elasticfilesystem:ClientWrite", FILES),
@@ -72,6 +75,8 @@ def test_what_a_workload_needs_may_be_given(boundary: list[Document], action: st
         ("s3:GetObject", "arn:aws:s3:::elsewhere/a"),
         ("s3:PutBucketPolicy", BUCKET),
         ("s3:DeleteObjectVersion", f"{BUCKET}/a"),
+        ("s3:PutObject", f"{BUCKET}/a/kept/b"),
+        ("s3:DeleteObject", f"{BUCKET}/a/b/kept/c/d"),
         ("s3:BypassGovernanceRetention", f"{BUCKET}/a"),
         ("logs:PutLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/cloudtrail:log-stream:a"),
         ("ecr:PutImage", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/train"),
@@ -96,7 +101,11 @@ def test_what_a_workload_never_needs_cannot_be_given(boundary: list[Document], a
 
 @pytest.mark.parametrize(
     ("action", "resource"),
-    [("iam:CreateUser", f"arn:aws:iam::{ACCOUNT}:user/me"), ("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/other")],
+    [
+        ("iam:CreateUser", f"arn:aws:iam::{ACCOUNT}:user/me"),
+        ("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/other"),
+        ("s3:PutObject", f"{BUCKET}/a/kept/b"),
+    ],
 )
 def test_it_is_denied_even_to_whom_a_resource_names(boundary: list[Document], action: str, resource: str) -> None:
     request = Request(action=action, resource=resource, context={"aws:RequestedRegion": REGION})
