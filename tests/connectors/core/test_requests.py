@@ -1,3 +1,4 @@
+import bisect
 import json
 from typing import Any
 
@@ -176,5 +177,38 @@ def test_without_a_command_the_image_says_what_runs() -> None:
 @pytest.mark.parametrize("what", [{"command": ("x" * 8200,)}, {"environment": {"LONG": "x" * 8200}}])
 @pytest.mark.parametrize("spec", [JobSpec(), JobSpec(nodes=2)])
 def test_what_ecs_would_refuse_as_too_long_is_refused_with_the_remedy(what: dict[str, Any], spec: JobSpec) -> None:
-    with pytest.raises(RefusedError, match=r"command and environment have 8\d{3} characters .* takes 8,192.*S3"):
+    with pytest.raises(
+        RefusedError, match=r"command and environment have up to [89]\d{3} characters .* takes 8,192.*S3"
+    ):
         plan(request(spec, **what), SETTINGS)
+
+
+# What a task of ECS had that Batch had started, at the longest that it may be: names have up to 128 characters.
+OF_ANY_JOB = {"JOB_ID": "0268d907-34a3-43e3-9905-f3d3a20f3842", "JOB_ATTEMPT": "10", "JQ_NAME": "q" * 128}
+
+
+@pytest.mark.parametrize(
+    ("what", "own"),
+    [
+        ({}, {}),
+        ({"array": array(10_000)}, {"JOB_ID": f"{OF_ANY_JOB['JOB_ID']}:9999", "JOB_ARRAY_INDEX": "9999"}),
+        ({"spec": JobSpec(nodes=1000)}, {"JOB_ID": f"{OF_ANY_JOB['JOB_ID']}#999", "JOB_NODE_INDEX": "999"}),
+    ],
+    ids=["job", "array", "node"],
+)
+def test_the_longest_command_that_is_taken_fits_with_what_batch_adds(what: dict[str, Any], own: dict[str, str]) -> None:
+    def refused(length: int) -> int:
+        try:
+            plan(request(command=("x" * length,), **what), SETTINGS)
+        except RefusedError:
+            return 1
+        return 0
+
+    longest = bisect.bisect_left(range(8192), 1, key=refused) - 1
+    assert 6_000 < longest < 8_192
+    planned, _ = plan(request(command=("x" * longest,), **what), SETTINGS)
+    made = overrides(submit_request(planned, Wave(number=0, indices=tuple(range(10_000)) if planned.array else ())))
+    added = {f"AWS_BATCH_{name}": value for name, value in {**OF_ANY_JOB, "CE_NAME": "c" * 128, **own}.items()}
+    made["environment"] += [{"name": name, "value": value} for name, value in added.items()]
+    as_ecs_gets_it = json.dumps({"containerOverrides": [{"name": "default", **made}]}, separators=(",", ":"))
+    assert len(as_ecs_gets_it) <= 8192

@@ -21,8 +21,24 @@ ALL_NODES: Final = "0:"
 """The range of all nodes of a multi-node job."""
 
 _MOST_OVERRIDES: Final = 8192
-"""Characters, with the JSON around them; Batch hands a job's command and environment to ECS's RunTask as overrides
-(https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html)."""
+"""Characters, with the JSON around them; Batch hands a job's command and environment to ECS's RunTask as overrides,
+with variables of its own (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html)."""
+
+# Those variables (https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html) at their longest. An ID is a
+# UUID, and the place in an array or among nodes; names of queues and compute environments have 128 characters.
+_BATCHS_OWN: Final = {
+    "AWS_BATCH_JOB_ID": "i" * 36 + ":9999",
+    "AWS_BATCH_JOB_ATTEMPT": "10",
+    "AWS_BATCH_JQ_NAME": "q" * 128,
+    "AWS_BATCH_CE_NAME": "c" * 128,
+}
+_OF_AN_ARRAY: Final = {"AWS_BATCH_JOB_ARRAY_INDEX": "9999", "AWS_BATCH_JOB_ARRAY_SIZE": "10000"}
+_OF_A_NODE: Final = {
+    "AWS_BATCH_JOB_MAIN_NODE_INDEX": "999",
+    "AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS": "255.255.255.255",
+    "AWS_BATCH_JOB_NODE_INDEX": "999",
+    "AWS_BATCH_JOB_NUM_NODES": "1000",
+}
 
 _MOST_BYTES: Final = 30 * 1024
 """Of SubmitJob (https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html)."""
@@ -74,18 +90,25 @@ def _overrides(plan: Plan, wave: Wave) -> dict[str, Any]:
     return {"command": list(plan.command), **found} if plan.command else found
 
 
+def _run_task(plan: Plan, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The overrides as ECS gets them."""
+    own = {**_BATCHS_OWN, **(_OF_AN_ARRAY if plan.array else {}), **(_OF_A_NODE if plan.nodes > 1 else {})}
+    environment = [*overrides["environment"], *({"name": name, "value": value} for name, value in own.items())]
+    return {"containerOverrides": [{"name": "default", **overrides, "environment": environment}]}
+
+
 def size_problems(plan: Plan) -> Iterator[str]:
     """What is wrong with the size of a plan's requests."""
     # The longest one: of one element, far in the run.
     request = submit_request(plan, Wave(number=9_999, indices=() if plan.array is None else (0,)))
     nodes: Mapping[str, Any] | None = request.get("nodeOverrides")
     overrides = nodes["nodePropertyOverrides"][0]["containerOverrides"] if nodes else request["containerOverrides"]
-    length = len(json.dumps(overrides, ensure_ascii=False))
+    length = len(json.dumps(_run_task(plan, overrides), ensure_ascii=False))
     remedy = "pass what is long by S3 or in the image"
     if length > _MOST_OVERRIDES:
         yield (
-            f"command and environment have {length} characters as JSON: ECS takes {_MOST_OVERRIDES:,}, of which the "
-            f"command has {sum(map(len, plan.command))}; {remedy}"
+            f"command and environment have up to {length} characters as JSON, with what AWS Batch adds: ECS takes "
+            f"{_MOST_OVERRIDES:,}, of which the command has {sum(map(len, plan.command))}; {remedy}"
         )
     elif (size := len(json.dumps(request).encode())) > _MOST_BYTES:
         yield f"the request has {size} bytes: SubmitJob takes {_MOST_BYTES}; {remedy}, or leave out tags"
