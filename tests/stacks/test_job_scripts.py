@@ -14,7 +14,8 @@ from tests.templates import ROOT
 
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
 MOST_OVERRIDES = 8192
-# Batch's own variables, AWS_BATCH_JOB_ID and seven more of at most 120 characters each, with the JSON around it all.
+# Batch's own variables, with the JSON around it all: 803 for a node of a multi-node job whose queue and compute
+# environment have names of 128 characters, and fewer for any other job.
 BATCHS_OWN = 1024
 
 # The longest that a parameter's value is. A bucket's name has 63 characters and a key 1,024

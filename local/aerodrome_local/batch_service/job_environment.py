@@ -28,7 +28,7 @@ def variables(
     scope = Scope.of_arn(job.arn)
     own = {each["name"]: each.get("value", "") for each in job.container["environment"]}
     path = own.get("PATH") or os.environ.get("PATH") or _SYSTEM_PATH
-    found = {
+    return {
         **own,
         **secrets,
         "PATH": f"{settings.job_path}{os.pathsep}{path}",
@@ -40,12 +40,24 @@ def variables(
         "AWS_SECRET_ACCESS_KEY": "embedded",
         "AWS_REGION": scope.region,
         "AWS_DEFAULT_REGION": scope.region,
-        # https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html
+        **of_batch(job, queue_name),
+        **settings.extra_environment,
+    }
+
+
+def of_batch(job: Job, queue_name: str) -> dict[str, str]:
+    """The variables that AWS Batch itself sets.
+
+    Args:
+        job: A job that has been placed.
+        queue_name: The name of the job's queue.
+    """
+    # https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html
+    found = {
         "AWS_BATCH_JOB_ID": job.id,
         "AWS_BATCH_JOB_ATTEMPT": str(len(job.attempts) + 1),
         "AWS_BATCH_JQ_NAME": queue_name,
         "AWS_BATCH_CE_NAME": (job.compute_environment or "").rpartition("/")[2],
-        **settings.extra_environment,
     }
     if job.array_index is not None:
         found["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.array_index)

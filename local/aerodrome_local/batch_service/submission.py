@@ -7,7 +7,7 @@ import re
 import uuid
 from collections.abc import Iterable, Iterator
 
-from aerodrome_local.batch_service import containers, job_definitions, nodes, shapes, tags
+from aerodrome_local.batch_service import containers, job_definitions, job_environment, nodes, shapes, tags
 from aerodrome_local.batch_service.core import Core
 from aerodrome_local.batch_service.errors import ClientException
 from aerodrome_local.batch_service.job_queues import platform_of
@@ -90,7 +90,7 @@ def _job(core: Core, scope: Scope, request: Json, *, queue: Json, definition: Js
     share, priority = _share(request, queue, definition)
     propagate = request.get("propagateTags")
     job_id = str(uuid.uuid4())
-    return Job(
+    job = Job(
         id=job_id,
         name=request["jobName"],
         arn=scope.arn(f"job/{job_id}"),
@@ -110,11 +110,27 @@ def _job(core: Core, scope: Scope, request: Json, *, queue: Json, definition: Js
         scheduling_priority=priority,
         array_size=_array_size(request.get("arrayProperties")),
         node_properties=node_properties,
-        start_problem=_start_problem(pairs),
     )
+    job.start_problem = _start_problem(_batchs_own(job, queue), pairs)
+    return job
 
 
-def _start_problem(pairs: Iterable[tuple[Json, Json]]) -> str | None:
+def _batchs_own(job: Job, queue: Json) -> list[Json]:
+    """The variables that Batch adds to a job, or to the last child or node of one, wherever its queue places it."""
+    environments = [entry["computeEnvironment"] for entry in queue["computeEnvironmentOrder"]]
+    longest = max(environments, key=lambda arn: len(arn.rpartition("/")[2]))
+    last = dataclasses.replace(job, compute_environment=longest)
+    if job.array_size is not None:
+        index = job.array_size - 1
+        last = dataclasses.replace(last, id=f"{job.id}:{index}", array_index=index)
+    elif job.node_properties is not None:
+        index = job.node_properties["numNodes"] - 1
+        last = dataclasses.replace(last, id=f"{job.id}#{index}", node_index=index)
+    own = job_environment.of_batch(last, queue["jobQueueName"])
+    return [{"name": name, "value": value} for name, value in own.items()]
+
+
+def _start_problem(own: list[Json], pairs: Iterable[tuple[Json, Json]]) -> str | None:
     """Why ECS will refuse to run the job: what goes into its task beside what the job definition says is too long.
 
     Batch takes the job all the same, and it fails when it is to be started
@@ -122,14 +138,15 @@ def _start_problem(pairs: Iterable[tuple[Json, Json]]) -> str | None:
     into it: ECS, which knows no parameters, can have it as an override only.
 
     Args:
+        own: The variables that Batch adds, which count, too.
         pairs: Each container as it is defined, and as it is to run.
     """
     for defined, container in pairs:
-        changed = [
-            container["command"] if container["command"] != defined["command"] else [],
-            [each for each in container["environment"] if each not in defined["environment"]],
-        ]
-        if len(json.dumps(changed, separators=(",", ":"))) > _LONGEST_OVERRIDES:
+        environment = [each for each in container["environment"] if each not in defined["environment"]]
+        changed: Json = {"name": "default", "environment": environment + own}
+        if container["command"] != defined["command"]:
+            changed["command"] = container["command"]
+        if len(json.dumps({"containerOverrides": [changed]}, separators=(",", ":"))) > _LONGEST_OVERRIDES:
             return TOO_LONG_OVERRIDES
     return None
 

@@ -35,18 +35,21 @@ TOO_LONG = "Container Overrides length must be at most 8192"
     ("defined", "request_", "starts"),
     [
         (["true"], {"containerOverrides": {"environment": [{"name": "LONG", "value": LONG}]}}, False),
-        (["true"], {"containerOverrides": {"environment": [{"name": "LONG", "value": LONG[:8000]}]}}, True),
+        (["true"], {"containerOverrides": {"environment": [{"name": "LONG", "value": LONG[:7800]}]}}, True),
+        # Short of 8,192 by itself, and beyond it with Batch's own variables.
+        (["true"], {"containerOverrides": {"environment": [{"name": "LONG", "value": LONG[:8000]}]}}, False),
         (["true"], {"containerOverrides": {"command": ["true", LONG]}}, False),
         (["true", LONG], {"containerOverrides": {"command": ["true"]}}, True),
         (["true", "Ref::word"], {"parameters": {"word": LONG}}, False),
         (["true"], {"parameters": {"word": LONG}}, True),
         (["true", LONG, "Ref::word"], {}, False),
-        (["true", LONG[:8000], "Ref::word"], {}, True),
+        (["true", LONG[:7800], "Ref::word"], {}, True),
         (["true", LONG], {}, True),
     ],
     ids=[
         "environment",
         "short environment",
+        "environment that leaves no room for Batch's own",
         "command",
         "short command instead",
         "parameter",
@@ -70,6 +73,19 @@ def test_overrides_that_are_too_long_fail_the_job_when_it_is_to_start(
     else:
         assert (job["status"], job["attempts"]) == ("FAILED", [])
         assert job["statusReason"] == TOO_LONG
+
+
+@pytest.mark.parametrize(
+    ("submitted", "letters"), [({}, 7_890), ({"arrayProperties": {"size": 10}}, 7_839)], ids=["job", "array"]
+)
+def test_the_longest_overrides_that_start(batch: Batch, submitted: dict[str, Any], letters: int) -> None:
+    """8,192 less the JSON around one variable, 86, and Batch's own, 216, or 267 with the place in an array."""
+    batch.simple_queue()
+    batch.definition("definition", "true")
+    for more, status in ((0, "SUCCEEDED"), (1, "FAILED")):
+        environment = [{"name": "LONG", "value": "x" * (letters + more)}]
+        job_id = batch.submit("definition", containerOverrides={"environment": environment}, **submitted)
+        assert batch.ended(job_id)["status"] == status
 
 
 def test_what_fargate_is_told_is_shown_as_it_was_told(batch: Batch) -> None:
