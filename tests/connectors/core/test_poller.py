@@ -268,6 +268,23 @@ def test_what_does_not_pass_is_answered_at_once() -> None:
     assert batch.world.clock.time == 1000.25
 
 
+def test_a_job_that_cannot_be_read_keeps_no_other_one_from_being_told() -> None:
+    batch = Batch()
+    batch.set("good", "RUNNING")
+    batch.set("bad", "RUNNING")
+    batch.get_all(["good", "bad"])
+    batch.world.clock.time += 10
+    batch.set("bad", "RUNNING", container={"resourceRequirements": [{"type": "MEMORY", "value": "much"}]})
+    good, bad = batch.get_all(["good", "bad"])
+    assert good.error is None
+    assert good.age_seconds == pytest.approx(0)
+    assert bad.job is not None, "it is as it was, and not unknown to Batch"
+    assert bad.age_seconds > 10
+    assert "DescribeJobs tells of it what cannot be read: ValueError" in (bad.error or "")
+    batch.set("bad", "SUCCEEDED")
+    assert batch.status("bad") == "SUCCEEDED"
+
+
 def test_pauses_after_failures_are_shared_by_all() -> None:
     batch = Batch(chance=1.0, patience_seconds=30)
     batch.failures = itertools.repeat(THROTTLED)

@@ -3,7 +3,7 @@
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -49,6 +49,7 @@ class _Batch:
     sent: bool = False
     asked_at: float = 0.0
     found: Mapping[str, JobState] = field(default_factory=dict)
+    unreadable: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
     passes: bool = True
     done: concurrent.futures.Future[None] = field(default_factory=concurrent.futures.Future)
@@ -113,6 +114,8 @@ class JobPoller:
             with self._lock:
                 if not batch.done.done():
                     return self._answer("stale", entry, self._last_error or "AWS Batch did not answer in time")
+                if job_id in batch.unreadable:
+                    return self._answer("stale", entry, batch.unreadable[job_id])
                 if batch.error is None:
                     # What the call found, if the job was dropped meanwhile.
                     return self._answer("asked", entry, found=batch.found.get(job_id))
@@ -194,11 +197,11 @@ class JobPoller:
     def _send(self, batch: _Batch) -> None:
         def take(call: concurrent.futures.Future[dict[str, Any]]) -> None:
             try:
-                found = {detail["jobId"]: JobState.of(detail) for detail in call.result()["jobs"]}
+                found, unreadable = _read(call.result()["jobs"])
             except Exception as error:  # noqa: BLE001 - whatever it is, those who wait have to be told
                 self._failed(batch, error)
             else:
-                self._answered(batch, found)
+                self._answered(batch, found, unreadable)
 
         self._aws.metrics.described.inc(len(batch.jobs))
         try:
@@ -207,12 +210,13 @@ class JobPoller:
             # The threads are gone: the connector is being stopped.
             self._failed(batch, error)
 
-    def _answered(self, batch: _Batch, found: Mapping[str, JobState]) -> None:
+    def _answered(self, batch: _Batch, found: Mapping[str, JobState], unreadable: Mapping[str, str]) -> None:
         with self._lock:
-            batch.found = found
+            batch.found, batch.unreadable = found, unreadable
             for job_id in batch.jobs:
                 del self._asked[job_id]
-                self._known.described(job_id, found.get(job_id), batch.asked_at)
+                if job_id not in unreadable:
+                    self._known.described(job_id, found.get(job_id), batch.asked_at)
             self._failures, self._last_error = 0, None
         batch.done.set_result(None)
 
@@ -226,3 +230,15 @@ class JobPoller:
             self._failures = min(self._failures + 1, _MOST_DOUBLINGS)
             self._not_before = self._clock.now() + self._clock.chance() * longest
         batch.done.set_result(None)
+
+
+def _read(details: Iterable[Mapping[str, Any]]) -> tuple[dict[str, JobState], dict[str, str]]:
+    """The jobs, and why those that are unlike any other cannot be read: each is its own task's misfortune only."""
+    found: dict[str, JobState] = {}
+    unreadable: dict[str, str] = {}
+    for detail in details:
+        try:
+            found[detail["jobId"]] = JobState.of(detail)
+        except Exception as error:  # noqa: BLE001 - whatever it is, who asks for the job is told
+            unreadable[str(detail.get("jobId"))] = f"DescribeJobs tells of it what cannot be read: {error!r}"
+    return found, unreadable
