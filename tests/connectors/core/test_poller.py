@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from flytekit_aws_batch.core.job_state import Attempt, JobState
+from flytekit_aws_batch.core.known_jobs import KnownJobs
 from flytekit_aws_batch.core.poller import Answer, JobPoller
 from flytekit_aws_batch.core.settings import Limits
 from tests.connectors.core.fake_aws import QUEUE, World, client_error, detail
@@ -190,6 +191,25 @@ def test_a_call_that_goes_out_anyway_takes_along_what_is_due_soon() -> None:
     batch.world.clock.time += 1
     assert batch.get_all(["one", "two", "done"])
     assert batch.calls == 3
+
+
+def test_what_is_due_soon_is_not_looked_for_among_ten_thousand_with_each_call() -> None:
+    world, looked_at = World(), []
+    known = KnownJobs(world.settings, world.aws.metrics, world.clock)
+    for number in range(10_000):
+        known.wanted(f"job-{number}")
+
+    class Besides:
+        def __contains__(self, job_id: object) -> bool:
+            looked_at.append(job_id)
+            return False
+
+    taken = [job_id for _ in range(20) for job_id in known.due_soon(50, Besides())]
+    assert len(set(taken)) == 1000, "none is asked for twice"
+    assert len(looked_at) == 1000
+    known.drop("job-0")
+    world.clock.time += 1
+    assert len(known.due_soon(10_000, Besides())) == 9_999
 
 
 def test_what_has_ended_is_never_asked_again() -> None:
