@@ -1,5 +1,6 @@
 """The connector: what propeller asks, put to AWS Batch."""
 
+import asyncio
 import functools
 import json
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from flytekit_aws_batch.config import Expected
 from flytekit_aws_batch.core.plan import Handle
 from flytekit_aws_batch.core.progress import Phase, RefusedError
 from flytekit_aws_batch.core.settings import Settings
-from flytekit_aws_batch.request import job_request, list_size, payload_of
+from flytekit_aws_batch.request import job_request, list_size, outputs_below, payload_of
 
 if TYPE_CHECKING:
     from flytekit_aws_batch.service import Service
@@ -53,8 +54,8 @@ class BatchJob(ResourceMeta):
 class AWSBatchConnector(AsyncConnectorBase):
     """Runs tasks as jobs of AWS Batch.
 
-    No answer of its is an error that Flyte counts: a create that is refused is a task that fails when it is asked
-    after, and what passes, as throttling does, is told as what the task waits for.
+    No answer of its is an error that Flyte counts, but for one (:meth:`create`): a create that is refused is a task
+    that fails when it is asked after, and what passes, as throttling does, is told as what the task waits for.
     """
 
     name = "AWS Batch Connector"
@@ -71,20 +72,30 @@ class AWSBatchConnector(AsyncConnectorBase):
         task_execution_metadata: TaskExecutionMetadata | None = None,
         **_: object,
     ) -> BatchJob:
-        """Submit a task, or find that it is submitted already, or refuse it."""
-        prefix = output_prefix.rstrip("/")
+        """Submit a task, or find that it is submitted already, or refuse it. All of it within the settings' patience.
+
+        Raises:
+            CallError: S3 does not give now the list that the task runs over, which lies there as it is large: nobody
+                knows how many jobs it is.
+        """
+        prefix, below = output_prefix.rstrip("/"), ""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._service.settings.patience_seconds
         try:
             payload = payload_of(task_template)
             literals = await self._service.unwrapped(inputs, payload.mapped)
             size = list_size(payload.mapped, literals) if payload.mapped else None
             request = None if size == 0 else job_request(task_template, prefix, task_execution_metadata, size)
+            if request is not None and payload.kind == "container":
+                below = outputs_below(request, self._service.settings)
         except RefusedError as error:
             return BatchJob(handle=Handle(output_prefix=prefix, name="refused", attempt=0, refused=str(error)))
         kind = "list" if payload.mapped else payload.kind
-        expected = await self._service.outputs.expect(task_template, kind, prefix, size)
+        expected = await self._service.outputs.expect(task_template, kind, prefix, size, below)
         if request is None:
             return BatchJob(handle=Handle(output_prefix=prefix, name="empty", attempt=0), expected=expected)
-        return BatchJob(handle=await self._service.runner.start(request), expected=expected)
+        handle = await self._service.runner.start(request, max(until - loop.time(), 0))
+        return BatchJob(handle=handle, expected=expected)
 
     async def get(self, resource_meta: BatchJob, **_: object) -> Resource:
         """How a task stands."""

@@ -24,11 +24,12 @@ from flytekit_aws_batch.core.progress import Progress
 from flytekit_aws_batch.core.quantities import MIB
 from flytekit_aws_batch.core.storage import Storage, split
 from flytekit_aws_batch.literals import blob, optional, primitive
+from flytekit_aws_batch.request import misplaced
 
 OUTPUTS_FILE = "outputs.pb"
 DECK_FILE = "deck.html"
 SHORT_PATIENCE_SECONDS = 5.0
-"""Of what a create reads or writes before its job is submitted: propeller gives it half a minute for all."""
+"""Of what a create reads, and of what it writes, before its job is submitted: the rest of its time is for that."""
 
 _INTERFACE_FILE = "interface.pb"
 
@@ -75,19 +76,33 @@ class Outputs:
         self._patience = patience_seconds
         self._gatherings: Kept[Work] = Kept()
 
-    async def expect(self, template: TaskTemplate, kind: Kind, output_prefix: str, size: int | None) -> Expected:
-        """What a run will give, put where a later question finds it."""
+    async def expect(
+        self, template: TaskTemplate, kind: Kind, output_prefix: str, size: int | None, below: str = ""
+    ) -> Expected:
+        """What a run will give, put where a later question finds it.
+
+        Args:
+            template: The task.
+            kind: What it is.
+            output_prefix: Where its outputs go.
+            size: The length of the list that it runs over. None: it runs once.
+            below: What the outputs of a container have to lie below.
+        """
         variables = template.interface.to_flyte_idl().outputs if template.interface else VariableMap()
         body = variables.SerializeToString()
-        if len(body) > _MOST_BYTES_OF_TYPES:
+        # An empty list is done at the next question, which reads nothing.
+        if len(body) > _MOST_BYTES_OF_TYPES and size != 0:
             try:
-                await self._storage.write(_interface_url(output_prefix), body, patience_seconds=SHORT_PATIENCE_SECONDS)
-            except CallError:
+                async with asyncio.timeout(SHORT_PATIENCE_SECONDS):
+                    await self._storage.write(
+                        _interface_url(output_prefix), body, patience_seconds=SHORT_PATIENCE_SECONDS
+                    )
+            except (CallError, TimeoutError):
                 # It is larger than it should be, but it is there.
                 pass
             else:
-                return Expected(kind=kind, types=None, size=size)
-        return Expected(kind=kind, types=base64.b64encode(body).decode(), size=size)
+                return Expected(kind=kind, types=None, size=size, below=below)
+        return Expected(kind=kind, types=base64.b64encode(body).decode(), size=size, below=below)
 
     def of_nothing(self, expected: Expected) -> LiteralMap:
         """The outputs of a run over an empty list."""
@@ -112,7 +127,7 @@ class Outputs:
         if not variables.variables:
             return Delivery()
         if expected.kind == "container":
-            return Delivery(outputs=await self._of_container(variables, handle, source))
+            return Delivery(outputs=await self._of_container(variables, handle, source, expected.below))
         if await self._storage.exists(f"{target}/{OUTPUTS_FILE}"):
             return Delivery()
         if expected.kind == "list":
@@ -194,13 +209,15 @@ class Outputs:
         # By the hash a cache knows it again, wherever it is.
         return literals.Literal(offloaded_metadata=named, hash=compute_hash_string(literal))
 
-    async def _of_container(self, variables: VariableMap, handle: Handle, source: str) -> LiteralMap:
+    async def _of_container(self, variables: VariableMap, handle: Handle, source: str, below: str) -> LiteralMap:
         plan = await self._plan(handle, source)
         folder = plan.environment.get(OUTPUTS_VARIABLE, "").rstrip("/")
         if not folder.startswith("s3://"):
             raise OutputError(
                 f"its outputs are to be in S3, and Flyte's raw output data prefix is {folder or 'not set'}"
             )
+        if problem := misplaced(folder, below):
+            raise OutputError(problem)
         found = {
             name: await self._output(variable.type, f"{folder}/{name}")
             for name, variable in variables.variables.items()

@@ -10,8 +10,10 @@ from pydantic import ValidationError
 
 from flytekit_aws_batch.common import LOCAL_EXECUTION, local_place
 from flytekit_aws_batch.config import LARGE_MIB, OUTPUTS_OPTION, OUTPUTS_VARIABLE, Mapped, Payload
+from flytekit_aws_batch.core.job_tags import filled
 from flytekit_aws_batch.core.plan import JobRequest
 from flytekit_aws_batch.core.progress import RefusedError
+from flytekit_aws_batch.core.settings import Settings
 from flytekit_aws_batch.core.spec import MOST_CHILDREN, ArraySpec
 
 # One for each process: what a local run starts is found by it in Batch's console.
@@ -89,6 +91,32 @@ def job_request(
         output_prefix=output_prefix,
         array=array,
         local=metadata is None,
+    )
+
+
+def outputs_below(request: JobRequest, settings: Settings) -> str:
+    """What the outputs of a container have to lie below: the connector may read other projects' places, too.
+
+    From somebody's own machine the connector has the person's rights, and what it reads is the person's own choice.
+
+    Raises:
+        RefusedError: The task names another place.
+    """
+    if request.local or settings.raw_output_prefix is None:
+        return ""
+    below = f"{filled(settings.raw_output_prefix, request.project, request.domain).rstrip('/')}/"
+    if OUTPUTS_VARIABLE in request.environment and (problem := misplaced(request.environment[OUTPUTS_VARIABLE], below)):
+        raise RefusedError(problem)
+    return below
+
+
+def misplaced(folder: str, below: str) -> str | None:
+    """What is wrong with where a container's outputs are to be. None: nothing."""
+    if f"{folder.rstrip('/')}/".startswith(below):
+        return None
+    return (
+        f"its outputs are to be in {folder}, and the connector's settings have those of its project and domain below "
+        f"{below}; leave the raw output data prefix of the execution out, or name one that is below it"
     )
 
 

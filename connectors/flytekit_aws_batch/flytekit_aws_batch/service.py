@@ -1,5 +1,7 @@
 """The connector's parts, made once in a process from its settings."""
 
+import asyncio
+
 from flyteidl.core import literals_pb2
 from flytekit.models.literals import Literal, LiteralMap
 from google.protobuf.message import DecodeError
@@ -13,6 +15,8 @@ from flytekit_aws_batch.core.storage import Storage
 from flytekit_aws_batch.errors import ErrorFiles, said
 from flytekit_aws_batch.outputs import SHORT_PATIENCE_SECONDS, Outputs
 
+_UNKNOWN = "so that nobody knows how many jobs it is; run it again"
+
 
 class Service:
     """What asks AWS.
@@ -21,12 +25,14 @@ class Service:
         settings: What the connector knows of the account.
 
     Attributes:
+        settings: What the connector knows of the account.
         runner: Runs jobs.
         outputs: Finds what they gave.
     """
 
     def __init__(self, settings: Settings) -> None:
         aws = Aws(settings)
+        self.settings = settings
         self._storage = Storage(aws)
         self._errors = ErrorFiles(self._storage)
         self.outputs = Outputs(aws, self._storage)
@@ -50,10 +56,15 @@ class Service:
         if inputs is None or mapped is None:
             return inputs
         literals = dict(inputs.literals)
-        for name in mapped.inputs:
-            literal = literals.get(name)
-            if literal is not None and literal.offloaded_metadata is not None:
-                literals[name] = await self._read(name, literal.offloaded_metadata.uri)
+        try:
+            async with asyncio.timeout(SHORT_PATIENCE_SECONDS):
+                for name in mapped.inputs:
+                    literal = literals.get(name)
+                    if literal is not None and literal.offloaded_metadata is not None:
+                        literals[name] = await self._read(name, literal.offloaded_metadata.uri)
+        except TimeoutError as error:
+            unknown = "the lists that Flyte put into S3, as they were large, were not read in time"
+            raise CallError("GetObject", "Timeout", f"{unknown}, {_UNKNOWN}", "ambiguous") from error
         return LiteralMap(literals=literals)
 
     async def _read(self, name: str, url: str) -> Literal:
@@ -63,7 +74,7 @@ class Service:
             where = f"input {name}: {url}, where Flyte put it as it was large, cannot be read"
             if not error.passes:
                 raise RefusedError(f"{where}: {error}; let the connector's role read it, and run it again") from error
-            unknown = f"{where} now, so that nobody knows how many elements it has: {error.message}; run it again"
+            unknown = f"{where} now, {_UNKNOWN}: {error.message}"
             raise CallError("GetObject", error.code, unknown, error.kind) from error
         if body is None:
             raise RefusedError(f"input {name}: {url} is gone, where Flyte put it as it was large; run it again")

@@ -140,6 +140,8 @@ many_values = AWSBatchContainerTask(
 )
 
 
+one_file = AWSBatchContainerTask(name="one", image=IMAGE, command=["true"], outputs={"file": FlyteFile})
+
 _TEN_MINUTES = timedelta(minutes=10)
 
 

@@ -80,6 +80,23 @@ class Attempt:
         return self.last.message or ""
 
 
+def metadata_of(template: TaskTemplate, execution: str, retry: int = 0) -> TaskExecutionMetadata:
+    """Whose an attempt is, as propeller says it."""
+    return TaskExecutionMetadata(
+        task_execution_id=TaskExecutionIdentifier(
+            Identifier(ResourceType.TASK, "fraud", "development", template.id.name, "v1"),
+            NodeExecutionIdentifier("n0", WorkflowExecutionIdentifier("fraud", "development", execution)),
+            retry,
+        ),
+        namespace="fraud-development",
+        labels={"interruptible": "true"},
+        annotations={},
+        k8s_service_account="default",
+        environment_variables={},
+        identity=Identity(),
+    )
+
+
 class Propeller:
     """Asks a connector."""
 
@@ -107,19 +124,7 @@ class Propeller:
         template.container._args = rendered(  # noqa: SLF001 - as flytekit's translator does
             template.container.args, prefix, literals
         )
-        metadata = TaskExecutionMetadata(
-            task_execution_id=TaskExecutionIdentifier(
-                Identifier(ResourceType.TASK, "fraud", "development", template.id.name, "v1"),
-                NodeExecutionIdentifier("n0", WorkflowExecutionIdentifier("fraud", "development", execution)),
-                retry,
-            ),
-            namespace="fraud-development",
-            labels={"interruptible": "true"},
-            annotations={},
-            k8s_service_account="default",
-            environment_variables={},
-            identity=Identity(),
-        )
+        metadata = metadata_of(template, execution, retry)
         # As it comes through gRPC: numbers of a Struct are floats.
         return Attempt(task, TaskTemplate.from_flyte_idl(template.to_flyte_idl()), literals, metadata, prefix)
 

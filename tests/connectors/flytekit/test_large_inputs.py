@@ -69,7 +69,7 @@ def test_what_will_never_be_read_is_refused(found: bytes | CallError | None, tol
 
 def test_what_passes_is_an_error_that_says_why_it_is_one_and_comes_soon() -> None:
     storage = Large(CallError("GetObject", "SlowDown", "slower", "throttled"))
-    with pytest.raises(CallError, match="so that nobody knows how many elements it has: slower") as raised:
+    with pytest.raises(CallError, match="so that nobody knows how many jobs it is; run it again: slower") as raised:
         refusal(storage)
     assert raised.value.passes
     assert storage.patience == 5

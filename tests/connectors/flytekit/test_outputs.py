@@ -1,9 +1,12 @@
 """Outputs on their way from where jobs leave them to where Flyte looks for them, in an S3 that is a dict."""
 
 import asyncio
+import base64
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -15,7 +18,7 @@ from flytekit.models.literals import LiteralMap as LiteralMapModel
 from flytekit.tools.translator import get_serializable
 
 from flytekit_aws_batch import map_task
-from flytekit_aws_batch.config import Expected, Kind
+from flytekit_aws_batch.config import OUTPUTS_VARIABLE, Expected, Kind
 from flytekit_aws_batch.core.aws import Aws, CallError
 from flytekit_aws_batch.core.plan import Handle, Plan
 from flytekit_aws_batch.core.progress import Phase, Progress
@@ -77,7 +80,9 @@ def expected(outputs: Outputs, task: object, kind: Kind) -> Expected:
     return asyncio.run(outputs.expect(template, kind, PREFIX, None))
 
 
-def list_of(storage: FakeStorage, size: int, prefix: str = PREFIX) -> None:
+def list_of(
+    storage: FakeStorage, size: int, prefix: str = PREFIX, environment: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """A list that has been run."""
     plan = Plan(
         name="n",
@@ -87,7 +92,10 @@ def list_of(storage: FakeStorage, size: int, prefix: str = PREFIX) -> None:
         definition="",
         queue="q",
         command=(),
-        **cast("Any", {"environment": {}, "attempts": 1, "tags": {}, "log_group": "", "output_prefix": prefix}),
+        **cast(
+            "Any",
+            {"environment": dict(environment), "attempts": 1, "tags": {}, "log_group": "", "output_prefix": prefix},
+        ),
         resources=Resources(vcpus=1, memory_mib=1),
         array=ArraySpec(size=size),
     )
@@ -195,6 +203,39 @@ def test_outputs_of_an_earlier_attempt_are_brought_here(storage: FakeStorage, ou
     assert delivered(outputs, what, source=EARLIER, deliver_to=PREFIX) == Delivery()
     assert values(storage, batch_tasks.square) == 7
     assert storage.objects[f"{PREFIX}/deck.html"] == b"deck"
+
+
+def test_the_types_of_an_adopted_run_s_outputs_are_beside_the_attempt_that_adopts_it(
+    storage: FakeStorage, outputs: Outputs
+) -> None:
+    what = expected(outputs, batch_tasks.squares, "list")
+    storage.objects[f"{PREFIX}/aws-batch/interface.pb"] = base64.b64decode(what.types or "")
+    away = what.model_copy(update={"types": None})
+    list_of(storage, 2, EARLIER)
+    while (delivery := delivered(outputs, away, source=EARLIER, deliver_to=PREFIX)).waits:
+        pass
+    assert delivery == Delivery()
+    assert values(storage, batch_tasks.squares) == [0, 1]
+
+
+@pytest.mark.parametrize("place", ["s3://raw/fraud/development/x", "s3://raw/churn/production/x"])
+def test_a_plan_that_names_another_project_s_place_gets_nothing_from_there(
+    storage: FakeStorage, outputs: Outputs, place: str
+) -> None:
+    what = expected(outputs, batch_tasks.one_file, "container")
+    what = what.model_copy(update={"below": "s3://raw/fraud/development/"})
+    list_of(storage, 1, environment={OUTPUTS_VARIABLE: place})
+    storage.objects[f"{place}/file"] = b"secret"
+
+    delivery = delivered(outputs, what)
+    if place.startswith(what.below):
+        assert delivery.problem is None
+        assert delivery.outputs is not None
+        assert delivery.outputs.to_flyte_idl().literals["file"].scalar.blob.uri == f"{place}/file"
+    else:
+        assert delivery.outputs is None
+        assert delivery.problem is not None
+        assert delivery.problem.startswith(f"its outputs are to be in {place}, and the connector's settings have")
 
 
 def test_a_function_that_wrote_nothing_fails(outputs: Outputs) -> None:

@@ -96,6 +96,8 @@ class Settings(Part):
         log_group: The log group of jobs. ``{project}`` and ``{domain}`` stand for whose they are. Default: Batch's own,
             ``/aws/batch/job``, the only one that needs no execution role.
         secret_prefix: What a secret's name begins with, with ``{project}`` and ``{domain}``. Default: nothing.
+        raw_output_prefix: The ``s3://`` URL that the outputs of containers lie below, with ``{project}`` and
+            ``{domain}``: where their jobs may write. Default: none, and the connector reads what a task names.
         file_systems: File systems by name.
         definition_prefix: What the names of job definitions begin with. Default: ``flyte-``.
         tags: Tags of every job. ``{project}`` and ``{domain}`` stand for whose it is.
@@ -119,6 +121,7 @@ class Settings(Part):
     job_roles: Mapping[str, str] = Field(default_factory=dict)
     log_group: str = "/aws/batch/job"
     secret_prefix: str = ""
+    raw_output_prefix: str | None = None
     file_systems: Mapping[str, FileSystem] = Field(default_factory=dict)
     definition_prefix: str = "flyte-"
     tags: Mapping[str, str] = Field(default_factory=dict)
