@@ -11,7 +11,7 @@ from flyteidl.core.errors_pb2 import ErrorDocument
 from flyteidl.core.literals_pb2 import Literal, LiteralCollection, LiteralMap, Primitive, Scalar
 from flytekit.bin import entrypoint as flytekit_entrypoint
 
-from flytekit_aws_batch.entrypoint import main, node_variables
+from flytekit_aws_batch.entrypoint import is_repeated, main, node_variables
 from tests.connectors.flytekit import batch_tasks
 from tests.connectors.flytekit.narrow_s3 import NarrowS3
 
@@ -123,6 +123,20 @@ def test_what_an_earlier_try_said_of_its_end_is_forgotten(tmp_path: Path) -> Non
 
     assert container.run("greet", AWS_BATCH_JOB_ATTEMPT="2").returncode == 0
     assert not error.exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "repeated"),
+    [
+        ({}, False),
+        ({"AWS_BATCH_JOB_ATTEMPT": "1", "FLYTE_AWS_BATCH_WAVE": "0"}, False),
+        ({"AWS_BATCH_JOB_ATTEMPT": "2", "FLYTE_AWS_BATCH_WAVE": "0"}, True),
+        # The first attempt of Batch's in a later submission.
+        ({"AWS_BATCH_JOB_ATTEMPT": "1", "FLYTE_AWS_BATCH_WAVE": "1"}, True),
+    ],
+)
+def test_a_further_attempt_and_a_further_wave_are_repeats(variables: Mapping[str, str], *, repeated: bool) -> None:
+    assert is_repeated(variables) is repeated
 
 
 @pytest.mark.parametrize(("attempt", "steps"), [("1", 1), ("2", 2)])

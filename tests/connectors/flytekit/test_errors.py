@@ -1,13 +1,19 @@
 """What the code in a container wrote of its own end, in the words that people read."""
 
-from typing import Any, cast
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from flyteidl.core.errors_pb2 import ContainerError
+from flyteidl.core.errors_pb2 import ContainerError, ErrorDocument
 from flytekit.bin import entrypoint
 from flytekit.exceptions.user import FlyteUserRuntimeException
 
-from flytekit_aws_batch.errors import said
+from flytekit_aws_batch.config import node_prefix
+from flytekit_aws_batch.errors import ErrorFiles, said
+
+if TYPE_CHECKING:
+    from flytekit_aws_batch.core.storage import Storage
 
 # No part of what flytekit types.
 _TOLD = cast("Any", entrypoint).get_traceback_str
@@ -65,3 +71,53 @@ def test_a_long_message_leaves_room_for_its_place() -> None:
     whole = said(error("x" * 20_000), with_trace=False)
     assert whole.endswith(", in fails")
     assert len(whole) == 8_001
+
+
+PREFIX = "s3://data/0"
+
+
+class Written:
+    """S3 with what the nodes of a job have written.
+
+    Args:
+        nodes: What each node said of its end; 0 is the main one.
+    """
+
+    def __init__(self, nodes: dict[int, bytes]) -> None:
+        self.objects = {
+            f"{node_prefix(PREFIX, node) if node else PREFIX}/{name}": body
+            for node, said_by in nodes.items()
+            for name, body in (("error.pb", said_by), ("outputs.pb", b""))
+        }
+
+    async def read(self, url: str) -> bytes | None:
+        return self.objects.get(url)
+
+    async def list(self, url: str) -> AsyncIterator[str]:
+        for each in sorted(self.objects):
+            if each.startswith(url):
+                yield each
+
+
+def document(message: str) -> bytes:
+    error = ContainerError(message=message, kind=ContainerError.NON_RECOVERABLE)
+    body: bytes = ErrorDocument(error=error).SerializeToString()
+    return body
+
+
+@pytest.mark.parametrize(
+    ("nodes", "told"),
+    [
+        ({0: document("main"), 1: document("one")}, "main"),
+        ({2: document("two"), 1: document("one")}, "one"),
+        ({1: b"<html>"}, None),
+        ({}, None),
+    ],
+)
+def test_of_several_nodes_the_main_one_s_error_is_told_or_else_another_s(
+    nodes: dict[int, bytes], told: str | None
+) -> None:
+    files = ErrorFiles(cast("Storage", Written(nodes)))
+    error = asyncio.run(files.read(PREFIX))
+    assert (error and error.message) == told
+    assert asyncio.run(files.final(PREFIX, None)) == ({} if told is None else {0: told})
