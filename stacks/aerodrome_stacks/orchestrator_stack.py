@@ -98,7 +98,7 @@ class OrchestratorStack(AerodromeStack):
             HelmReleaseProps(
                 cluster=cluster.cluster,
                 spec=release("aerodrome-flyte", environment),
-                values=surroundings(environment, self._batch_connector(environment, identity, efs)),
+                values=surroundings(environment, self._batch_connector(environment, identity, storage, efs)),
             ),
         )
         projects = HelmRelease(
@@ -148,7 +148,7 @@ class OrchestratorStack(AerodromeStack):
         flyte_release.node.add_dependency(secrets, surrounding, projects)
 
     def _batch_connector(
-        self, environment: Environment, identity: IdentityPorts, efs: EfsPorts | None
+        self, environment: Environment, identity: IdentityPorts, storage: StoragePorts, efs: EfsPorts | None
     ) -> BatchConnectorInputs | None:
         if environment.flyte.batch_connector is None:
             return None
@@ -157,6 +157,7 @@ class OrchestratorStack(AerodromeStack):
             partition=self.partition,
             url_suffix=self.url_suffix,
             project_roles=identity.projects,
+            raw_data_bucket=storage.raw_data.bucket_name,
             efs=efs,
         )
 

@@ -15,6 +15,7 @@ def inputs(environment: Environment) -> BatchConnectorInputs:
         role_arn=f"{role}/connector",
         partition="aws",
         url_suffix="amazonaws.com",
+        raw_data_bucket="raw-data",
         project_roles={place: f"{role}/{'-'.join(place)}" for place in environment.project_domains},
         efs=EfsPorts(
             file_system_id="fs-0a1b2c3d",

@@ -18,6 +18,7 @@ from aerodrome_stacks.environment import Environment
 from aerodrome_stacks.environment.aws import instance_shape
 from aerodrome_stacks.environment.flyte import BATCH_TASK_TYPE
 from aerodrome_stacks.job_limits import job_limits
+from flytekit_aws_batch.core.job_tags import filled
 from flytekit_aws_batch.core.queues import choose, problems
 from flytekit_aws_batch.core.settings import VARIABLE, Limits, Settings
 from flytekit_aws_batch.core.spec import KINDS, JobSpec, Resources
@@ -73,6 +74,20 @@ def test_the_connector_can_read_what_it_is_told(settings: Settings, environment:
         assert job_role.endswith(f":role/aerodrome-{environment.name}-{project}-{domain}")
     assert {*settings.file_systems} == ({"efs"} if environment.batch.efs else set())
     assert all(one.access_points.keys() == places for one in settings.file_systems.values())
+
+
+def test_it_reads_a_project_s_outputs_where_flyte_has_the_project_write_and_nowhere_else(
+    settings: Settings, releases: Mapping[str, DeployedRelease]
+) -> None:
+    places = {
+        (project["id"], domain): of["workflow_execution_config"]["raw_output_data_config"]["output_location_prefix"]
+        for project in releases["aerodrome-projects"].value("reconciler", "projects")
+        for domain, of in project["domains"].items()
+    }
+    assert places
+    assert settings.raw_output_prefix is not None
+    for (project, domain), prefix in places.items():
+        assert filled(settings.raw_output_prefix, project, domain) == f"{prefix}/"
 
 
 def test_every_kind_of_queue_is_one_that_it_knows(settings: Settings, environment: Environment) -> None:

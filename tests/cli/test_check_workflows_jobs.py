@@ -75,6 +75,7 @@ def test_it_is_held_against_what_the_platform_tells_its_connector(name: str) -> 
         partition="aws",
         url_suffix="amazonaws.com",
         project_roles=roles,
+        raw_data_bucket="raw-data",
         efs=None,
     )
     platforms, own = Settings.model_validate(settings(environment, inputs)), settings_of(environment)

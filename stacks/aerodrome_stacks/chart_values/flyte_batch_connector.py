@@ -23,6 +23,7 @@ from aerodrome_stacks.names import (
     flyte_jobs_events_name,
     flyte_jobs_role_name,
     jobs_log_group,
+    own_prefix,
 )
 from aerodrome_stacks.project_roles import project_tags
 
@@ -79,6 +80,7 @@ class BatchConnectorInputs:
         partition: The AWS partition of ARNs.
         url_suffix: What the names of AWS's endpoints end with.
         project_roles: The role of each project in each domain.
+        raw_data_bucket: The bucket of what tasks hand to each other.
         efs: The file system that tasks may mount; ``None`` where there is none.
     """
 
@@ -86,6 +88,7 @@ class BatchConnectorInputs:
     partition: str
     url_suffix: str
     project_roles: Mapping[tuple[str, str], str]
+    raw_data_bucket: str
     efs: EfsPorts | None
 
 
@@ -187,6 +190,8 @@ def settings(environment: Environment, inputs: BatchConnectorInputs) -> dict[str
         "job_roles": {f"{project}/{domain}": inputs.project_roles[project, domain] for project, domain in places},
         "log_group": jobs_log_group(environment, "{project}", "{domain}"),
         "secret_prefix": f"aerodrome/{environment.name}/{{project}}/{{domain}}/",
+        # Its role reads any project's raw data, and a task says itself where its outputs are.
+        "raw_output_prefix": f"s3://{inputs.raw_data_bucket}/{own_prefix('{project}', '{domain}')}/",
         "definition_prefix": flyte_definition_prefix(environment),
         "tags": {ENVIRONMENT_TAG: environment.name, **project_tags("{project}", "{domain}")},
         "events_queue": (
