@@ -104,5 +104,9 @@ def test_why_it_failed_begins_with_what_the_code_said() -> None:
 
     assert asyncio.run(Outcomes(storage).explained(OF_FIRST, failed)) == "ValueError: no such customer\nexit code 1"
     assert asyncio.run(Outcomes(Objects({})).explained(OF_FIRST, failed)) == "exit code 1"
+    # What is none of the entrypoint's own is as good as nothing, whoever wrote it.
+    broken = Outcomes(Objects({f"{FIRST}/error.pb": b"<html>"}))
+    assert asyncio.run(broken.explained(OF_FIRST, failed)) == "exit code 1"
+    assert asyncio.run(broken.final(FIRST, None)) == {}
     # What Batch knows is told though S3 is silent.
     assert asyncio.run(Outcomes(Objects({}, "throttled")).explained(OF_FIRST, failed)) == "exit code 1"

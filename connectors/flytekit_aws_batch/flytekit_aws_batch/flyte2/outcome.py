@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from flyteidl2.core.execution_pb2 import ContainerError, ErrorDocument
+from google.protobuf.message import DecodeError
 
 from flytekit_aws_batch.common import no_outputs, not_delivered
 from flytekit_aws_batch.core.call_errors import CallError
@@ -54,8 +55,12 @@ class Outcomes:
         return {} if error is None or error.kind == ContainerError.RECOVERABLE else {0: _said(error)}
 
     async def _error(self, prefix: str) -> ContainerError | None:
+        """What the entrypoint said. None: nothing, or what is there is none of its words."""
         content = await self._storage.read(f"{prefix}/{_ERROR}")
-        return None if content is None else ErrorDocument.FromString(content).error
+        try:
+            return None if content is None else ErrorDocument.FromString(content).error
+        except DecodeError:
+            return None
 
     async def _deliver(self, source: str, target: str) -> None:
         # The outputs last: that they are there says that all is.
