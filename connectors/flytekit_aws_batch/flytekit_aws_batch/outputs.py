@@ -12,13 +12,12 @@ from flytekit.models.literals import LiteralMap
 from flytekit.models.task import TaskTemplate
 from flytekit.utils.pbhash import compute_hash_string
 from google.protobuf.message import DecodeError, Message
-from pydantic import ValidationError
 
 from flytekit_aws_batch.common import no_outputs, not_delivered
 from flytekit_aws_batch.config import LARGE_MIB, OUTPUTS_VARIABLE, Expected, Kind
 from flytekit_aws_batch.core.aws import Aws, CallError
 from flytekit_aws_batch.core.background import Kept, Work
-from flytekit_aws_batch.core.folder import PLAN_FILE, Folder
+from flytekit_aws_batch.core.folder import PLAN_FILE, Folder, UnreadableError
 from flytekit_aws_batch.core.plan import Handle, Plan, folder_of
 from flytekit_aws_batch.core.progress import Progress
 from flytekit_aws_batch.core.quantities import MIB
@@ -255,16 +254,15 @@ class Outputs:
         return False
 
     async def _plan(self, handle: Handle, source: str) -> Plan:
-        if handle.plan is not None:
+        own = source == handle.output_prefix
+        if own and handle.plan is not None:
             return handle.plan
         try:
-            plan = await Folder(self._storage, source).plan()
-        except ValidationError:
-            raise OutputError(
-                f"{_plan_url(source)} is none of this connector's; see that nothing else writes there"
-            ) from None
+            plan = await Folder(self._storage, source).plan(handle.digest if own else "")
+        except UnreadableError as error:
+            raise OutputError(str(error)) from None
         if plan is None:
-            raise OutputError(f"{_plan_url(source)} is gone, which said what was run")
+            raise OutputError(f"{_plan_url(source)} is gone, or another one, which said what was run")
         return plan
 
 

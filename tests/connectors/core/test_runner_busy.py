@@ -131,12 +131,15 @@ def test_a_plan_that_was_begun_outlives_other_settings(world: KeptWorld) -> None
         for domain, queues in world.settings.queues.items()
     }
     second = BatchRunner(world.settings.model_copy(update={"queues": moved}), aws=world.aws)
-    assert world.run(second.start(_asked(0, 0))) == handle
+    moved_on = world.run(second.start(_asked(0, 0)))
+    assert moved_on.plan is not None
+    assert moved_on.plan.queue == world.client.of("submit_job")[0]["jobQueue"]
     none = BatchRunner(world.settings.model_copy(update={"queues": {"other": ()}}), aws=world.aws)
     again = world.run(none.start(_asked(0, 0)))
     assert again.refused is None, "it runs already"
     world.clock.time += 62
-    world.run(second.poll(handle))
+    for runner, each in ((second, moved_on), (second, handle), (none, again)):
+        assert "RUNNABLE" in world.run(runner.poll(each)).message
     assert [asked["jobQueue"] for asked in world.client.of("submit_job")] == [
         world.client.of("submit_job")[0]["jobQueue"]
     ]

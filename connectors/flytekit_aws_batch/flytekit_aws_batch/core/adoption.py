@@ -50,7 +50,7 @@ class Adoption:
     async def _if_alive(self, run: Handle) -> Handle | None:
         folder = Folder(self._storage, run.output_prefix)
         contents = await folder.contents()
-        adopted = await folder.adopted() if contents.adopts else None
+        adopted = await folder.adopted(run) if contents.adopts else None
         if adopted is not None:
             return await self._if_alive(adopted)
         result = await folder.result() if contents.ended else None

@@ -33,6 +33,11 @@ def problems(request: JobRequest, settings: Settings) -> Iterator[str]:
             yield _refusal(f"secrets[{variable!r}]", secret.secret, owner, f"name a secret below {prefix}")
 
 
+def is_anothers_share(share: str | None, project: str, settings: Settings) -> bool:
+    """Whether the settings give a share to another project."""
+    return _owner(share, project, settings.shares) is not None
+
+
 def _refusal(what: str, value: str | None, owner: str, remedy: str) -> str:
     return f"{what}={value!r}: the connector's settings give it to {owner}; {remedy}"
 

@@ -149,12 +149,17 @@ class Plan(Kept):
 
     def job_name(self, wave: int) -> str:
         """The name of a wave's job: ``<name>-<attempt>-<wave>``, at most 128 characters, as Batch takes."""
-        return f"{self.name}-{self.attempt}-{wave}"
+        return job_name(self.name, self.attempt, wave)
 
     @property
     def folder(self) -> str:
         """Where the connector keeps what it has to know again."""
         return folder_of(self.output_prefix)
+
+
+def job_name(name: str, attempt: int, wave: int) -> str:
+    """The name of the job of an attempt's wave: a job of another name is none of it, whatever S3 says."""
+    return f"{name}-{attempt}-{wave}"
 
 
 def folder_of(output_prefix: str) -> str:
@@ -214,7 +219,8 @@ class Handle(Kept):
         deliver_to: Where the outputs have to be in the end, when the run is an earlier attempt's that was still alive.
             None: where they are.
         refused: Why nothing was submitted and never will be. None: it was not refused.
-        plan: The plan itself, where S3 did not take it in time.
+        plan: The plan itself, where S3 did not take it in time, or has another one.
+        digest: Of the plan that S3 has. Empty: unknown, as handles had none before.
     """
 
     output_prefix: str
@@ -223,8 +229,13 @@ class Handle(Kept):
     deliver_to: str | None = None
     refused: str | None = None
     plan: Plan | None = None
+    digest: str = ""
 
     @classmethod
     def of(cls, plan: Plan) -> Self:
-        """The handle of a plan that is in S3."""
+        """The handle of a plan's run, as far as names go."""
         return cls(output_prefix=plan.output_prefix, name=plan.name, attempt=plan.attempt)
+
+    def fits(self, plan: Plan) -> bool:
+        """Whether a plan says that it is this run's."""
+        return self.of(plan) == Handle(output_prefix=self.output_prefix, name=self.name, attempt=self.attempt)

@@ -79,6 +79,11 @@ def plan(request: JobRequest, settings: Settings) -> tuple[Plan, dict[str, Any]]
     return found, definition
 
 
+def definition_stem(settings: Settings, project: str, domain: str) -> str:
+    """What the names of a project's job definitions in a domain begin with."""
+    return f"{settings.definition_prefix}{project}-{domain}"
+
+
 def _problems(request: JobRequest, settings: Settings, choice: queues.Choice | None) -> list[str]:
     spec = request.spec
     fargate = on_fargate(spec) if choice is None else choice.on_fargate(request)
@@ -121,7 +126,7 @@ def _definition(request: JobRequest, settings: Settings, choice: queues.Choice, 
     fargate = choice.on_fargate(request)
     container = containers.properties(request, settings, queue_arn=choice.arn, fargate=fargate, resources=resources)
     found: dict[str, Any] = {
-        "jobDefinitionName": f"{settings.definition_prefix}{request.project}-{request.domain}",
+        "jobDefinitionName": definition_stem(settings, request.project, request.domain),
         "platformCapabilities": ["FARGATE" if fargate else "EC2"],
         "propagateTags": True,
         "tags": job_tags.of_definition(request, settings),

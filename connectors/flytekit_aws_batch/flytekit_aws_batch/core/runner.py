@@ -11,7 +11,7 @@ from flytekit_aws_batch.core.checks import Checks
 from flytekit_aws_batch.core.definitions import Definitions
 from flytekit_aws_batch.core.ending import Endings, Failures
 from flytekit_aws_batch.core.events import EventFollower
-from flytekit_aws_batch.core.folder import Folder
+from flytekit_aws_batch.core.folder import Folder, UnreadableError
 from flytekit_aws_batch.core.logs import LogPage
 from flytekit_aws_batch.core.plan import Handle, JobRequest, Plan
 from flytekit_aws_batch.core.poller import Answer, JobPoller
@@ -24,6 +24,7 @@ from flytekit_aws_batch.core.stopping import NotStoppedError, Stopping
 from flytekit_aws_batch.core.storage import Storage
 from flytekit_aws_batch.core.submitter import Submitter
 from flytekit_aws_batch.core.telling import Telling
+from flytekit_aws_batch.core.trust import Trust
 
 __all__ = ["BatchRunner", "Failures", "NotStoppedError"]
 
@@ -61,7 +62,8 @@ class BatchRunner:
         self._checks = Checks(self._aws, settings)
         self._poller = JobPoller(self._aws, settings)
         self._events = EventFollower(self._aws, settings, self._poller)
-        self._stopping = Stopping(self._aws, self._storage)
+        self._stopping = Stopping(self._aws, self._storage, self._poller)
+        self._trust = Trust(self._storage, settings)
         reasons = Reasons(self._aws, settings)
         self._endings = Endings(self._aws, self._poller, reasons, failures)
         self._telling = Telling(reasons)
@@ -72,6 +74,7 @@ class BatchRunner:
             endings=self._endings,
             adoption=Adoption(self._aws, self._storage, self._poller),
             telling=self._telling,
+            trust=self._trust,
         )
         self._runs = Runs(self._clock)
         self._turns = Turns(_AT_ONCE)
@@ -91,10 +94,10 @@ class BatchRunner:
             plan, definition = planning.plan(request, self._settings)
         except RefusedError as error:
             begun = None
-            with suppress(TimeoutError):
+            with suppress(CallError, TimeoutError):
                 async with asyncio.timeout(patience):
-                    begun = await self._begun(request.output_prefix)
-            return self._refused(request, str(error)) if begun is None else Handle.of(begun)
+                    begun = await self._trust.begun(request)
+            return begun or self._refused(request, str(error))
         plan = plan.model_copy(update={"registration": definition})
         try:
             async with asyncio.timeout(patience):
@@ -105,7 +108,7 @@ class BatchRunner:
     async def _begin(self, request: JobRequest, plan: Plan, definition: dict[str, Any], until: float) -> Handle:
         problems = await self._checks.problems(request, plan, definition)
         # Too late to refuse what was started before, as when the answer to an earlier start got lost.
-        if problems and await self._begun(plan.output_prefix) is None:
+        if problems and not await self._begun(plan.output_prefix):
             return self._refused(request, "\n".join(problems))
         handle = Handle.of(plan)
         run = self._runs.of(handle)
@@ -113,7 +116,7 @@ class BatchRunner:
             if not mine:
                 return handle.model_copy(update={"plan": plan})
             try:
-                await Folder(self._storage, plan.output_prefix).keep_plan(plan)
+                handle = await self._trust.kept(plan)
             except CallError as error:
                 if not error.passes:
                     return self._refused(request, f"{plan.folder}: the connector cannot write there: {error}")
@@ -126,6 +129,9 @@ class BatchRunner:
                 if not error.passes and run.submission is None:
                     return self._refused(request, f"the connector cannot submit it: {error}")
                 # Else it goes on when it is asked for, and is told then.
+            except UnreadableError:
+                # So is that.
+                pass
         if run.adopts is not None:
             return run.adopts.model_copy(update={"deliver_to": plan.output_prefix})
         return handle
@@ -141,6 +147,8 @@ class BatchRunner:
         except CallError as error:
             waits = "AWS does not answer now" if error.passes else "the connector cannot go on, and tries again"
             what = f"{waits}: {error}"
+        except UnreadableError as error:
+            return self._telling.failed(self._runs.of(handle), str(error))
         except TimeoutError:
             what = "AWS answers slowly: the connector goes on when it is asked again"
         run = self._runs.of(handle)
@@ -156,15 +164,17 @@ class BatchRunner:
         Raises:
             NotStoppedError: A job may be there that Batch does not list yet; to be called again.
             CallError: AWS did not take it in time, or the connector's role may not; to be called again.
+            UnreadableError: Something else has written what says which job it has.
         """
         if handle.refused is not None:
             return
         run = self._runs.of(handle)
         async with self._runs.held(run, self._clock.now() + _STOP_WAIT_SECONDS) as held:
-            if run.result is None and run.adopts is None:
-                await self._stop(run, handle, reason, held=held)
-        if run.adopts is not None:
-            await self.stop(run.adopts, reason)
+            adopts = run.adopts
+            if run.result is None and adopts is None:
+                adopts = await self._stop(run, handle, reason, held=held)
+        if adopts is not None:
+            await self.stop(adopts, reason)
 
     async def logs(self, handle: Handle, token: str = "") -> LogPage:
         """A page of what a run's last job has printed: of a list one of the failed elements, or the first.
@@ -178,7 +188,9 @@ class BatchRunner:
         """
         jobs = (await self.poll(handle)).jobs
         job = (await self._poller.get(jobs[-1])).job if jobs else None
-        found = logs.stream_of(await self._endings.shown(job)) if job else None
+        # What has ended is as S3 says, and a job of another name is another run's.
+        ours = job is not None and job.name.startswith(f"{handle.name}-")
+        found = logs.stream_of(await self._endings.shown(job)) if job and ours else None
         return await logs.page(self._aws, *found, token) if found else LogPage(token=token)
 
     @property
@@ -195,12 +207,12 @@ class BatchRunner:
         """Until when a submission may go on: what waits for longer lets others have their turn."""
         return min(until, self._clock.now() + _MOMENT_SECONDS)
 
-    async def _begun(self, output_prefix: str) -> Plan | None:
-        """The plan that an earlier start has written. None: there is none, as far as S3 tells."""
+    async def _begun(self, output_prefix: str) -> bool:
+        """Whether an earlier start has written a plan, as far as S3 tells."""
         try:
-            return await Folder(self._storage, output_prefix).plan()
+            return (await Folder(self._storage, output_prefix).contents()).planned
         except CallError:
-            return None
+            return False
 
     def _refused(self, request: JobRequest, why: str) -> Handle:
         self._metrics.refused.inc()
@@ -217,7 +229,12 @@ class BatchRunner:
         while run.result is None:
             if run.adopts is not None:
                 return await self._stand(run.adopts)
+            # Before the question: somebody else may go on with the next wave meanwhile.
+            name = run.job_name
             answer = await self._poller.get(run.job) if run.job else None
+            if answer is not None and answer.job is not None and answer.job.name != name:
+                await self._steps.disown(run, answer.job)
+                continue
             if answer is not None and not (answer.job and answer.job.ended):
                 return await self._unfinished(run, answer)
             async with self._turns.taken(until - self._clock.now()) as mine, self._runs.held(run, until) as held:
@@ -225,7 +242,7 @@ class BatchRunner:
                     return self._telling.queued(
                         run, "the connector is busy, and goes on with it", under_way=bool(run.job)
                     )
-                if answer and answer.job and not await self._steps.go_on(run, answer.job):
+                if answer and answer.job and not await self._steps.go_on(run, handle, answer.job):
                     return await self._telling.live(run, answer)
                 if not run.job and run.result is None:
                     await self._steps.submit(run, handle, self._moment(until))
@@ -243,24 +260,25 @@ class BatchRunner:
             await self._steps.lose(run)
         return run.result or await self._telling.live(run, answer)
 
-    async def _stop(self, run: Run, handle: Handle, reason: str, *, held: bool) -> None:
+    async def _stop(self, run: Run, handle: Handle, reason: str, *, held: bool) -> Handle | None:
+        """Stop a run, or say for which other one it stands."""
         folder = Folder(self._storage, run.prefix)
         try:
             contents = await folder.contents()
             if contents.ended:
-                return
-            run.adopts = await folder.adopted() if contents.adopts else None
-            if run.adopts is not None:
-                return
+                return None
+            adopts = await folder.adopted(handle) if contents.adopts else None
+            if adopts is not None:
+                return adopts
             await folder.stop(reason)
-        except CallError:
+        except (CallError, UnreadableError):
             # The next wave is not kept from being submitted: that is for the next call.
             if run.job:
-                await self._stopping.terminate(run.job, reason)
+                await self._stopping.terminate(run.job, reason, name=run.job_name)
             raise
-        plan = run.plan or handle.plan or await folder.plan()
+        plan = run.plan or await self._trust.named(handle)
         if run.job:
-            await self._stopping.terminate(run.job, reason)
+            await self._stopping.terminate(run.job, reason, name=run.job_name)
             # Nobody asks after it any more: it is not to be counted among the living.
             self._poller.forget(run.job)
         if plan is not None:
@@ -268,3 +286,4 @@ class BatchRunner:
             await self._stopping.end(plan, run.submission if held else None, reason, until)
         self._metrics.stops.inc()
         run.end(self._telling.failed(run, f"stopped: {reason}"))
+        return None

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from flytekit_aws_batch.core.clock import Clock
-from flytekit_aws_batch.core.plan import Handle, Plan, Wave
+from flytekit_aws_batch.core.plan import Handle, Plan, Wave, job_name
 from flytekit_aws_batch.core.progress import Progress
 from flytekit_aws_batch.core.ranges import from_ranges
 from flytekit_aws_batch.core.submitter import Submission
@@ -75,6 +75,11 @@ class Run:
     def jobs(self) -> tuple[str, ...]:
         """The IDs of its jobs, the first submission first."""
         return (*self.earlier, self.job) if self.job else self.earlier
+
+    @property
+    def job_name(self) -> str:
+        """The name of the last wave's job."""
+        return job_name(self.name, self.attempt, self.wave)
 
     @property
     def left(self) -> int:

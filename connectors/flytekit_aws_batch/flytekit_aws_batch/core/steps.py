@@ -11,12 +11,13 @@ from flytekit_aws_batch.core.aws import Aws, CallError
 from flytekit_aws_batch.core.ending import Endings
 from flytekit_aws_batch.core.folder import Folder
 from flytekit_aws_batch.core.job_state import JobState
-from flytekit_aws_batch.core.plan import Handle, Plan, Wave, folder_of
+from flytekit_aws_batch.core.plan import Handle, Plan, Wave, folder_of, wave_name
 from flytekit_aws_batch.core.progress import Progress
 from flytekit_aws_batch.core.runs import Run
 from flytekit_aws_batch.core.storage import Storage
 from flytekit_aws_batch.core.submitter import Submission, Submitter
 from flytekit_aws_batch.core.telling import Telling
+from flytekit_aws_batch.core.trust import Trust
 
 
 class Steps:
@@ -32,6 +33,7 @@ class Steps:
         endings: What looks at failures.
         adoption: What finds earlier attempts.
         telling: What puts it into words.
+        trust: What reads plans.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Steps:
         endings: Endings,
         adoption: Adoption,
         telling: Telling,
+        trust: Trust,
     ) -> None:
         self._metrics = aws.metrics
         self._clock = aws.clock
@@ -51,6 +54,7 @@ class Steps:
         self._endings = endings
         self._adoption = adoption
         self._telling = telling
+        self._trust = trust
 
     async def submit(self, run: Run, handle: Handle, until: float) -> None:
         """Give a run a job, or find the one that it has, or learn that it has ended."""
@@ -73,7 +77,7 @@ class Steps:
             self._count(run, submission)
             run.submitted()
 
-    async def go_on(self, run: Run, job: JobState) -> bool:
+    async def go_on(self, run: Run, handle: Handle, job: JobState) -> bool:
         """Decide what follows the end of a run's job: a further submission, or its result.
 
         Returns:
@@ -86,7 +90,7 @@ class Steps:
         if await folder.is_stopped():
             await self._stopped(run)
             return True
-        plan, there = await folder.plan(), await folder.wave(run.wave)
+        plan, there = await self._trust.of(handle), await folder.wave(run.wave)
         if plan is None or there is None:
             await self._end(run, self._gone(run))
             return True
@@ -110,6 +114,15 @@ class Steps:
         )
         await self._end(run, self._telling.failed(run, message, final=bool(run.size)))
 
+    async def disown(self, run: Run, job: JobState) -> None:
+        """Give a run up whose wave in S3 names a job that is none of its own: it has no say over that."""
+        message = (
+            f"{folder_of(run.prefix)}/{wave_name(run.wave)} names the job {job.id}, which is {job.name} and not "
+            f"{run.job_name}; see that nothing but the connector writes there"
+        )
+        run.job, run.earlier = "", ()
+        await self._end(run, self._telling.failed(run, message))
+
     async def _load(self, run: Run, handle: Handle) -> None:
         """Learn from S3 how far a run is."""
         folder = Folder(self._storage, run.prefix)
@@ -121,15 +134,14 @@ class Steps:
         if contents.stopped:
             await self._stopped(run)
             return
-        run.adopts = await folder.adopted() if contents.adopts else None
-        if run.adopts is not None:
-            return
-        plan = await folder.plan() if contents.planned else handle.plan
+        plan = await self._trust.of(handle, planned=contents.planned)
         if plan is None:
             await self._end(run, self._gone(run))
             return
-        if not contents.planned:
-            plan = await folder.keep_plan(plan)
+        earlier = await folder.adopted(handle) if contents.adopts else None
+        run.adopts = await self._trust.earlier(plan, earlier) if earlier else None
+        if run.adopts is not None:
+            return
         there = await folder.wave(contents.waves) if contents.waves >= 0 else None
         if there is not None:
             run.resume(plan, there[0])
@@ -137,9 +149,10 @@ class Steps:
             run.begin(plan, waves.first(plan))
 
     async def _adopted(self, run: Run, plan: Plan) -> bool:
-        earlier = await self._adoption.alive(plan) if plan.attempt else None
-        if earlier is None:
+        alive = await self._adoption.alive(plan) if plan.attempt else None
+        if alive is None:
             return False
+        earlier = await self._trust.earlier(plan, alive)
         await Folder(self._storage, run.prefix).adopt(earlier)
         self._metrics.adopted.inc()
         run.adopts = earlier
@@ -157,8 +170,9 @@ class Steps:
     def _gone(self, run: Run) -> Progress:
         return self._telling.failed(
             run,
-            f"{folder_of(run.prefix)} is gone, or what it had of this run: without it nobody knows what was submitted. "
-            "Run the task once more, and see that nothing deletes objects there while tasks run",
+            f"{folder_of(run.prefix)} is gone, or what it had of this run is not there as it was written: without it "
+            "nobody knows what was submitted. Run the task once more, and see that nothing else writes or deletes "
+            "objects there while tasks run",
         )
 
     def _count(self, run: Run, submission: Submission) -> None:

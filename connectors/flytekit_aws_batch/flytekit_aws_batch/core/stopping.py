@@ -5,6 +5,7 @@ from flytekit_aws_batch.core.flights import landed
 from flytekit_aws_batch.core.folder import Folder
 from flytekit_aws_batch.core.listing import find
 from flytekit_aws_batch.core.plan import Plan
+from flytekit_aws_batch.core.poller import JobPoller
 from flytekit_aws_batch.core.storage import Storage
 from flytekit_aws_batch.core.submitter import Submission
 
@@ -23,19 +24,33 @@ class Stopping:
     Args:
         aws: The way to AWS.
         storage: S3.
+        poller: What knows jobs.
     """
 
-    def __init__(self, aws: Aws, storage: Storage) -> None:
+    def __init__(self, aws: Aws, storage: Storage, poller: JobPoller) -> None:
         self._aws = aws
+        self._poller = poller
         self._storage = storage
         self._lease_seconds = aws.settings.lease_seconds
 
-    async def terminate(self, job_id: str, reason: str) -> None:
+    async def terminate(self, job_id: str, reason: str, *, name: str | None = None) -> None:
         """End a job: of an array or a multi-node parallel job, all of it. One that has ended, or is not there, is done.
 
+        Args:
+            job_id: Its ID.
+            reason: Why.
+            name: The name that it has to have, where its ID was read in S3: another's is left alone. Default: any.
+
         Raises:
+            NotStoppedError: Batch does not say now what its name is.
             CallError: Batch does not take it now, or the connector's role may not.
         """
+        if name is not None:
+            answer = await self._poller.get(job_id)
+            if answer.job is None and answer.error is not None:
+                raise NotStoppedError(f"whether {job_id} is {name}, AWS Batch does not say now: {answer.error}")
+            if answer.job is not None and answer.job.name != name:
+                return
         try:
             await self._aws.call("batch", "terminate_job", jobId=job_id, reason=reason[:_MOST_OF_A_REASON])
         except CallError as error:
@@ -61,7 +76,7 @@ class Stopping:
         folder = Folder(self._storage, plan.output_prefix)
         pause = _FIRST_PAUSE_SECONDS
         if own is not None and own.wave.job:
-            await self.terminate(own.wave.job, reason)
+            await self.terminate(own.wave.job, reason, name=plan.job_name(own.wave.number))
             return
         if own is not None and own.flight is not None:
             over = await landed(own.flight, until - self._aws.clock.now())
@@ -76,7 +91,7 @@ class Stopping:
             wave, stored = there
             job = wave.job or await find(self._aws, plan, wave)
             if job is not None:
-                await self.terminate(job, reason)
+                await self.terminate(job, reason, name=plan.job_name(number))
                 return
             ours = own is not None and own.etag == stored.etag and own.flight is None and own.doubt_since is None
             if ours or stored.age_seconds > self._lease_seconds:
