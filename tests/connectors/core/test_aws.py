@@ -1,4 +1,5 @@
 import asyncio
+import io
 import itertools
 import threading
 from collections.abc import Callable
@@ -7,6 +8,8 @@ from typing import Any
 
 import botocore.session
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import (
     ConnectionClosedError,
     ConnectTimeoutError,
@@ -17,11 +20,12 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from prometheus_client import CollectorRegistry
+from urllib3 import HTTPResponse
 
 from flytekit_aws_batch.core.aws import Aws, CallError, see_region
 from flytekit_aws_batch.core.clock import Clock
 from flytekit_aws_batch.core.metrics import Metrics
-from flytekit_aws_batch.core.pace import Gate
+from flytekit_aws_batch.core.pace import Gate, Pace
 from flytekit_aws_batch.core.settings import Limits, Settings, SettingsError
 from tests.connectors.core.fake_aws import FakeClock, World, client_error
 
@@ -306,34 +310,72 @@ def test_without_a_region_the_settings_are_to_be_mended(monkeypatch: pytest.Monk
 
 def test_submissions_whose_time_came_together_still_leave_one_after_the_other() -> None:
     clock = FakeClock()
-    gate, left = Gate(25, 8, clock), []
+    gate, left = Gate(25, clock), []
     for _ in range(50):
-        with gate:
-            left.append(clock.now())
+        gate.enter()
+        left.append(clock.now())
     assert left[0] == 1000
     assert [round(after - before, 6) for before, after in itertools.pairwise(left)] == [0.04] * 49
 
 
-def test_no_more_than_eight_submissions_are_under_way_at_once() -> None:
-    gate, lock = Gate(1_000, 8, Clock()), threading.Lock()
-    full, inside, most = threading.Event(), 0, 0
+def test_submissions_that_hang_leave_threads_to_questions_and_are_eight_at_once() -> None:
+    world = World()
+    aws = Aws(
+        Settings(),
+        session=world.session,  # type: ignore[arg-type]  # what of a session is used, it has
+        metrics=Metrics(CollectorRegistry()),
+        clock=world.clock,
+    )
+    full, answer, lock, inside, most = threading.Event(), threading.Event(), threading.Lock(), 0, 0
 
-    def submit() -> None:
+    def submit_job(**_: object) -> dict[str, Any]:
         nonlocal inside, most
-        with gate:
-            with lock:
-                inside += 1
-                most = max(most, inside)
-                if inside == 8:
-                    full.set()
-            full.wait(30)
-            with lock:
-                inside -= 1
+        with lock:
+            inside, most = inside + 1, max(most, inside + 1)
+            if inside == 8:
+                full.set()
+        answer.wait(30)
+        with lock:
+            inside -= 1
+        return {}
 
-    threads = [threading.Thread(target=submit) for _ in range(40)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    world.answers["submit_job"] = submit_job
+    world.answers["describe_jobs"] = lambda **_: {"jobs": []}
+    submissions = [aws.submit("batch", "submit_job", {}) for _ in range(40)]
+    assert full.wait(30)
+    assert aws.submit("batch", "describe_jobs", {}).result(timeout=20) == {"jobs": []}
+    assert not any(submission.done() for submission in submissions)
+    answer.set()
+    assert [submission.result(timeout=30) for submission in submissions] == [{}] * 40
     assert most == 8
-    assert inside == 0
+    aws.close()
+
+
+def test_botocore_tries_nothing_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    session, sent = botocore.session.Session(), []
+
+    def fails(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        sent.append(request.url)
+        return AWSResponse(request.url, 500, HTTPHeaders(), HTTPResponse(io.BytesIO(), preload_content=False))
+
+    session.register("before-send.batch.SubmitJob", fails)  # type: ignore[arg-type]  # it may answer, as botocore says
+    aws = Aws(Settings(region="eu-west-1"), session=session, metrics=Metrics(CollectorRegistry()), clock=FakeClock())
+    with pytest.raises(CallError) as raised:
+        aws.attempt("batch", "submit_job", {"jobName": "a", "jobQueue": "q", "jobDefinition": "d"})
+    assert raised.value.kind == "ambiguous"
+    assert len(sent) == 1
+    aws.close()
+
+
+def test_after_a_rest_as_many_calls_go_at_once_as_are_saved() -> None:
+    clock = FakeClock()
+    pace = Pace(2, 3, clock)
+    assert [pace.reserve(60) for _ in range(5)] == [0, 0, 0, 0.5, 1]
+    clock.time += 100
+    assert [pace.reserve(60) for _ in range(5)] == [0, 0, 0, 0.5, 1]
+    clock.time += 2
+    assert [pace.reserve(60) for _ in range(3)] == [0, 0, 0.5], "a second saves two"
+    steady = Pace(2, 1, clock)
+    assert [steady.reserve(60) for _ in range(3)] == [0, 0.5, 1]

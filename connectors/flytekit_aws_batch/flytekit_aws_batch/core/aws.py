@@ -4,7 +4,6 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Mapping
-from contextlib import nullcontext
 from typing import Any
 
 import botocore.session
@@ -39,7 +38,8 @@ _NO_REGION = (
 # What the limits of the settings mean. S3 and SQS take thousands of calls a second, and have none.
 _GROUPS = {("batch", "submit_job"): "submits", ("batch", "describe_jobs"): "describes"}
 _UNLIMITED = frozenset({"s3", "sqs"})
-# Of submissions, which others need, too, no second may see many more than the limit.
+# Of submissions, which others need, too, no second may see many more than the limit: when Batch stands still, so many
+# have reached it together.
 _SUBMITS_AT_ONCE = 8
 _SUBMITS_OVER = 1.25
 
@@ -77,7 +77,7 @@ class Aws:
             "describes": Pace(limits.describes, 1, self.clock),
             "others": Pace(limits.others, max(1, int(limits.others)), self.clock),
         }
-        self._submits = Gate(limits.submits * _SUBMITS_OVER, _SUBMITS_AT_ONCE, self.clock)
+        self._gate = Gate(limits.submits * _SUBMITS_OVER, self.clock)
         self._session = session or botocore.session.get_session()
         self._sent_now = threading.local()
         # The last moment before it leaves: to sign it may have taken a renewal of credentials, which STS may hold up.
@@ -85,6 +85,8 @@ class Aws:
         self._clients: dict[str, BaseClient] = {}
         self._making = threading.Lock()
         self._executor = executor or concurrent.futures.ThreadPoolExecutor(_THREADS, "flytekit-aws-batch")
+        # In threads of their own: while Batch does not answer them, questions after jobs are asked all the same.
+        self._submitting = executor or concurrent.futures.ThreadPoolExecutor(_SUBMITS_AT_ONCE, "flytekit-aws-submit")
 
     async def call(
         self,
@@ -117,9 +119,9 @@ class Aws:
         tries = 0
         while True:
             await self._turn(service, operation, until)
-            loop = asyncio.get_running_loop()
+            loop, threads = asyncio.get_running_loop(), self._threads(service, operation)
             try:
-                return await loop.run_in_executor(self._executor, self.attempt, service, operation, parameters)
+                return await loop.run_in_executor(threads, self.attempt, service, operation, parameters)
             except CallError as error:
                 pause = self.clock.chance() * min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**tries)
                 if once or not error.passes or self.clock.now() + pause > until:
@@ -154,7 +156,10 @@ class Aws:
         self, service: str, operation: str, parameters: Mapping[str, Any], *, not_after: float | None = None
     ) -> concurrent.futures.Future[dict[str, Any]]:
         """:meth:`attempt` in a thread, which goes on whatever becomes of the event loop that asked for it."""
-        return self._executor.submit(self.attempt, service, operation, parameters, not_after)
+        return self._threads(service, operation).submit(self.attempt, service, operation, parameters, not_after)
+
+    def _threads(self, service: str, operation: str) -> concurrent.futures.Executor:
+        return self._submitting if _is_submission(service, operation) else self._executor
 
     def attempt(
         self, service: str, operation: str, parameters: Mapping[str, Any], not_after: float | None = None
@@ -172,12 +177,12 @@ class Aws:
             CallError: It came to nothing.
         """
         name, result, started = _title(operation), "bug", self.clock.now()
-        gate = self._submits if _GROUPS.get((service, operation)) == "submits" else nullcontext()
         try:
-            with gate:
-                self._in_time(name, not_after)
-                self._sent_now.not_after = not_after
-                answer = getattr(self._client(service), operation)(**parameters)
+            if _is_submission(service, operation):
+                self._gate.enter()
+            self._in_time(name, not_after)
+            self._sent_now.not_after = not_after
+            answer = getattr(self._client(service), operation)(**parameters)
             if isinstance(answer.get("Body"), StreamingBody):
                 answer["Body"] = answer["Body"].read()
             result = "ok"
@@ -235,6 +240,7 @@ class Aws:
     def close(self) -> None:
         """Let go of threads and connections. Calls under way come to their end."""
         self._executor.shutdown(wait=False)
+        self._submitting.shutdown(wait=False)
         with self._making:
             clients, self._clients = self._clients, {}
         for client in clients.values():
@@ -249,6 +255,10 @@ def see_region(settings: Settings) -> None:
     """
     if settings.region is None and botocore.session.Session().get_config_variable("region") is None:
         raise SettingsError(_NO_REGION)
+
+
+def _is_submission(service: str, operation: str) -> bool:
+    return _GROUPS.get((service, operation)) == "submits"
 
 
 def _title(operation: str) -> str:

@@ -1,7 +1,6 @@
 """How fast calls may follow each other."""
 
 import threading
-from types import TracebackType
 
 from flytekit_aws_batch.core.clock import Clock
 
@@ -50,27 +49,20 @@ class Gate:
 
     Args:
         rate: How many go in a second at most.
-        at_once: How many are in it at once, at most: when the service stands still, that many have reached it together.
         clock: Whose seconds.
     """
 
-    def __init__(self, rate: float, at_once: int, clock: Clock) -> None:
+    def __init__(self, rate: float, clock: Clock) -> None:
         self._gap = 1 / rate
         self._clock = clock
-        self._room = threading.Semaphore(at_once)
         self._lock = threading.Lock()
         self._next = float("-inf")
 
-    def __enter__(self) -> None:
-        self._room.acquire()
+    def enter(self) -> None:
+        """Wait, in the calling thread, until it is its turn."""
         with self._lock:
             now = self._clock.now()
             turn = max(self._next, now)
             self._next = turn + self._gap
         if turn > now:
             self._clock.sleep(turn - now)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._room.release()
