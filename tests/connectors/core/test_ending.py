@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from flytekit_aws_batch.core.aws import CallError
-from flytekit_aws_batch.core.plan import Handle
+from flytekit_aws_batch.core.job_state import JobState
+from flytekit_aws_batch.core.plan import Handle, Wave
 from flytekit_aws_batch.core.progress import Phase, Progress
 from flytekit_aws_batch.core.runner import BatchRunner
+from flytekit_aws_batch.core.spec import JobSpec
 from tests.connectors.core.fake_account import KeptWorld
+from tests.connectors.core.fake_aws import detail
 from tests.connectors.core.job_requests import SETTINGS, array, request
 
 SIZE = 250
@@ -183,3 +186,111 @@ def test_nothing_is_kept_of_failures_once_it_is_decided_what_follows(world: Kept
     progress = poll(world, runner, handle)
     assert progress.phase is (Phase.RUNNING if retries else Phase.FAILED)
     assert len(endings) == 0
+
+
+class Printed:
+    """The parts of a job, each with a log stream of its own name.
+
+    Attributes:
+        described: The parts that were asked for.
+        read: The streams that were read.
+    """
+
+    def __init__(self, world: KeptWorld) -> None:
+        self.described: list[str] = []
+        self.read: list[str] = []
+        self._whole = world.answers["describe_jobs"]
+        world.answers |= {"describe_jobs": self._describe, "get_log_events": self._log}
+
+    def _describe(self, jobs: list[str]) -> dict[str, Any]:
+        parts = [job for job in jobs if ":" in job or "#" in job]
+        self.described += parts
+        found = [
+            detail(part, "FAILED", container={"exitCode": 3, "logStreamName": f"log-of-{part}"}, stoppedAt=1)
+            for part in parts
+        ]
+        return {"jobs": [*found, *self._whole(jobs=jobs)["jobs"]]}
+
+    def _log(self, logStreamName: str, **_: object) -> dict[str, Any]:  # noqa: N803 - as boto names it
+        self.read.append(logStreamName)
+        return {"events": [{"timestamp": 1, "message": f"said in {logStreamName}"}], "nextForwardToken": "end"}
+
+
+class Unlucky:
+    """Code whose element 1 alone says why it failed."""
+
+    async def final(self, output_prefix: str, indices: Sequence[int] | None) -> dict[int, str]:
+        assert output_prefix.startswith("s3://")
+        assert indices == [1, 2, 3]
+        return {1: "ValueError: unlucky"}
+
+
+def test_of_a_list_the_log_of_one_failure_is_shown_after_what_its_code_says(world: KeptWorld) -> None:
+    runner = BatchRunner(world.settings, aws=world.aws, failures=Unlucky())
+    handle = ended(world, runner, 4, 3, SUCCEEDED=1)
+    printed = Printed(world)
+    world.answers["list_jobs"] = lambda **_: children(3, 1, 2)
+    failed = poll(world, runner, handle)
+    assert failed.message.splitlines()[1:] == [
+        "element 1: ValueError: unlucky",
+        "AWS Batch gives no reason",
+        "element 2: exit code 3; last lines:",
+        "said in log-of-job-0:2",
+        "element 3: AWS Batch gives no reason",
+    ]
+    assert printed.described == ["job-0:2"]
+    assert world.sample("watched_jobs") == 1, "of the element nobody wants to hear more"
+
+
+def test_of_a_job_of_several_nodes_the_main_one_s_log_is_shown(world: KeptWorld) -> None:
+    runner = BatchRunner(world.settings, aws=world.aws)
+    handle = world.run(runner.start(request(JobSpec(nodes=2, queue="on-demand"), job_role=None)))
+    printed = Printed(world)
+    world.set_status("FAILED", nodeProperties={"numNodes": 2, "mainNode": 0})
+    failed = poll(world, runner, handle)
+    assert failed.message == "exit code 3; last lines:\nsaid in log-of-job-0#0"
+    assert world.run(runner.logs(handle)).token == "end"
+    assert printed.read == ["log-of-job-0#0"] * 2
+
+
+@pytest.mark.parametrize(("failed", "stream"), [((2, 1), "log-of-job-0:1"), ((), "log-of-job-0:0")])
+def test_the_log_of_a_list_is_that_of_the_first_failure_or_of_the_first_element(
+    world: KeptWorld, failed: tuple[int, ...], stream: str
+) -> None:
+    runner = BatchRunner(world.settings, aws=world.aws)
+    handle = world.run(runner.start(request(job_role=None, array=array(4))))
+    printed = Printed(world)
+    world.answers["list_jobs"] = lambda **_: children(*failed)
+    summary = {"RUNNING": 4 - len(failed), "FAILED": len(failed)}
+    world.set_status("PENDING", arrayProperties={"size": 4, "statusSummary": summary})
+    world.clock.time += 30
+    page = world.run(runner.logs(handle))
+    assert [line.text for line in page.lines] == [f"said in {stream}"]
+    assert printed.read == [stream]
+
+
+def test_the_last_element_of_a_list_that_runs_alone_keeps_its_number(world: KeptWorld) -> None:
+    runner = BatchRunner(world.settings, aws=world.aws)
+    handle = world.run(runner.start(request(job_role=None, array=array(4), retries=1)))
+    world.set_status("FAILED", arrayProperties={"size": 4, "statusSummary": {"SUCCEEDED": 3, "FAILED": 1}})
+    world.answers["list_jobs"] = lambda **_: children(2)
+    poll(world, runner, handle)
+    # An array has two elements at least: this is a job.
+    assert "arrayProperties" not in world.client.of("submit_job")[-1]
+    world.set_status("FAILED", statusReason="odd")
+    progress = poll(world, runner, handle)
+    assert (progress.phase, progress.failed_indices) == (Phase.FAILED, (2,))
+    assert "element 2: odd" in progress.message
+
+
+def test_of_many_failures_the_code_s_words_are_kept_in_short(world: KeptWorld) -> None:
+    code = Code()
+    runner = BatchRunner(world.settings, aws=world.aws, failures=code)
+    world.answers["list_jobs"] = lambda **_: children(*range(30))
+    job = JobState.of(detail("a", "FAILED", arrayProperties={"size": 30, "statusSummary": {"FAILED": 30}}))
+    wave = Wave(number=0, indices=tuple(range(30)))
+    faults = world.run(runner._endings.faults("s3://data/0", wave, job))  # noqa: SLF001 - a result has five reasons
+    assert faults is not None
+    said = [len(faults[index].reason.splitlines()[0]) for index in range(30)]
+    assert min(said[:20]) > 900
+    assert set(said[20:]) == {200}

@@ -183,6 +183,21 @@ def test_errors_lengthen_the_pause_and_end_nothing(caplog: pytest.LogCaptureFixt
     assert queue.follower.step() == 1
 
 
+def test_a_queue_that_is_gone_for_days_is_asked_all_the_time_twice_a_minute_at_least() -> None:
+    queue = Queue()
+    queue.world.clock.chance = lambda: 1.0  # type: ignore[method-assign]  # the longest of all pauses
+    queue.watch("a")
+
+    def refuse(**_: object) -> dict[str, Any]:
+        raise client_error("AWS.SimpleQueueService.NonExistentQueue", 400)
+
+    queue.world.answers["receive_message"] = refuse
+    # So many that twice as long each time would be more than a number holds.
+    pauses = [queue.follower.step() for _ in range(1100)]
+    assert pauses[:7] == [1, 2, 4, 8, 16, 30, 30]
+    assert set(pauses[7:]) == {30}
+
+
 def test_an_event_that_cannot_be_deleted_was_taken_all_the_same() -> None:
     queue = Queue()
     queue.watch("a")

@@ -69,6 +69,8 @@ def test_a_jobs_stream_is_its_last_containers() -> None:
     attempts = [{"container": {"logStreamName": "job/default/1"}}, {"container": {}, "statusReason": "Host EC2"}]
     job = JobState.of(detail(attempts=attempts))
     assert logs.stream_of(job) == ("/aws/batch/job", "job/default/1")
+    job = JobState.of(detail(attempts=[{"container": {"logStreamName": "job/default/0"}}, *attempts]))
+    assert logs.stream_of(job) == ("/aws/batch/job", "job/default/1")
     container = {"logStreamName": "job/default/2", "logConfiguration": {"options": {"awslogs-group": "/jobs"}}}
     job = JobState.of(detail(attempts=attempts, container=container))
     assert logs.stream_of(job) == ("/jobs", "job/default/2")

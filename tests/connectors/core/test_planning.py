@@ -1,5 +1,6 @@
 import pytest
 
+from flytekit_aws_batch.core import job_tags
 from flytekit_aws_batch.core.plan import JobRequest
 from flytekit_aws_batch.core.planning import plan
 from flytekit_aws_batch.core.settings import FileSystem, Settings
@@ -93,6 +94,22 @@ def test_tags_say_whose_the_job_is_and_are_such_as_aws_takes() -> None:
         "flyte:execution": "f3a9c1",
         "flyte:node": "n0",
     }
+
+
+def test_whose_a_job_is_nobody_says_otherwise() -> None:
+    # What an author may not say is refused; were it not, it would be of no use.
+    forged = {"flyte:project": "other", "aerodrome:project": "other"}
+    settings = SETTINGS.model_copy(update={"tags": {"aerodrome:project": "{project}", "flyte:domain": "other"}})
+    tags = job_tags.of_job(request(JobSpec(tags=forged)), settings)
+    assert (tags["flyte:project"], tags["aerodrome:project"], tags["flyte:domain"]) == ("fraud", "fraud", "development")
+    assert job_tags.of_definition(REQUEST, settings)["flyte:domain"] == "development"
+
+
+def test_too_many_tags_are_said_once() -> None:
+    spec = JobSpec(tags={f"k{number}": "" for number in range(60)})
+    assert refusal(request(spec)).splitlines() == [
+        "60 tags: a job has 50 at most, of which 5 say whose it is; give 45 at most"
+    ]
 
 
 def test_secrets_are_below_the_prefix_in_the_account_of_the_queue() -> None:

@@ -121,6 +121,20 @@ def test_without_a_snapshot_the_place_is_left_out() -> None:
     assert len(told.world.client.calls) == 1
 
 
+def test_a_place_is_not_told_when_it_is_not_known_any_more() -> None:
+    told = Told(get_job_queue_snapshot=snapshot("one"))
+    assert "1st in line" in told.of(detail())
+
+    def refuse(**_: object) -> dict[str, Any]:
+        raise client_error("AccessDeniedException", 403)
+
+    told.world.answers["get_job_queue_snapshot"] = refuse
+    told.world.clock.time += 31
+    for _ in range(3):
+        assert told.of(detail()).endswith("waits for capacity in spot")
+    assert len(told.world.client.of("get_job_queue_snapshot")) == 2
+
+
 def test_the_wait_counts_from_the_last_attempt() -> None:
     told = Told().of(detail(attempts=[attempt(HOST_GONE, 960_000)], retryStrategy={"attempts": 5}))
     assert told.startswith("RUNNABLE for 40 s: ")

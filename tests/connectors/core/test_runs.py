@@ -57,6 +57,13 @@ def test_a_wave_without_a_job_is_looked_for_before_it_is_begun() -> None:
     assert known.known
 
 
+def test_a_run_that_stands_for_an_earlier_one_is_not_read_again() -> None:
+    known = run()
+    assert not known.known
+    known.adopts = handle()
+    assert known.known
+
+
 def test_of_a_run_that_has_ended_there_is_its_end() -> None:
     known = run()
     known.begin(PLAN, Wave(number=0))

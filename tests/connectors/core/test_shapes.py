@@ -48,6 +48,19 @@ def test_what_is_sensible_has_no_problem() -> None:
 
 
 @pytest.mark.parametrize(
+    "spec",
+    [
+        JobSpec(shared_memory_mib=SMALL.memory_mib),
+        JobSpec(queue="fargate", platform_version="1.3.0"),
+        JobSpec(queue="fargate", platform_version="LATEST", mounts=(EfsMount(path="/a", file_system="b"),)),
+        JobSpec(mounts=(EfsMount(path="/a", file_system="b", root="/", access_point="fsap-01234567"),)),
+    ],
+)
+def test_what_is_just_allowed_has_no_problem_either(spec: JobSpec) -> None:
+    assert problems(spec) == []
+
+
+@pytest.mark.parametrize(
     ("spec", "more", "words"),
     [
         (JobSpec(), {"array_size": 10_001}, "a list of 10001 elements: an array of Batch has 1 to 10,000"),
@@ -56,6 +69,7 @@ def test_what_is_sensible_has_no_problem() -> None:
         (JobSpec(), {"timeout_seconds": -5}, "timeout=-5 s: 60 s or more"),
         (JobSpec(), {"resources": Resources(vcpus=0, memory_mib=512)}, "vcpus=0: more than 0"),
         (JobSpec(), {"resources": Resources(vcpus=float("nan"), memory_mib=512)}, "vcpus=nan: more than 0"),
+        (JobSpec(), {"resources": Resources(vcpus=float("inf"), memory_mib=512)}, "vcpus=inf: more than 0"),
         (JobSpec(), {"resources": Resources(vcpus=1, memory_mib=3)}, "memory_mib=3: Batch takes 4 or more"),
         (JobSpec(), {"resources": Resources(vcpus=1, memory_mib=512, gpus=-1)}, "gpus=-1: 0 or more"),
         (JobSpec(nodes=2), {"array_size": 3}, "nodes=2 in a list: no array of Batch has multi-node jobs"),

@@ -86,6 +86,14 @@ def test_the_last_try_and_what_lost_its_instances_go_to_the_last_queue() -> None
     assert (done.failed, done.done, done.reasons) == ((1,), 5, {1: "exit code 1"})
 
 
+def test_what_lost_its_instance_once_and_failed_by_itself_then_is_one_that_failed() -> None:
+    plan = plan_of(2, retries=2)
+    last = following(plan, waves.first(plan), {1: RECLAIMED})
+    again = following(plan, last, {1: OWN})
+    assert (again.indices, again.last, again.reclaimed, again.tries) == ((1,), False, "", {1: 1})
+    assert (again.because, waves.kind(again)) == ("1 that failed, once more", "failed")
+
+
 def test_what_has_not_run_yet_comes_before_what_failed() -> None:
     plan = plan_of(5, retries=2, concurrency=3)
     second = following(plan, waves.first(plan), {0: OWN, 1: OWN})
