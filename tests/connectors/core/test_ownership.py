@@ -102,3 +102,6 @@ def test_of_two_prefixes_that_fit_the_longer_one_counts() -> None:
     given = {**GIVEN, "shares": {"fraud": "fraud", "fraud-night": "night"}, "secret_prefix": "{project}-"}
     assert "give it to fraud-night/" in refusal(secret("fraud-night-db"), **given)
     assert planned(secret("fraud-db"), **given).name == REQUEST.name
+    # However the two sort.
+    given |= {"shares": {"fraud": "fraud", "fraud2": "night"}, "secret_prefix": "{project}"}
+    assert "give it to fraud2/" in refusal(secret("fraud2-db"), **given)

@@ -279,8 +279,6 @@ class BatchRunner:
         plan = run.plan or await self._trust.named(handle)
         if run.job:
             await self._stopping.terminate(run.job, reason, name=run.job_name)
-            # Nobody asks after it any more: it is not to be counted among the living.
-            self._poller.forget(run.job)
         if plan is not None:
             until = self._clock.now() + self._settings.patience_seconds
             await self._stopping.end(plan, run.submission if held else None, reason, until)

@@ -67,7 +67,7 @@ class Steps:
             await self._submitter.advance(plan, submission, until)
         except (CallError, ParamValidationError) as error:
             # What somebody else may have submitted has not failed because this one may not look.
-            if submission.etag is None or submission.flight is not None or submission.doubt_since is not None:
+            if submission.etag is None or submission.doubt_since is not None:
                 raise
             await self._end(run, self._telling.failed(run, f"AWS does not take it: {error}"))
             return

@@ -47,6 +47,8 @@ class Stopping:
         """
         if name is not None:
             answer = await self._poller.get(job_id)
+            # Nobody asks after it any more: it is not to be counted among the living.
+            self._poller.forget(job_id)
             if answer.job is None and answer.error is not None:
                 raise NotStoppedError(f"whether {job_id} is {name}, AWS Batch does not say now: {answer.error}")
             if answer.job is not None and answer.job.name != name:
