@@ -57,6 +57,13 @@ def test_a_wave_without_a_job_is_looked_for_before_it_is_begun() -> None:
     assert known.known
 
 
+def test_that_a_job_was_missed_is_nothing_against_the_next_one() -> None:
+    known = run()
+    known.missing_since = 5
+    known.resume(PLAN, Wave(number=1, job="b"))
+    assert known.missing_since is None
+
+
 def test_a_run_that_stands_for_an_earlier_one_is_not_read_again() -> None:
     known = run()
     assert not known.known

@@ -1,5 +1,6 @@
 """In which phase a waiting job is told, as Flyte shows one message of each; and in which figures a list."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -131,6 +132,9 @@ def test_a_later_submission_runs_whatever_its_own_elements_do(world: KeptWorld, 
         "raised",
     ]
     assert queued.details["counts"] == {"SUCCEEDED": 480, "FAILED": 15, "NOT_SUBMITTED": 505}
+    # Of the second one it is known that it was submitted.
+    assert queued.details["submissions"] == 2
+    assert telling.queued(dataclasses.replace(SECOND, job=""), "it is about to be").details["submissions"] == 1
 
 
 def test_a_list_that_ended_says_which_elements_failed(world: KeptWorld, telling: Telling) -> None:
