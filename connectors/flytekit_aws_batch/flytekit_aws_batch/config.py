@@ -111,7 +111,8 @@ class AWSBatch(InWords, JobSpec):
         mounts: File systems of EFS (:class:`EfsMount`).
         execution_role: The ARN of the role that ECS starts the container with. Default: that of the connector's
             settings.
-        platform_version: Of Fargate. Default: LATEST.
+        platform_version: Of Fargate. Default: LATEST. Of a queue that the connector's settings do not list, it says
+            that this one is on Fargate.
         ephemeral_gib: The disk of a task on Fargate, 21 to 200 GiB. Default: 20, or the task's ``ephemeral_storage``.
         shared_memory_mib: The size of ``/dev/shm``. Default: Docker's, 64 MiB, or the task's ``shared_memory``. Not on
             Fargate.

@@ -104,6 +104,26 @@ def test_a_queue_that_takes_no_such_job_is_refused(change: dict[str, str], words
     assert words in problem
 
 
+@pytest.mark.parametrize(
+    ("kind", "spec", "words"),
+    [
+        ("ECS_FARGATE", {}, "queue spot is on Fargate, which nobody said; give platform_version='LATEST', or have"),
+        ("ECS", {"platform_version": "LATEST"}, "queue spot has instances and no Fargate; leave out platform_version"),
+        ("EKS", {}, "queue spot takes jobs for EKS only, and the connector's run on ECS; name another"),
+        ("ECS_FARGATE", {"platform_version": "LATEST"}, None),
+        ("ECS", {}, None),
+        (None, {}, None),
+    ],
+)
+def test_where_the_jobs_of_a_queue_run_that_the_settings_do_not_know_is_looked_up(
+    kind: str | None, spec: dict[str, Any], words: str | None
+) -> None:
+    account = Account(SETTINGS.model_copy(update={"queues": {}}))
+    account.queues["spot"] |= {"schedulingPolicyArn": "", "jobQueueType": kind}
+    found = account.problems(request(JobSpec(queue=queue_arn("spot"), **spec)))
+    assert [problem.startswith(words or "") for problem in found] == ([True] if words else [])
+
+
 def test_a_queue_that_is_not_there_is_refused() -> None:
     account = Account()
     account.queues.clear()

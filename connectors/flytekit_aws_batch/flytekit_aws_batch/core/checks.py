@@ -66,9 +66,10 @@ class Checks:
         return list(dict.fromkeys(problem for problems in found for problem in problems))
 
     def _looks(self, request: JobRequest, plan: Plan, definition: Mapping[str, Any]) -> Iterator[Look]:
-        yield partial(self._queue, plan.queue, plan.share)
+        fargate = "FARGATE" in definition["platformCapabilities"]
+        yield partial(self._queue, plan.queue, plan.share, fargate)
         if plan.last_queue is not None:
-            yield partial(self._queue, plan.last_queue, plan.last_share)
+            yield partial(self._queue, plan.last_queue, plan.last_share, fargate)
         container = _container(definition)
         place = containers.Place.of(plan.queue)
         for what, member in (("the job's role", "jobRoleArn"), ("execution_role", "executionRoleArn")):
@@ -118,12 +119,12 @@ class Checks:
                 return None
             raise
 
-    async def _queue(self, queue: str, share: str | None) -> Problems:
+    async def _queue(self, queue: str, share: str | None, fargate: bool) -> Problems:  # noqa: FBT001 - partial's
         answer = await self._ask("batch", "describe_job_queues", jobQueues=[queue])
         found = (answer or {}).get("jobQueues", [])
         if not found:
             return (f"queue={queue!r}: there is no such job queue; give the name or ARN of one that there is",)
-        return tuple(_queue_problems(found[0], share))
+        return (*_queue_problems(found[0], share), *_kind_problems(found[0], fargate=fargate))
 
     async def _role(self, what: str, arn: str, account: str | None) -> Problems:
         role = _ROLE.fullmatch(arn)
@@ -188,6 +189,23 @@ def _queue_problems(queue: Mapping[str, Any], share: str | None) -> Iterator[str
         yield f"share is missing: queue {name} has fair share; give share, or have the settings say fair_share: true"
     if share is not None and not fair:
         yield f"share={share!r}: queue {name} has no fair share; leave it out, or have the settings say so"
+
+
+def _kind_problems(queue: Mapping[str, Any], *, fargate: bool) -> Iterator[str]:
+    """What is wrong with where a queue's jobs run: of a queue without settings, the task had to say it."""
+    name, kind = queue["jobQueueName"], queue.get("jobQueueType")
+    if kind == "ECS_FARGATE" and not fargate:
+        yield (
+            f"queue {name} is on Fargate, which nobody said; give platform_version='LATEST', or have the settings list "
+            "the queue with kind: fargate"
+        )
+    if kind == "ECS" and fargate:
+        yield (
+            f"queue {name} has instances and no Fargate; leave out platform_version and ephemeral storage, name "
+            "another queue, or have the settings list this one with another kind"
+        )
+    if kind in ("EKS", "SAGEMAKER_TRAINING"):
+        yield f"queue {name} takes jobs for {kind} only, and the connector's run on ECS; name another"
 
 
 def _trusts_tasks(document: object) -> bool:

@@ -100,7 +100,8 @@ class JobSpec(Part):
         mounts: File systems.
         execution_role: The ARN of the role that ECS starts the container with. Default: that of the settings, which
             Fargate and secrets need.
-        platform_version: Of Fargate. Default: LATEST.
+        platform_version: Of Fargate. Default: LATEST. Of a queue that the connector's settings do not list, it says
+            that this one is on Fargate.
         ephemeral_gib: The disk of a task on Fargate, 21 to 200 GiB. Default: 20.
         shared_memory_mib: The size of ``/dev/shm``. Default: Docker's, 64 MiB. Not on Fargate.
         tags: Tags beside those that say whose the job is.
