@@ -74,7 +74,9 @@ class Account:
     def _put_object(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - any request
         key, body, match = request["Key"], request["Body"], request.get("IfMatch")
         there = self.objects.get(key)
-        if ("IfNoneMatch" in request and there) or (match and (there is None or there.etag != match)):
+        if match and there is None:
+            raise CallError("PutObject", "NoSuchKey", "The specified key does not exist.", "not_found")
+        if there and ("IfNoneMatch" in request or (match and there.etag != match)):
             raise CallError("PutObject", "PreconditionFailed", "At least one precondition failed", "refused")
         # As S3's own, it says nothing but what the content is.
         etag = next((each.etag for each in self.objects.values() if each.body == body), f'"{next(self._etags)}"')

@@ -94,6 +94,53 @@ def test_what_another_one_is_submitting_is_left_alone_for_a_lease(world: KeptWor
     assert len(world.account.jobs) == 1
 
 
+def test_a_lease_of_another_one_is_over_by_the_seconds_of_s3_which_are_whole(world: KeptWorld) -> None:
+    world.clock.time += 0.9
+    world.fates["submit_job"] = ["TooManyRequestsException"]
+    advance(world, seconds=0.2)
+    world.clock.time += LEASE - 0.8
+    other = advance(world, seconds=0.2)
+    assert other.note == "another process of the connector is submitting it", "S3 says 60 s, and it was less"
+    world.clock.time += 2
+    assert advance(world, other).over
+
+
+def test_a_job_that_is_submitted_as_the_lease_is_taken_over_is_found(world: KeptWorld) -> None:
+    world.fates["submit_job"] = ["TooManyRequestsException"]
+    advance(world, seconds=0.2)
+    world.clock.time += LEASE + 2
+    put = world.answers["put_object"]
+
+    def late(**request: Any) -> dict[str, Any]:  # noqa: ANN401 - any request
+        if "IfMatch" in request and not world.account.jobs:
+            world.account.carry_out("submit_job", {"jobName": PLAN.job_name(0)})
+        return put(**request)
+
+    world.answers["put_object"] = late
+    other = advance(world)
+    assert world.sample("taken_over_total") == 1
+    assert other.wave.job == "job-0"
+    assert (len(world.account.jobs), world.calls("submit_job")) == (1, 1)
+
+
+def test_of_two_jobs_the_one_that_is_not_written_down_is_ended(world: KeptWorld) -> None:
+    submit = world.answers["submit_job"]
+
+    def overtaken(**sent: Any) -> dict[str, Any]:  # noqa: ANN401 - any request
+        # It took longer than it may: somebody else has taken it over, submitted it and written that down.
+        answer = submit(**sent)
+        (key,) = (key for key in world.account.objects if key.endswith("wave-0.json"))
+        theirs = waves.first(PLAN).model_copy(update={"claim": "theirs", "job": "job-of-theirs"})
+        world.account.carry_out("put_object", {"Key": key, "Body": theirs.model_dump_json().encode()})
+        return answer
+
+    world.answers["submit_job"] = overtaken
+    submission = advance(world)
+    assert submission.wave.job == "job-of-theirs"
+    assert world.client.of("terminate_job") == [{"jobId": "job-0", "reason": "it was submitted twice"}]
+    assert world.account.jobs[0].terminated
+
+
 def test_a_request_that_its_thread_comes_to_too_late_is_not_sent(world: KeptWorld) -> None:
     exists = world.answers["head_object"]
 
