@@ -1,5 +1,6 @@
 """What the package's README shows is what there is."""
 
+import fnmatch
 import importlib.util
 import json
 import re
@@ -13,7 +14,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from flytekit_aws_batch.core import events, settings
+from flytekit_aws_batch import config
+from flytekit_aws_batch.core import events, plan, settings
 from tests.connectors.flytekit.laptop import ROOT
 
 FOLDER = ROOT / "connectors" / "flytekit_aws_batch"
@@ -80,6 +82,18 @@ def test_the_policy_allows_what_is_called() -> None:
     assert needed - allowed == set()
     # What encrypted buckets and queues need beside, in the name of who calls S3 and SQS.
     assert {"kms:Decrypt", "kms:GenerateDataKey"} <= allowed
+
+
+def test_jobs_cannot_write_what_the_connector_acts_on_and_can_what_they_leave() -> None:
+    (statement,) = next(each["Statement"] for each in map(json.loads, blocks("json")) if '"Deny"' in json.dumps(each))
+    assert statement["Action"] == ["s3:DeleteObject*", "s3:PutObject*"]
+    outputs = "s3://acme-flyte-metadata/metadata/propeller/f3a9/n0/data/0"
+
+    def denied(url: str) -> bool:
+        return fnmatch.fnmatchcase(url.replace("s3://", "arn:aws:s3:::"), statement["Resource"])
+
+    assert all(denied(f"{plan.folder_of(outputs)}/{name}") for name in ("plan.json", plan.wave_name(0), "stopped"))
+    assert not any(denied(f"{place}/error.pb") for place in (outputs, f"{outputs}/7", config.node_prefix(outputs, 1)))
 
 
 def test_the_rule_sends_the_events_that_the_connector_reads_and_the_queue_takes_them() -> None:
