@@ -188,4 +188,13 @@ def test_a_connector_that_is_told_of_no_queues_looks_for_the_one_that_is_named(w
             "queue: the connector's settings list no queues, so that none can be asked for by kind"
         )
         _, job = world.run("exit 0", "named", spec=JobSpec(queue=world.made["DemandQueue"]))
-    assert job["jobQueue"] == world.made["DemandQueue"]
+        assert job["jobQueue"] == world.made["DemandQueue"]
+        fargate = world.made["FargateQueue"]
+        (problem,) = world.refused(world.request("exit 0", "unsaid", spec=JobSpec(queue=fargate)))
+        assert problem.endswith(
+            "is on Fargate, which nobody said; give platform_version='LATEST', or have the settings list the queue "
+            "with kind: fargate"
+        )
+        said = JobSpec(queue=fargate, platform_version="LATEST")
+        _, job = world.run("exit 0", "said", spec=said, resources=Resources(vcpus=1, memory_mib=2048))
+    assert (job["jobQueue"], job["platformCapabilities"]) == (fargate, ["FARGATE"])
