@@ -5,11 +5,15 @@ from typing import Any
 import pytest
 
 from flytekit_aws_batch.core.aws import CallError
-from flytekit_aws_batch.core.plan import Handle
+from flytekit_aws_batch.core.plan import Handle, Wave
+from flytekit_aws_batch.core.poller import JobPoller
 from flytekit_aws_batch.core.progress import Phase, Progress
 from flytekit_aws_batch.core.runner import BatchRunner
+from flytekit_aws_batch.core.stopping import Stopping
+from flytekit_aws_batch.core.storage import Storage
+from flytekit_aws_batch.core.submitter import Submission
 from tests.connectors.core.fake_account import KeptWorld
-from tests.connectors.core.job_requests import SETTINGS, request
+from tests.connectors.core.job_requests import SETTINGS, planned, request
 
 REQUEST = request(job_role=None)
 
@@ -119,3 +123,40 @@ def test_one_that_the_connector_may_not_end_is_not(world: KeptWorld, runner: Bat
     world.fates["terminate_job"] = ["AccessDenied"]
     with pytest.raises(CallError, match="AccessDenied"):
         world.run(runner.stop(handle, "no more"))
+
+
+def test_who_stops_what_stands_for_an_earlier_attempt_ends_that(world: KeptWorld, runner: BatchRunner) -> None:
+    first = world.run(runner.start(REQUEST))
+    second = request(job_role=None, attempt=1, output_prefix="s3://metadata/f3a9c1/n0/data/1")
+    world.run(runner.start(second))
+    other = BatchRunner(world.settings, aws=world.aws)
+    plain = Handle(output_prefix=second.output_prefix, name=first.name, attempt=1)
+    world.run(other.stop(plain, "no more"))
+    assert [job.terminated for job in world.account.jobs] == [True]
+    assert poll(world, other, plain).message == "stopped: no more"
+
+
+def test_a_run_that_went_on_while_its_last_job_was_asked_for_is_its_own(world: KeptWorld, runner: BatchRunner) -> None:
+    handle = world.run(runner.start(REQUEST))
+    world.set_status("RUNNING")
+    answer = world.answers["describe_jobs"]
+
+    def slowly(jobs: list[str]) -> dict[str, Any]:
+        run = runner.known.of(handle)
+        run.wave, run.job = 1, "job-1"
+        return answer(jobs=jobs)
+
+    world.answers["describe_jobs"] = slowly
+    assert poll(world, runner, handle).phase is Phase.RUNNING
+
+
+@pytest.mark.parametrize(("number", "ended"), [(0, True), (1, False)])
+def test_of_what_is_being_submitted_the_job_of_its_name_is_ended(
+    world: KeptWorld, runner: BatchRunner, number: int, *, ended: bool
+) -> None:
+    world.run(runner.start(REQUEST))
+    storage = Storage(world.aws)
+    stopping = Stopping(world.aws, storage, JobPoller(world.aws, world.settings))
+    own = Submission(Wave(number=number, job="job-0"))
+    world.run(stopping.end(planned(REQUEST), own, "no more", world.clock.now()))
+    assert world.account.jobs[0].terminated is ended
