@@ -98,6 +98,12 @@ def test_who_is_not_at_the_front_is_told_so(line: list[str], words: str) -> None
     assert Told(get_job_queue_snapshot=snapshot(*line)).of(detail()) == f"RUNNABLE for 2 min: {words}"
 
 
+@pytest.mark.parametrize(("place", "words"), [(2, "2nd"), (11, "11th"), (12, "12th"), (13, "13th"), (21, "21st")])
+def test_a_place_in_line_is_told_as_people_say_it(place: int, words: str) -> None:
+    line = [*(f"before-{number}" for number in range(1, place)), "one"]
+    assert f"({words} in line)" in Told(get_job_queue_snapshot=snapshot(*line)).of(detail())
+
+
 def test_a_queue_is_looked_at_twice_a_minute_at_most() -> None:
     told = Told(get_job_queue_snapshot=snapshot("one"))
     for _ in range(10):
@@ -296,8 +302,9 @@ def test_a_job_that_failed_by_itself_after_a_reclaim_is_not_lost_to_it() -> None
     assert not lost_to_reclaim(job)
 
 
-def test_a_job_that_was_terminated_is_not_lost_to_a_reclaim() -> None:
-    assert not lost_to_reclaim(failed("by ada", isTerminated=True, attempts=[attempt(HOST_GONE)]))
+@pytest.mark.parametrize("ended", ["isTerminated", "isCancelled"])
+def test_a_job_that_somebody_ended_is_not_lost_to_a_reclaim(ended: str) -> None:
+    assert not lost_to_reclaim(failed("by ada", attempts=[attempt(HOST_GONE)], **{ended: True}))
 
 
 @pytest.mark.parametrize(
