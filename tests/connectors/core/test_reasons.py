@@ -296,6 +296,23 @@ def test_reclaims_are_told_from_other_ends(status_reason: str, *, reclaimed: boo
     assert lost_to_reclaim(job) is reclaimed
 
 
+def test_what_the_last_attempt_ended_by_counts_and_without_attempts_what_the_job_did() -> None:
+    assert lost_to_reclaim(failed("Task failed", attempts=[attempt(HOST_GONE)]))
+    # Lists of an array's children have no attempts.
+    assert lost_to_reclaim(failed(HOST_GONE, attempts=[]))
+    assert not lost_to_reclaim(failed(HOST_GONE, attempts=[attempt(EXITED)]))
+
+
+def test_there_may_be_as_many_attempts_as_there_were() -> None:
+    job = detail(status="RUNNING", startedAt=990_000, attempts=[attempt(HOST_GONE)] * 2)
+    assert "(2 of 2 attempts)" in Told().of(job), "where Batch does not say how many there may be"
+
+
+def test_the_last_host_says_what_it_was() -> None:
+    job = detail(status="RUNNING", startedAt=990_000, attempts=[attempt(HOST_GONE), attempt(TASK_GONE)])
+    assert "its Fargate spot task was taken back" in Told().of(job)
+
+
 def test_a_job_that_failed_by_itself_after_a_reclaim_is_not_lost_to_it() -> None:
     job = failed(EXITED, attempts=[attempt(HOST_GONE), attempt(EXITED, exitCode=1)])
     assert reclaims(job) == 1
