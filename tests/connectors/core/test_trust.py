@@ -13,6 +13,7 @@ from flytekit_aws_batch.core.progress import Phase, Progress
 from flytekit_aws_batch.core.runner import BatchRunner
 from flytekit_aws_batch.core.stopping import NotStoppedError
 from flytekit_aws_batch.core.storage import Storage
+from flytekit_aws_batch.core.trust import Trust
 from tests.connectors.core.fake_account import KeptWorld
 from tests.connectors.core.job_requests import ACCOUNT, SETTINGS, request
 
@@ -239,6 +240,36 @@ def test_what_stands_for_an_earlier_attempt_has_no_plan_of_its_own(world: KeptWo
     assert (roles(world), commands(world)) == ({OWN}, [asked().command[0]] * 2)
 
 
+def test_so_it_does_for_who_has_only_the_names_of_the_later_one(world: KeptWorld, runner: BatchRunner) -> None:
+    world.run(runner.start(asked()))
+    handle = world.run(runner.start(asked(1)))
+    write_plan(world, forged(world, asked()))
+    world.set_status("FAILED", statusReason=RECLAIMED)
+    poll(world, Handle(output_prefix=f"{FOLDER}/1", name=handle.name, attempt=1))
+    assert len(commands(world)) == 2
+    assert roles(world) == {OWN}
+
+
+def test_a_job_definition_is_no_earlier_attempts_either(world: KeptWorld) -> None:
+    own = forged(world, asked(1), registration=None, definition="flyte-fraud-development-1")
+    write_plan(world, forged(world, asked(), registration=None))
+    bare = Handle(output_prefix=f"{FOLDER}/0", name=own.name, attempt=0)
+    handle = world.run(Trust(Storage(world.aws), world.settings).earlier(own, bare))
+    assert handle.plan is not None
+    assert (handle.plan.registration, handle.plan.definition) == (None, own.definition)
+
+
+def test_a_handle_with_a_plan_looks_for_its_job_where_another_start_sent_it(
+    world: KeptWorld, runner: BatchRunner
+) -> None:
+    own, definition = plan(asked(), world.settings)
+    own = own.model_copy(update={"registration": definition})
+    write_plan(world, forged(world, asked(), queue="arn:moved"))
+    world.run(runner.poll(Handle.of(own).model_copy(update={"plan": own})))
+    (sent,) = world.client.of("submit_job")
+    assert (sent["jobQueue"], commands(world), roles(world)) == ("arn:moved", [own.command[0]], {OWN})
+
+
 @pytest.fixture
 def misled(world: KeptWorld, runner: BatchRunner, victim: Handle) -> Handle:
     """A run whose wave names another project's job."""
@@ -262,6 +293,14 @@ def test_a_job_that_a_wave_names_is_told_of_only_if_it_is_the_waves(world: KeptW
 def test_it_is_not_ended_either(world: KeptWorld, runner: BatchRunner, misled: Handle) -> None:
     for each in (runner, BatchRunner(world.settings, aws=world.aws)):
         world.run(each.stop(misled, "aborted"))
+    assert not world.calls("terminate_job")
+
+
+def test_nor_by_a_plan_of_its_name(world: KeptWorld, misled: Handle) -> None:
+    (theirs,) = world.account.jobs
+    content = forged(world, asked(), name=theirs.name.removesuffix("-0-0"))
+    write(world, f"{FOLDER}/0", "plan.json", content.model_dump_json())
+    world.run(BatchRunner(world.settings, aws=world.aws).stop(misled, "aborted"))
     assert not world.calls("terminate_job")
 
 
