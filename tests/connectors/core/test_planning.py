@@ -209,6 +209,12 @@ def test_fargate_has_its_own_fields() -> None:
     assert container(request(JobSpec(queue="fargate")))["networkConfiguration"] == {"assignPublicIp": "DISABLED"}
 
 
+def test_fargate_gives_parts_of_vcpus() -> None:
+    asked = request(JobSpec(queue="fargate"), resources=Resources(vcpus=0.25, memory_mib=512))
+    assert planned(asked).notes == ()
+    assert {"type": "VCPU", "value": "0.25"} in container(asked)["resourceRequirements"]
+
+
 def test_the_log_group_is_the_project_s_and_batch_s_own_needs_no_word() -> None:
     assert planned(REQUEST).log_group == "/aerodrome/fraud/development/jobs"
     assert container(REQUEST)["logConfiguration"] == {

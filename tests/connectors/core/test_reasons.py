@@ -256,6 +256,10 @@ def test_why_a_job_failed_is_told_in_plain_words(job: JobState, words: tuple[str
     assert "\n" not in told
 
 
+def test_a_container_that_ended_well_in_a_job_that_failed_is_told_as_it_is() -> None:
+    assert cause(failed(container={"exitCode": 0}, attempts=[attempt(exitCode=1)])) == "exit code 0"
+
+
 def test_what_exit_gives_for_less_than_zero_is_no_signal() -> None:
     assert cause(failed(container={"exitCode": 255})) == "exit code 255"
 
