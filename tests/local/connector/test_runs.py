@@ -10,6 +10,7 @@ import pytest
 from aerodrome_local.testing import EmbeddedAws
 from flytekit_aws_batch.core.plan import Handle
 from flytekit_aws_batch.core.progress import Phase, Progress
+from flytekit_aws_batch.core.spec import Resources
 from tests.local.connector.runs_world import ACCOUNT, RunsWorld
 from tests.local.waiting import eventually
 
@@ -188,7 +189,8 @@ def test_another_connector_goes_on_where_one_was_lost(world: RunsWorld) -> None:
 
 def test_the_first_task_of_a_shape_waits_until_batch_knows_its_definition(world: RunsWorld) -> None:
     world.embedded.act("batch", account=ACCOUNT, unseen=3)
-    done = world.ended(world.start(world.request("exit 0")))
+    # Definitions outlive a test: no other one has this shape.
+    done = world.ended(world.start(world.request("exit 0", resources=Resources(vcpus=1, memory_mib=131))))
     assert done.phase is Phase.SUCCEEDED
     assert len(world.jobs()) == 1
     operations = world.embedded.view("batch")[ACCOUNT]["operations"]
