@@ -200,6 +200,8 @@ def test_an_access_point_needs_the_job_s_role() -> None:
 def test_fargate_has_its_own_fields() -> None:
     found = container(request(JobSpec(queue="fargate", architecture="arm64", ephemeral_gib=50)), subnet_public=True)
     assert found["fargatePlatformConfiguration"] == {"platformVersion": "LATEST"}
+    older = container(request(JobSpec(queue="fargate", platform_version="1.4.0")))
+    assert older["fargatePlatformConfiguration"] == {"platformVersion": "1.4.0"}
     assert found["networkConfiguration"] == {"assignPublicIp": "ENABLED"}
     assert found["runtimePlatform"] == {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
     assert found["ephemeralStorage"] == {"sizeInGiB": 50}
