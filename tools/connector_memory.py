@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import dataclasses
 import gc
-import itertools
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -75,7 +74,6 @@ def _answers(clock: SimulatedClock, size: int) -> Answers:
         clock: Its time.
         size: How many elements each job has. 0: it is no array.
     """
-    numbers = itertools.count()
     plans: dict[str, bytes] = {}
 
     def put_object(*, Key: str, Body: bytes, **_: object) -> dict[str, Any]:  # noqa: N803 - S3's names
@@ -95,6 +93,11 @@ def _answers(clock: SimulatedClock, size: int) -> Answers:
     def head_object(**_: object) -> dict[str, Any]:
         raise _not_there()
 
+    def submit_job(*, jobName: str, **_: object) -> dict[str, Any]:  # noqa: N803 - Batch's name
+        # The ID says the name, of which nothing is kept here: that would be measured, too.
+        execution, _node, key = jobName.split("-")[:3]
+        return {"jobId": f"{execution[-8:]}-0000-4000-8000-{key}"}
+
     def describe_jobs(*, jobs: Sequence[str]) -> dict[str, Any]:
         children = {"arrayProperties": {"size": size, "statusSummary": {"RUNNING": size}}} if size else {}
         return {"jobs": [dict(json.loads(json.dumps(_job(job_id) | children))) for job_id in jobs]}
@@ -105,7 +108,7 @@ def _answers(clock: SimulatedClock, size: int) -> Answers:
         "describe_job_queues": lambda **_: {"jobQueues": [queue]},
         "describe_images": lambda **_: {"imageDetails": [{"imageTags": ["1.4"]}]},
         "describe_job_definitions": lambda **_: {"jobDefinitions": [{**definition, "status": "ACTIVE"}]},
-        "submit_job": lambda **_: {"jobId": f"{next(numbers):08x}-0000-4000-8000-000000000000"},
+        "submit_job": submit_job,
         "describe_jobs": describe_jobs,
         "put_object": put_object,
         "list_objects_v2": list_objects_v2,
@@ -121,7 +124,7 @@ def _not_there() -> ClientError:
 def _job(job_id: str) -> dict[str, Any]:
     return {
         "jobId": job_id,
-        "jobName": f"f{job_id}-n0-0c5e8a3b7d21-0-0",
+        "jobName": f"f{job_id[:8]:0>19}-n0-{job_id[-12:]}-0-0",
         "jobQueue": _QUEUE,
         "status": "RUNNING",
         "createdAt": 1_000,
