@@ -61,6 +61,7 @@ def of_batch(job: Job, queue_name: str) -> dict[str, str]:
     }
     if job.array_index is not None:
         found["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.array_index)
+        found["AWS_BATCH_JOB_ARRAY_SIZE"] = str(job.array_size)
     if job.is_node:
         found.update(_of_node(job))
     return found

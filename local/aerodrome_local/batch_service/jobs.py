@@ -91,8 +91,9 @@ def _like(text: str, pattern: str) -> bool:
 
 
 def _is_definition(arn: str, value: str) -> bool:
-    name_and_revision = arn.rpartition("/")[2]
-    return any(_like(text, value) for text in (arn, name_and_revision, name_and_revision.partition(":")[0]))
+    """Whether a job definition has the ARN, or the name; a name that ends with an asterisk is a beginning."""
+    name = arn.rpartition("/")[2].partition(":")[0]
+    return arn == value or (name.startswith(value[:-1]) if value.endswith("*") else name == value)
 
 
 def cancel_job(core: Core, scope: Scope, request: Json) -> Json:

@@ -59,6 +59,7 @@ class Job:
         container: The container properties after overrides and parameter substitution. Children share their parent's; a
             multi-node job has its main node's.
         order: Where the job stands in its queue: ascending over all submissions.
+        array_size: How many children an array has: of its parent, and of its children, too.
         node_properties: Those of a multi-node job, after overrides and parameter substitution; its nodes share them.
         node_index: Which node this is. None for the multi-node job itself and for any other job.
         start_problem: Why the job will fail when it is to be started. None when nothing is known against it.

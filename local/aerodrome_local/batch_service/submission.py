@@ -188,7 +188,6 @@ def _children(core: Core, parent: Job) -> Iterator[Job]:
             id=f"{parent.id}:{index}",
             arn=f"{parent.arn}:{index}",
             order=core.state.next_order(),
-            array_size=None,
             array_index=index,
             parent_id=parent.id,
             attempts=[],
@@ -234,7 +233,7 @@ def _resolve_dependencies(core: Core, job: Job, children: list[Job]) -> None:
         if other is None:
             raise ClientException(f"dependsOn: job {other_id} does not exist")
         if kind == "N_TO_N":
-            if not job.is_parent or other.array_size != job.array_size:
+            if not (job.is_parent and other.is_parent) or other.array_size != job.array_size:
                 raise ClientException(
                     "dependsOn: N_TO_N needs two array jobs of the same size, not "
                     f"{job.array_size or 'a single job'} and {other.array_size or 'a single job'}"

@@ -82,7 +82,7 @@ def summarized(job: Job) -> Json:
         "jobDefinition": job.definition_arn,
     }
     outcome = {name: job.host[name] for name in ("exitCode", "reason") if name in job.host}
-    array = {"size": job.array_size, "index": job.array_index}
+    array = {"size": job.array_size if job.is_parent else None, "index": job.array_index}
     optional: Json = {
         "statusReason": job.status_reason,
         "startedAt": job.started_at,

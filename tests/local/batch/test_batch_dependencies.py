@@ -54,7 +54,7 @@ def test_a_dependency_must_exist(batch: Batch) -> None:
 
 def test_an_array_runs_a_child_for_each_index(batch: Batch) -> None:
     batch.simple_queue()
-    batch.definition("definition", "sh", "-c", "echo $AWS_BATCH_JOB_ARRAY_INDEX")
+    batch.definition("definition", "sh", "-c", "echo $AWS_BATCH_JOB_ARRAY_INDEX of $AWS_BATCH_JOB_ARRAY_SIZE")
     parent_id = batch.submit("definition", arrayProperties={"size": 3})
     parent = batch.ended(parent_id)
     assert parent["status"] == "SUCCEEDED"
@@ -62,7 +62,7 @@ def test_an_array_runs_a_child_for_each_index(batch: Batch) -> None:
     summary = parent["arrayProperties"]["statusSummary"]
     assert {status: count for status, count in summary.items() if count} == {"SUCCEEDED": 3}
     children = [batch.job(f"{parent_id}:{index}") for index in range(3)]
-    assert [batch.log(child) for child in children] == [["0"], ["1"], ["2"]]
+    assert [batch.log(child) for child in children] == [["0 of 3"], ["1 of 3"], ["2 of 3"]]
     assert [child["arrayProperties"]["index"] for child in children] == [0, 1, 2]
     listed = batch.call("ListJobs", arrayJobId=parent_id, jobStatus="SUCCEEDED")["jobSummaryList"]
     assert [each["jobId"] for each in listed] == [f"{parent_id}:{index}" for index in range(3)]

@@ -282,7 +282,8 @@ def test_jobs_are_found_by_status_and_by_filter(batch: Batch) -> None:
     assert found() == [], "RUNNING jobs unless another status is asked for"
     assert found(jobStatus="FAILED") == [second]
     assert found(filters=[{"name": "JOB_NAME", "values": ["TRAIN*"]}]) == [first]
-    assert found(filters=[{"name": "JOB_DEFINITION", "values": ["score"]}]) == [second]
+    for value, expected in {"score": [second], "Score": [], "sc*": [second], "score:1": []}.items():
+        assert found(filters=[{"name": "JOB_DEFINITION", "values": [value]}]) == expected, value
     assert found(filters=[{"name": "AFTER_CREATED_AT", "values": ["0"]}]) == [second, first], "newest first"
     assert found(filters=[{"name": "BEFORE_CREATED_AT", "values": ["0"]}]) == []
     with pytest.raises(ClientException, match="exactly one of jobQueue, arrayJobId and multiNodeJobId"):
