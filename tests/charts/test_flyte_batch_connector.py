@@ -19,6 +19,7 @@ from aerodrome_stacks.environment.aws import instance_shape
 from aerodrome_stacks.environment.flyte import BATCH_TASK_TYPE
 from aerodrome_stacks.job_limits import job_limits
 from flytekit_aws_batch.core.job_tags import filled
+from flytekit_aws_batch.core.planning import plan
 from flytekit_aws_batch.core.queues import choose, problems
 from flytekit_aws_batch.core.settings import VARIABLE, Limits, Settings
 from flytekit_aws_batch.core.spec import KINDS, JobSpec, Resources
@@ -128,6 +129,26 @@ def test_what_spot_did_not_finish_goes_to_capacity_that_stays(
     assert [queue.name.removeprefix("aerodrome-prod-production-") for queue in found.queues] == [first, last]
     # Nor is the last of Flyte's attempts taken back.
     assert choose(replace(asked, interruptible=False), settings).arn == found.last.arn
+
+
+@pytest.mark.cdk_variants("prod")
+@pytest.mark.parametrize("interruptible", [None, True, False])
+def test_what_is_too_large_for_the_capacity_that_stays_goes_to_the_larger_one(
+    settings: Settings, *, interruptible: bool | None
+) -> None:
+    name = "aerodrome-prod-production-gpu"
+    most = {queue.name: queue.most_vcpus for queue in settings.queues_of("production")}
+    stays, larger = most[f"{name}-on-demand"], most[name]
+    assert stays is not None
+    assert larger is not None
+    assert stays < larger
+    resources = Resources(vcpus=larger, memory_mib=8192, gpus=8)
+    asked = request(
+        project="fraud-detection", domain="production", resources=resources, interruptible=interruptible, job_role=None
+    )
+
+    found = plan(asked, settings)[0]
+    assert (found.queue.rpartition("/")[2], found.last_queue) == (name, None)
 
 
 @pytest.mark.cdk_variants("prod")
@@ -294,7 +315,7 @@ def test_propeller_asks_for_ever_and_as_often_as_live_tasks_need(
 
 
 @pytest.mark.cdk_variants("dev")
-@pytest.mark.parametrize(("shards", "replicas", "pods_at_work"), [(0, 3, 1), (4, 1, 1), (4, 3, 3)])
+@pytest.mark.parametrize(("shards", "replicas", "pods_at_work"), [(0, 3, 1), (4, 1, 1), (4, 3, 3), (2, 5, 2)])
 def test_pods_that_are_at_work_together_call_no_more_than_one_would(
     environment: Environment, shards: int, replicas: int, pods_at_work: int
 ) -> None:

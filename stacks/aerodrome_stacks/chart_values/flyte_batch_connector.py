@@ -161,11 +161,12 @@ def deployment(environment: Environment, inputs: BatchConnectorInputs | None) ->
 
 
 def _limits(environment: Environment, pods: int) -> dict[str, Value]:
-    # Each flytepropeller stays with one pod. Where there is one at work, so there is of the pods; several may be with
-    # any of them, and each pod counts its own calls only.
-    if not environment.flyte.propeller_shards or pods == 1:
+    # Each flytepropeller stays with one pod, so that no more pods are at work than there are of either. Each pod counts
+    # its own calls only.
+    at_work = min(pods, environment.flyte.propeller_shards)
+    if at_work <= 1:
         return {}
-    return {"limits": {"submits": round(_SUBMITS / pods, 2), "describes": round(_DESCRIBES / pods, 2)}}
+    return {"limits": {"submits": round(_SUBMITS / at_work, 2), "describes": round(_DESCRIBES / at_work, 2)}}
 
 
 def settings(environment: Environment, inputs: BatchConnectorInputs) -> dict[str, Value]:

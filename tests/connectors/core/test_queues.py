@@ -4,6 +4,7 @@ import pytest
 
 from flytekit_aws_batch.core.plan import JobRequest
 from flytekit_aws_batch.core.planning import plan
+from flytekit_aws_batch.core.settings import Queue
 from flytekit_aws_batch.core.spec import JobSpec, Resources
 from tests.connectors.core.job_requests import (
     REQUEST,
@@ -52,6 +53,54 @@ def test_a_domain_with_one_kind_of_instances_runs_there_what_names_none() -> Non
 def test_a_last_queue_whose_instances_are_too_small_is_none() -> None:
     small = queue("on-demand", most_memory_mib=1000)
     assert planned(REQUEST, queues={"*": (queue("spot"), small)}).last_queue is None
+
+
+GPU = queue("gpu", most_vcpus=192, most_gpus=8)
+SMALLER_GPU = queue("gpu", "gpu-on-demand", spot=False, most_vcpus=96, most_gpus=8)
+
+
+@pytest.mark.parametrize("interruptible", [None, True, False])
+@pytest.mark.parametrize(
+    ("queues", "spec", "gpus", "expected"),
+    [
+        ((SMALLER_GPU, GPU), JobSpec(), 8, "gpu"),
+        ((SMALLER_GPU, GPU), JobSpec(queue="gpu"), 8, "gpu"),
+        ((queue("on-demand", most_vcpus=96), queue("spot", most_vcpus=192)), JobSpec(), 0, "spot"),
+        ((queue("on-demand", most_vcpus=192), queue("spot", most_vcpus=96)), JobSpec(), 0, "on-demand"),
+    ],
+)
+def test_what_only_one_of_the_queues_is_large_enough_for_goes_there(
+    queues: tuple[Queue, ...], spec: JobSpec, gpus: int, expected: str, *, interruptible: bool | None
+) -> None:
+    asked = request(spec, resources=Resources(vcpus=180, memory_mib=60_000, gpus=gpus), interruptible=interruptible)
+    found = planned(asked, queues={"*": queues})
+    assert (found.queue, found.last_queue) == (queue_arn(expected), None)
+
+
+def test_what_no_queue_is_large_enough_for_is_refused_by_the_one_that_it_would_have() -> None:
+    queues = {"*": (GPU, SMALLER_GPU)}
+    huge = Resources(vcpus=200, memory_mib=60_000, gpus=8)
+    assert "vcpus=200: gpu has 192 at most" in refusal(request(resources=huge), queues=queues)
+    stays = refusal(request(resources=huge, interruptible=False), queues=queues)
+    assert "vcpus=200: gpu-on-demand has 96 at most" in stays
+
+
+def test_jobs_of_several_nodes_never_go_to_spot_instances_as_those_are_larger() -> None:
+    asked = request(JobSpec(nodes=2), resources=Resources(vcpus=180, memory_mib=60_000, gpus=8))
+    told = refusal(asked, queues={"*": (GPU, SMALLER_GPU)})
+    assert "vcpus=180: gpu-on-demand has 96 at most" in told
+    assert "spot" not in told
+
+
+@pytest.mark.parametrize("interruptible", [None, True, False])
+def test_of_fargate_no_more_is_asked_than_all_jobs_of_the_queue_may_have(*, interruptible: bool | None) -> None:
+    fargate = queue("fargate", most_vcpus=32)
+    smaller = queue("fargate", "fargate-on-demand", spot=False, most_vcpus=16)
+    largest = Resources(vcpus=32, memory_mib=61_440)
+    asked = request(JobSpec(queue="fargate"), resources=largest, interruptible=interruptible)
+    found = planned(asked, queues={"*": (fargate, smaller)})
+    assert (found.queue, found.last_queue) == (queue_arn("fargate"), None)
+    assert "vcpus=32: fargate-on-demand has 16 at most" in refusal(asked, queues={"*": (smaller,)})
 
 
 def test_without_queues_in_the_settings_any_may_be_named() -> None:

@@ -83,10 +83,11 @@ def _of_kind(request: JobRequest, settings: Settings) -> Queue:
     kinds = kinds_for(request)
     # Where nobody may take back the host, a queue without spot comes first, and else one with it.
     spot = request.interruptible is not False and request.spec.nodes == 1
-    for kind in kinds:
-        fitting = [queue for queue in queues if queue.kind == kind and _architecture_fits(queue, request)]
-        if fitting:
-            return min(fitting, key=lambda queue: queue.has_spot is not spot)
+    fitting = [queue for queue in queues if queue.kind in kinds and _architecture_fits(queue, request)]
+    # One may be smaller than another: a job is better taken back than refused. Those of several nodes take no spot.
+    large = [queue for queue in fitting if request.spec.nodes == 1 and not any(_size_problems(queue, request))]
+    if fitting:
+        return min(large or fitting, key=lambda queue: (queue.has_spot is not spot, kinds.index(queue.kind)))
     there = sorted({queue.kind for queue in queues}, key=KINDS.index)
     if any(queue.kind in kinds for queue in queues):
         raise RefusedError(
@@ -133,7 +134,7 @@ def _last(queue: Queue, request: JobRequest, settings: Settings) -> Queue | None
     kind = "on-demand" if queue.kind == "spot" else queue.kind
     for other in settings.queues_of(request.domain):
         fits = other.kind == kind and not other.has_spot and _architecture_fits(other, request)
-        if fits and not list(_size_problems(other, request)):
+        if fits and not any(_size_problems(other, request)):
             return other
     return None
 
@@ -172,10 +173,8 @@ def problems(choice: Choice, request: JobRequest) -> Iterator[str]:
 
 
 def _size_problems(queue: Queue, request: JobRequest) -> Iterator[str]:
-    """What is wrong with a size that no instance of a queue has. Fargate's sizes are the same everywhere."""
+    """What is wrong with a size that nothing behind a queue has."""
     sizes = request.resources
-    if queue.kind == "fargate":
-        return
     remedy = "ask for less, or name a queue with larger instances"
     if queue.most_vcpus is not None and sizes.vcpus > queue.most_vcpus:
         yield f"vcpus={sizes.vcpus:g}: {queue.name} has {queue.most_vcpus} at most for one container; {remedy}"
