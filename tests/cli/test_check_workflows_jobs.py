@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from aerodrome.check_workflows.connector_settings import settings_of
-from aerodrome.check_workflows.facts import BATCH, Node, Package, Task
-from aerodrome.check_workflows.jobs import described, unfit, unheard
+from aerodrome.check_workflows.facts import BATCH, Node, Package, Task, read
+from aerodrome.check_workflows.jobs import described, misnamed, unfit, unheard
 from aerodrome.check_workflows.plugins import unsupported
 from aerodrome.check_workflows.rules import Finding
 from aerodrome_stacks.chart_values.flyte_batch_connector import BatchConnectorInputs, settings
@@ -16,6 +16,7 @@ from aerodrome_stacks.environment import Environment, load_environment
 from aerodrome_stacks.environment.flyte import BATCH_TASK_TYPE, BatchConnector
 from flytekit_aws_batch.common import TASK_TYPE
 from flytekit_aws_batch.config import Mapped, Payload
+from flytekit_aws_batch.core.plan import folder_of
 from flytekit_aws_batch.core.settings import Settings
 from flytekit_aws_batch.core.spec import EfsMount, JobSpec, Resources
 
@@ -242,6 +243,32 @@ def test_an_override_that_the_connector_does_not_hear_is_refused(overrides: dict
     (finding,) = unheard(package(task(), nodes=[node]))
     assert (finding.refused, finding.value) == (True, value)
     assert finding.subject == "node n1 of workflow team.nightly, which runs team.jobs.train on AWS Batch"
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"id": "aws-batch", "task_node": {"reference_id": {"name": "team.features.build"}}},
+        {"id": "aws-batch", "workflow_node": {"sub_workflow_ref": {"name": "team.features"}}},
+        {"id": "n1", "branch_node": {"if_else": {"case": {"then_node": {"id": "aws-batch"}}}}},
+        {"id": "n1", "branch_node": {"if_else": {"else_node": {"id": "aws-batch"}}}},
+    ],
+    ids=["task", "workflow", "branch", "else"],
+)
+def test_a_node_whose_folder_no_project_may_write_in_is_refused(named: Mapping[str, Any]) -> None:
+    # What the boundary of projects' roles denies (stacks/aerodrome_stacks/flyte_access.py).
+    assert folder_of("s3://metadata/f3a9c1/n0/data/0").endswith("/aws-batch")
+    others = {"id": "n0", "array_node": {"node": {"task_node": {"reference_id": {"name": "team.aws-batch"}}}}}
+    report = {
+        "tasks": [],
+        "workflows": [{"name": "team.nightly", "nodes": [{"id": "start-node"}, others, named]}],
+        "launch_plans": [],
+        "schedules": [],
+    }
+    (finding,) = misnamed(read(report))
+    assert (finding.refused, finding.value) == (True, "with_overrides(node_name='aws-batch')")
+    assert finding.subject == "a node of workflow team.nightly"
+    assert finding.way_out == "give the node another name"
 
 
 def test_flytekits_own_map_over_one_is_told() -> None:

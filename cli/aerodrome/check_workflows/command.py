@@ -11,7 +11,7 @@ import typer
 
 from aerodrome.check_workflows.ceilings import beyond
 from aerodrome.check_workflows.facts import Package, Task
-from aerodrome.check_workflows.jobs import described, unfit, unheard
+from aerodrome.check_workflows.jobs import described, misnamed, unfit, unheard
 from aerodrome.check_workflows.load import LoadError, default_python, here, load, source
 from aerodrome.check_workflows.plugins import unsupported
 from aerodrome.check_workflows.references import foreign
@@ -105,12 +105,13 @@ def _require(project: str | None, environment: Environment | None) -> None:
 
 def _found(package: Package, environment: Environment | None, project: str | None) -> Sequence[Finding]:
     if environment is None:
-        return [*findings(package), *unheard(package), *crowding(package, None)]
+        return [*findings(package), *unheard(package), *misnamed(package), *crowding(package, None)]
     own = tuple(one for one in environment.projects if project in {None, one.name})
     registered = environment.model_copy(update={"projects": own})
     return [
         *findings(package),
         *unheard(package),
+        *misnamed(package),
         *crowding(package, registered),
         *beyond(package, registered),
         *unfit(package, registered),

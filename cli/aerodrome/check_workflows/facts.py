@@ -200,6 +200,7 @@ class Package:
         workflows: The names of its workflows.
         launch_plans: The names of its launch plans; each workflow has one of its own name.
         nodes: The nodes of its workflows that run a task.
+        node_names: The workflow and the identifier of each node, whatever it runs.
         references: What it refers to by project, domain and name.
         crowding: The launch plans that have a schedule, and no limit of how many of their executions run at once.
     """
@@ -208,6 +209,7 @@ class Package:
     workflows: Sequence[str]
     launch_plans: Sequence[str]
     nodes: Sequence[Node]
+    node_names: Sequence[tuple[str, str]] = ()
     references: Sequence[Reference] = ()
     crowding: Sequence[str] = ()
 
@@ -215,7 +217,10 @@ class Package:
 def read(report: Mapping[str, Any]) -> Package:
     """Read the probe's report."""
     # A workflow that another one calls is in the report by itself and with the other.
-    workflows = {workflow["name"]: workflow["nodes"] for workflow in report["workflows"]}
+    workflows = {
+        workflow["name"]: [node for outer in workflow["nodes"] for node in _with_inner(outer)]
+        for workflow in report["workflows"]
+    }
     return Package(
         tasks=[
             Task(
@@ -230,9 +235,10 @@ def read(report: Mapping[str, Any]) -> Package:
         ],
         workflows=list(workflows),
         launch_plans=list(report["launch_plans"]),
-        nodes=[node for name, nodes in workflows.items() for found in nodes for node in _nodes(name, found)],
+        nodes=[_node(name, node) for name, nodes in workflows.items() for node in nodes if "task_node" in node],
+        node_names=[(name, node.get("id", "")) for name, nodes in workflows.items() for node in nodes],
         references=[
-            *(one for name, nodes in workflows.items() for found in nodes for one in _references(name, found)),
+            *(one for name, nodes in workflows.items() for node in nodes for one in _references(name, node)),
             *(
                 Reference(**one, subject=f"task {task['template']['id']['name']}", place=task["place"])
                 for task in report["tasks"]
@@ -243,22 +249,18 @@ def read(report: Mapping[str, Any]) -> Package:
     )
 
 
-def _nodes(workflow: str, node: Mapping[str, Any]) -> Iterator[Node]:
-    """A node, and those within it."""
-    if "task_node" in node:
-        yield Node(
-            workflow=workflow,
-            identifier=node["id"],
-            task=node["task_node"]["reference_id"]["name"],
-            overrides=node["task_node"].get("overrides", {}),
-            interruptible=bool(node.get("metadata", {}).get("interruptible", False)),
-        )
-    for inner in _within(node):
-        yield from _nodes(workflow, inner)
+def _node(workflow: str, node: Mapping[str, Any]) -> Node:
+    return Node(
+        workflow=workflow,
+        identifier=node.get("id", ""),
+        task=node["task_node"]["reference_id"]["name"],
+        overrides=node["task_node"].get("overrides", {}),
+        interruptible=bool(node.get("metadata", {}).get("interruptible", False)),
+    )
 
 
 def _references(workflow: str, node: Mapping[str, Any]) -> Iterator[Reference]:
-    """What a node, and those within it, refer to: what is of the package itself has no project yet."""
+    """What a node refers to: what is of the package itself has no project yet."""
     named = {
         "task": node.get("task_node", {}).get("reference_id", {}),
         "launch plan": node.get("workflow_node", {}).get("launchplan_ref", {}),
@@ -272,8 +274,13 @@ def _references(workflow: str, node: Mapping[str, Any]) -> Iterator[Reference]:
                 name=identifier["name"],
                 subject=f"node {node['id']} of workflow {workflow}",
             )
+
+
+def _with_inner(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """A node, and all within it."""
+    yield node
     for inner in _within(node):
-        yield from _references(workflow, inner)
+        yield from _with_inner(inner)
 
 
 def _within(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

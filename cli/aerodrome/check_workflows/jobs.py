@@ -16,7 +16,7 @@ from aerodrome_stacks.environment import Environment
 from flytekit_aws_batch.common import TASK_TYPE
 from flytekit_aws_batch.config import Payload
 from flytekit_aws_batch.core.containers import rounded
-from flytekit_aws_batch.core.plan import JobRequest
+from flytekit_aws_batch.core.plan import JobRequest, folder_of
 from flytekit_aws_batch.core.planning import plan
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.core.queues import kinds_for
@@ -94,6 +94,29 @@ def _overridden(node: Node) -> Iterator[Finding]:
             reason="a job gets what its task says where it is written, and hears of no override",
             way_out="say it in @task(limits=...), or make a task of its own for it",
         )
+
+
+def misnamed(package: Package) -> Iterator[Finding]:
+    """Find the nodes, of whatever kind, in whose folder no role of a project may write.
+
+    Flyte names the folder of a node after it, within a workflow that another one calls, too (``GetNodeExecutionStatus``
+    in flytepropeller/pkg/apis/flyteworkflow/v1alpha1, Flyte 1.16.8).
+
+    Args:
+        package: What would be registered.
+    """
+    kept = folder_of("").removeprefix("/")
+    for workflow, name in package.node_names:
+        if name == kept:
+            yield Finding(
+                refused=True,
+                place=None,
+                subject=f"a node of workflow {workflow}",
+                value=f"with_overrides(node_name={name!r})",
+                reason="its results would lie in a folder of that name, where no role of a project may write: the "
+                "connector for AWS Batch keeps there what it acts on",
+                way_out="give the node another name",
+            )
 
 
 def described(task: Task) -> str:
