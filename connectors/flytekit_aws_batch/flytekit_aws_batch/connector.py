@@ -17,7 +17,7 @@ from flytekit_aws_batch.config import Expected
 from flytekit_aws_batch.core.plan import Handle
 from flytekit_aws_batch.core.progress import Phase, RefusedError
 from flytekit_aws_batch.core.settings import Settings
-from flytekit_aws_batch.request import job_request, list_size, outputs_below, payload_of
+from flytekit_aws_batch.request import job_request, list_size, payload_of, placed
 
 if TYPE_CHECKING:
     from flytekit_aws_batch.service import Service
@@ -87,7 +87,7 @@ class AWSBatchConnector(AsyncConnectorBase):
             size = list_size(payload.mapped, literals) if payload.mapped else None
             request = None if size == 0 else job_request(task_template, prefix, task_execution_metadata, size)
             if request is not None and payload.kind == "container":
-                below = outputs_below(request, self._service.settings)
+                request, below = placed(request, self._service.settings)
         except RefusedError as error:
             return BatchJob(handle=Handle(output_prefix=prefix, name="refused", attempt=0, refused=str(error)))
         kind = "list" if payload.mapped else payload.kind

@@ -8,6 +8,7 @@ from flyteidl.core.errors_pb2 import ContainerError, ErrorDocument
 from google.protobuf.message import DecodeError
 
 from flytekit_aws_batch.config import ERROR_FILE, node_prefix
+from flytekit_aws_batch.core.call_errors import TooLargeError
 from flytekit_aws_batch.core.storage import Storage
 
 _AT_ONCE = 16
@@ -68,7 +69,11 @@ class ErrorFiles:
                 yield url
 
     async def _document(self, url: str) -> ContainerError | None:
-        body = await self._storage.read(url)
+        try:
+            body = await self._storage.read(url)
+        except TooLargeError as error:
+            # What else it says nobody knows, nor whether another try would end so.
+            return ContainerError(kind=ContainerError.RECOVERABLE, message=f"{error.message}; end with a shorter one")
         if body is None:
             return None
         try:

@@ -17,11 +17,12 @@ from flytekit_aws_batch.common import no_outputs, not_delivered
 from flytekit_aws_batch.config import LARGE_MIB, OUTPUTS_VARIABLE, Expected, Kind
 from flytekit_aws_batch.core.aws import Aws, CallError
 from flytekit_aws_batch.core.background import Kept, Work
+from flytekit_aws_batch.core.call_errors import TooLargeError
 from flytekit_aws_batch.core.folder import PLAN_FILE, Folder, UnreadableError
 from flytekit_aws_batch.core.plan import Handle, Plan, folder_of
 from flytekit_aws_batch.core.progress import Progress
 from flytekit_aws_batch.core.quantities import MIB
-from flytekit_aws_batch.core.storage import Storage, split
+from flytekit_aws_batch.core.storage import MOST_BYTES_OF_A_LIST, Storage, split
 from flytekit_aws_batch.literals import blob, optional, primitive
 from flytekit_aws_batch.request import misplaced
 
@@ -36,6 +37,8 @@ _INTERFACE_FILE = "interface.pb"
 _MOST_BYTES_OF_TYPES = 256
 _MOST_BYTES_OF_TEXT = 64 * 1024
 _AT_ONCE = 24
+
+_REMEDY = "give what is large as a file"
 
 _Message = TypeVar("_Message", bound=Message)
 
@@ -114,6 +117,8 @@ class Outputs:
         target = handle.deliver_to or handle.output_prefix
         try:
             return await self._delivery(expected, handle, progress, target)
+        except TooLargeError as error:
+            return Delivery(problem=f"its outputs are too large: {error.message}; {_REMEDY}")
         except CallError as error:
             why = not_delivered(error, target)
             return Delivery(waits=why) if error.passes else Delivery(problem=why)
@@ -177,8 +182,10 @@ class Outputs:
         # A list has one output at most.
         name, variable = next(iter(variables.variables.items()))
         kind = variable.type.collection_type
+        taken = 0
 
         async def element(index: int) -> literals.Literal:
+            nonlocal taken
             async with room:
                 literal = None
                 if index not in failed:
@@ -186,6 +193,12 @@ class Outputs:
                     body = await self._storage.read(url)
                     if body is None:
                         raise OutputError(f"element {index} ended well and wrote no {url}")
+                    taken += len(body)
+                    if taken > MOST_BYTES_OF_A_LIST:
+                        raise OutputError(
+                            f"its elements give more than the {MOST_BYTES_OF_A_LIST:,} bytes that a list has at most; "
+                            f"{_REMEDY}"
+                        )
                     literal = _parsed(literals.LiteralMap, body, url).literals[name]
                 gathering.done += 1
                 return optional(literal, kind) if kind.WhichOneof("type") == "union_type" else literal

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from flytekit.models.literals import LiteralMap
@@ -94,20 +95,19 @@ def job_request(
     )
 
 
-def outputs_below(request: JobRequest, settings: Settings) -> str:
-    """What the outputs of a container have to lie below: the connector may read other projects' places, too.
+def placed(request: JobRequest, settings: Settings) -> tuple[JobRequest, str]:
+    """A container's request, and what its outputs have to lie below: the connector may read others' places, too.
 
     From somebody's own machine the connector has the person's rights, and what it reads is the person's own choice.
 
-    Raises:
-        RefusedError: The task names another place.
+    Returns:
+        The request, with a problem where it names another place; and the beginning of all places that it may name.
     """
     if request.local or settings.raw_output_prefix is None:
-        return ""
+        return request, ""
     below = f"{filled(settings.raw_output_prefix, request.project, request.domain).rstrip('/')}/"
-    if OUTPUTS_VARIABLE in request.environment and (problem := misplaced(request.environment[OUTPUTS_VARIABLE], below)):
-        raise RefusedError(problem)
-    return below
+    problem = misplaced(request.environment.get(OUTPUTS_VARIABLE, below), below)
+    return (replace(request, problems=(problem,)) if problem else request), below
 
 
 def misplaced(folder: str, below: str) -> str | None:

@@ -8,10 +8,11 @@ from google.protobuf.message import DecodeError
 
 from flytekit_aws_batch.config import Mapped
 from flytekit_aws_batch.core.aws import Aws, CallError
+from flytekit_aws_batch.core.call_errors import TooLargeError
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.core.runner import BatchRunner
 from flytekit_aws_batch.core.settings import Settings
-from flytekit_aws_batch.core.storage import Storage
+from flytekit_aws_batch.core.storage import MOST_BYTES_OF_A_LIST, Storage
 from flytekit_aws_batch.errors import ErrorFiles, said
 from flytekit_aws_batch.outputs import SHORT_PATIENCE_SECONDS, Outputs
 
@@ -69,7 +70,11 @@ class Service:
 
     async def _read(self, name: str, url: str) -> Literal:
         try:
-            body = await self._storage.read(url, patience_seconds=SHORT_PATIENCE_SECONDS)
+            body = await self._storage.read(
+                url, patience_seconds=SHORT_PATIENCE_SECONDS, most_bytes=MOST_BYTES_OF_A_LIST
+            )
+        except TooLargeError as error:
+            raise RefusedError(f"input {name}: {error.message}; give its elements as files") from None
         except CallError as error:
             where = f"input {name}: {url}, where Flyte put it as it was large, cannot be read"
             if not error.passes:

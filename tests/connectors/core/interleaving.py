@@ -90,6 +90,7 @@ class Account:
         date = format_datetime(datetime.fromtimestamp(int(self.now), UTC), usegmt=True)
         return {
             "Body": there.body,
+            "ContentLength": len(there.body),
             "ETag": there.etag,
             "LastModified": datetime.fromtimestamp(int(there.modified), UTC),
             "ResponseMetadata": {"HTTPHeaders": {"date": date}},

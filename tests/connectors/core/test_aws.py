@@ -19,10 +19,12 @@ from botocore.exceptions import (
     ParamValidationError,
     ReadTimeoutError,
 )
+from botocore.response import StreamingBody
 from prometheus_client import CollectorRegistry
 from urllib3 import HTTPResponse
 
 from flytekit_aws_batch.core.aws import Aws, CallError, see_region
+from flytekit_aws_batch.core.call_errors import TooLargeError
 from flytekit_aws_batch.core.clock import Clock
 from flytekit_aws_batch.core.metrics import Metrics
 from flytekit_aws_batch.core.pace import Gate, Pace
@@ -257,6 +259,34 @@ def test_a_client_is_made_once_and_by_one_thread_at_a_time(monkeypatch: pytest.M
     for thread in threads:
         thread.join()
     assert (world.session.created, locked) == (["batch"], [True])
+
+
+def test_a_body_that_is_too_large_is_not_taken_from_the_wire() -> None:
+    world, raw = World(), io.BytesIO(b"0123456789")
+    world.answers["get_object"] = lambda **_: {"Body": StreamingBody(raw, 10), "ContentLength": 10}
+    with pytest.raises(TooLargeError, match="s3://b/k has 10 bytes, and 9 are read at most"):
+        world.run(world.aws.call("s3", "get_object", most_bytes=9, Bucket="b", Key="k"))
+    assert raw.closed
+    assert world.sample("api_calls_total", operation="GetObject", result="refused") == 1
+    raw = io.BytesIO(b"0123456789")
+    assert world.run(world.aws.call("s3", "get_object", most_bytes=10, Bucket="b", Key="k"))["Body"] == b"0123456789"
+
+
+def test_there_is_a_connection_for_every_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    session = botocore.session.Session()
+
+    def create_client(_: str, **options: object) -> object:
+        made.append(options["config"])
+        return World().client
+
+    monkeypatch.setattr(session, "create_client", create_client)
+    aws = Aws(Settings(region="eu-west-1"), session=session, metrics=Metrics(CollectorRegistry()))
+    with pytest.raises(KeyError):
+        aws.attempt("batch", "describe_jobs", {})
+    executors = (aws._executor, aws._submitting)  # noqa: SLF001 - how many threads it has nothing else tells
+    assert made[0].max_pool_connections == sum(each._max_workers for each in executors)  # type: ignore[attr-defined] # noqa: SLF001 - nor in them
+    aws.close()
 
 
 def test_a_request_that_the_service_does_not_know_is_a_mistake_and_raises(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import pytest
 from flytekit_aws_batch.core.plan import Wave
 from flytekit_aws_batch.core.planning import plan
 from flytekit_aws_batch.core.progress import RefusedError
-from flytekit_aws_batch.core.requests import submit_request
+from flytekit_aws_batch.core.requests import size_problems, submit_request
 from flytekit_aws_batch.core.spec import (
     EfsMount,
     ExitRule,
@@ -184,7 +184,7 @@ def test_what_ecs_would_refuse_as_too_long_is_refused_with_the_remedy(what: dict
 
 
 # What a task of ECS had that Batch had started, at the longest that it may be: names have up to 128 characters.
-OF_ANY_JOB = {"JOB_ID": "0268d907-34a3-43e3-9905-f3d3a20f3842", "JOB_ATTEMPT": "10", "JQ_NAME": "q" * 128}
+OF_ANY_JOB = {"JOB_ID": "0268d907-34a3-43e3-9905-f3d3a20f3842", "JOB_ATTEMPT": "10", "CE_NAME": "c" * 128}
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,24 @@ def test_the_longest_command_that_is_taken_fits_with_what_batch_adds(what: dict[
     assert 6_000 < longest < 8_192
     planned, _ = plan(request(command=("x" * longest,), **what), SETTINGS)
     made = overrides(submit_request(planned, Wave(number=0, indices=tuple(range(10_000)) if planned.array else ())))
-    added = {f"AWS_BATCH_{name}": value for name, value in {**OF_ANY_JOB, "CE_NAME": "c" * 128, **own}.items()}
+    queue = (planned.last_queue or planned.queue).rpartition("/")[2]
+    added = {f"AWS_BATCH_{name}": value for name, value in {**OF_ANY_JOB, "JQ_NAME": queue, **own}.items()}
     made["environment"] += [{"name": name, "value": value} for name, value in added.items()]
     as_ecs_gets_it = json.dumps({"containerOverrides": [{"name": "default", **made}]}, separators=(",", ":"))
     assert len(as_ecs_gets_it) <= 8192
+
+
+def test_of_the_longer_queue_s_name_the_command_loses_what_it_has() -> None:
+    planned, _ = plan(request(), SETTINGS)
+
+    def longest(queue: str, last: str | None) -> int:
+        """The longest command that fits."""
+        queues = {"queue": queue_arn(queue), "last_queue": last and queue_arn(last)}
+
+        def refused(length: int) -> int:
+            return len(list(size_problems(planned.model_copy(update={**queues, "command": ("x" * length,)}))))
+
+        return bisect.bisect_left(range(8192), 1, key=refused) - 1
+
+    assert longest("spot", None) - longest("q" * 128, None) == 124
+    assert longest("spot", None) - longest("spot", "on-demand") == 5

@@ -98,7 +98,7 @@ def test_while_batch_does_not_answer_the_last_answer_stands(world: KeptWorld, ru
     world.answers["describe_jobs"] = lambda **_: world.fail()
     told = poll(world, runner, handle)
     assert told.phase is Phase.RUNNING
-    assert "AWS Batch does not answer now" in told.message
+    assert "its state now is unknown" in told.message
     world.answers["describe_jobs"] = answer
     assert "not answer" not in poll(world, runner, handle).message
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from flytekit_aws_batch.core.aws import CallError
-from flytekit_aws_batch.core.storage import Storage, split
+from flytekit_aws_batch.core.call_errors import TooLargeError
+from flytekit_aws_batch.core.storage import MOST_BYTES, Storage, split
 from tests.connectors.core.fake_account import KeptWorld
 
 URL = "s3://data/runs/1/wave-0.json"
@@ -59,6 +60,18 @@ def test_what_is_not_there_is_none_and_what_is_forbidden_is_said(world: KeptWorl
     world.fates["get_object"] = ["AccessDenied"]
     with pytest.raises(CallError, match="AccessDenied"):
         world.run(storage.read(URL))
+
+
+def test_what_is_too_large_is_not_read_unless_somebody_means_to(world: KeptWorld, storage: Storage) -> None:
+    world.run(storage.write(URL, b"x" * (MOST_BYTES + 1)))
+    words = rf"^GetObject: TooLarge: {URL} has 10,485,761 bytes, and 10,485,760 are read at most$"
+    with pytest.raises(TooLargeError, match=words) as raised:
+        world.run(storage.read(URL))
+    assert not raised.value.passes
+    assert world.run(storage.read(URL, most_bytes=MOST_BYTES + 1)) is not None
+    assert world.run(storage.claim(URL, b"mine")) is None
+    world.run(storage.write(URL, b"x" * MOST_BYTES))
+    assert world.run(storage.read(URL)) is not None
 
 
 def test_all_pages_of_a_list_are_read(world: KeptWorld, storage: Storage) -> None:

@@ -166,6 +166,6 @@ def test_what_batch_does_not_say_is_said_to_be_so(telling: Telling, world: KeptW
     assert (told.phase, told.message) == (Phase.QUEUED, "submitted as one; AWS Batch does not show it yet")
     error = "DescribeJobs: InternalError: no"
     told = world.run(telling.live(run, Answer(job=None, error=error)))
-    assert told.message == f"submitted as one; AWS Batch does not answer: {error}"
+    assert told.message == f"submitted as one; its state is unknown: {error}"
     told = world.run(telling.live(run, Answer(job=JobState.of(detail()), age_seconds=240, error=error)))
-    assert told.message.splitlines()[-1] == f"4 min ago; AWS Batch does not answer now: {error}"
+    assert told.message.splitlines()[-1] == f"4 min ago; its state now is unknown: {error}"

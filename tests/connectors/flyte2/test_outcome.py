@@ -7,11 +7,11 @@ import pytest
 from flyteidl2.core.execution_pb2 import ContainerError, ErrorDocument
 
 from flytekit_aws_batch.core.aws import Aws
-from flytekit_aws_batch.core.call_errors import CallError, ErrorKind
+from flytekit_aws_batch.core.call_errors import CallError, ErrorKind, TooLargeError
 from flytekit_aws_batch.core.plan import Handle
 from flytekit_aws_batch.core.progress import Phase, Progress
 from flytekit_aws_batch.core.settings import Settings
-from flytekit_aws_batch.core.storage import Storage
+from flytekit_aws_batch.core.storage import MOST_BYTES, Storage
 from flytekit_aws_batch.flyte2.outcome import Outcomes
 
 FIRST, SECOND = "s3://bucket/run/a3/1", "s3://bucket/run/a3/2"
@@ -24,13 +24,17 @@ ADOPTED = Handle(output_prefix=FIRST, name="run-a3", attempt=0, deliver_to=SECON
 class Objects(Storage):
     """A bucket in memory, or one that cannot be read."""
 
-    def __init__(self, objects: Mapping[str, bytes], problem: ErrorKind | None = None) -> None:
+    def __init__(self, objects: Mapping[str, bytes], problem: ErrorKind | CallError | None = None) -> None:
         super().__init__(Aws(Settings(region="us-east-1")))
         self.objects = dict(objects)
         self.problem = problem
 
-    async def read(self, url: str, *, patience_seconds: float | None = None) -> bytes | None:
-        del patience_seconds
+    async def read(
+        self, url: str, *, patience_seconds: float | None = None, most_bytes: int = MOST_BYTES
+    ) -> bytes | None:
+        del patience_seconds, most_bytes
+        if isinstance(self.problem, CallError):
+            raise self.problem
         if self.problem is not None:
             raise CallError("GetObject", "Answer", "S3 says no", self.problem)
         return self.objects.get(url)
@@ -108,5 +112,9 @@ def test_why_it_failed_begins_with_what_the_code_said() -> None:
     broken = Outcomes(Objects({f"{FIRST}/error.pb": b"<html>"}))
     assert asyncio.run(broken.explained(OF_FIRST, failed)) == "exit code 1"
     assert asyncio.run(broken.final(FIRST, None)) == {}
+    large = TooLargeError("GetObject", f"{FIRST}/error.pb", 99, 10)
+    said = f"TooLarge: {FIRST}/error.pb has 99 bytes, and 10 are read at most; end with a shorter one\nexit code 1"
+    assert asyncio.run(Outcomes(Objects({}, large)).explained(OF_FIRST, failed)) == said
+    assert asyncio.run(Outcomes(Objects({}, large)).final(FIRST, None)) == {}
     # What Batch knows is told though S3 is silent.
     assert asyncio.run(Outcomes(Objects({}, "throttled")).explained(OF_FIRST, failed)) == "exit code 1"

@@ -165,7 +165,30 @@ def test_outputs_are_to_be_where_the_project_s_jobs_may_write(
         "below it"
     )
     assert job.handle.refused == (said if refused else None)
-    assert job.expected.below == ("" if refused or local else "s3://raw/fraud/development/")
+    assert job.expected.below == ("" if local else "s3://raw/fraud/development/")
+
+
+def test_what_has_begun_goes_on_though_its_outputs_would_be_refused_now(
+    world: KeptWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flytekit_aws_batch.service.Aws", lambda _: world.aws)
+
+    def connector(place: str | None) -> AWSBatchConnector:
+        return AWSBatchConnector(world.settings.model_copy(update={"raw_output_prefix": place}))
+
+    made = template(batch_tasks.count, "s3://elsewhere/a7")
+    Asked(world, connector(None)).create(made)
+    again = Asked(world, connector(RAW))
+    job = again.create(made)
+    assert (job.handle.refused, len(world.account.jobs)) == (None, 1)
+    world.set_status("RUNNING")
+    assert again.get(job).phase == TaskExecution.RUNNING
+    # What it gives is taken from no other place for that.
+    world.set_status("SUCCEEDED")
+    world.clock.time += 60
+    ended = again.get(job)
+    assert ended.phase == TaskExecution.FAILED
+    assert "its outputs are to be in s3://elsewhere/a7, and the connector's settings" in (ended.message or "")
 
 
 def test_links_are_shown_while_a_task_waits(world: KeptWorld, asked: Asked) -> None:

@@ -10,6 +10,7 @@ from flytekit.bin import entrypoint
 from flytekit.exceptions.user import FlyteUserRuntimeException
 
 from flytekit_aws_batch.config import node_prefix
+from flytekit_aws_batch.core.call_errors import TooLargeError
 from flytekit_aws_batch.errors import ErrorFiles, said
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def test_a_long_message_leaves_room_for_its_place() -> None:
 
 
 PREFIX = "s3://data/0"
+LARGE = b"larger than is read"
 
 
 class Written:
@@ -91,7 +93,10 @@ class Written:
         }
 
     async def read(self, url: str) -> bytes | None:
-        return self.objects.get(url)
+        found = self.objects.get(url)
+        if found is LARGE:
+            raise TooLargeError("GetObject", url, 99, 10)
+        return found
 
     async def list(self, url: str) -> AsyncIterator[str]:
         for each in sorted(self.objects):
@@ -121,3 +126,13 @@ def test_of_several_nodes_the_main_one_s_error_is_told_or_else_another_s(
     error = asyncio.run(files.read(PREFIX))
     assert (error and error.message) == told
     assert asyncio.run(files.final(PREFIX, None)) == ({} if told is None else {0: told})
+
+
+@pytest.mark.parametrize("node", [0, 1])
+def test_an_error_that_is_too_large_to_be_read_is_told_and_worth_another_try(node: int) -> None:
+    files = ErrorFiles(cast("Storage", Written({node: LARGE})))
+    error = asyncio.run(files.read(PREFIX))
+    assert error is not None
+    where = f"{node_prefix(PREFIX, node)}/error.pb" if node else f"{PREFIX}/error.pb"
+    assert said(error) == f"{where} has 99 bytes, and 10 are read at most; end with a shorter one"
+    assert asyncio.run(files.final(PREFIX, None)) == {}

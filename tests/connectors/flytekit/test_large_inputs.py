@@ -11,6 +11,7 @@ from flytekit.tools.translator import get_serializable
 
 from flytekit_aws_batch.connector import AWSBatchConnector
 from flytekit_aws_batch.core.aws import CallError
+from flytekit_aws_batch.core.call_errors import TooLargeError
 from flytekit_aws_batch.core.settings import Settings
 from tests.connectors.flytekit import batch_tasks
 
@@ -30,8 +31,8 @@ class Large:
         self.found = found
         self.patience: float | None = None
 
-    async def read(self, url: str, *, patience_seconds: float | None = None) -> bytes | None:
-        assert url == URL
+    async def read(self, url: str, *, patience_seconds: float | None = None, most_bytes: int = 0) -> bytes | None:
+        assert (url, most_bytes) == (URL, 100 * 1024**2)
         self.patience = patience_seconds
         if isinstance(self.found, CallError):
             raise self.found
@@ -57,6 +58,10 @@ def refusal(storage: Large) -> str | None:
         (
             CallError("GetObject", "AccessDenied", "no", "forbidden"),
             "cannot be read: GetObject: AccessDenied: no; let the connector's role read it, and run it again",
+        ),
+        (
+            TooLargeError("GetObject", URL, 104_857_601, 104_857_600),
+            "has 104,857,601 bytes, and 104,857,600 are read at most; give its elements as files",
         ),
     ],
 )

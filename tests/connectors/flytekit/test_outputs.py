@@ -20,6 +20,7 @@ from flytekit.tools.translator import get_serializable
 from flytekit_aws_batch import map_task
 from flytekit_aws_batch.config import OUTPUTS_VARIABLE, Expected, Kind
 from flytekit_aws_batch.core.aws import Aws, CallError
+from flytekit_aws_batch.core.call_errors import TooLargeError
 from flytekit_aws_batch.core.plan import Handle, Plan
 from flytekit_aws_batch.core.progress import Phase, Progress
 from flytekit_aws_batch.core.spec import ArraySpec, Resources
@@ -42,11 +43,14 @@ class FakeStorage:
         self.flows.set()
         self.error: CallError | None = None
         self.patience: float | None = None
+        self.large = ""
 
     async def read(self, url: str, *, patience_seconds: float | None = None) -> bytes | None:
         self.patience = patience_seconds
         if self.error is not None:
             raise self.error
+        if url == self.large:
+            raise TooLargeError("GetObject", url, 99, 10)
         if not url.endswith("/plan.json"):
             await asyncio.to_thread(self.flows.wait)
         return self.objects.get(url)
@@ -277,6 +281,32 @@ def test_what_is_none_of_flyte_s_is_named(storage: FakeStorage, outputs: Outputs
     assert delivery.problem is not None
     assert delivery.problem.startswith(f"{PREFIX}/{name} is none of ")
     assert told in delivery.problem
+
+
+def test_outputs_that_are_too_large_fail_with_the_remedy(storage: FakeStorage, outputs: Outputs) -> None:
+    what = expected(outputs, batch_tasks.squares, "list")
+    list_of(storage, 3)
+    storage.large = f"{PREFIX}/1/outputs.pb"
+    while (delivery := delivered(outputs, what)).waits:
+        pass
+    said = "has 99 bytes, and 10 are read at most; give what is large as a file"
+    assert delivery.problem == f"its outputs are too large: {PREFIX}/1/outputs.pb {said}"
+
+
+def test_so_does_a_list_whose_elements_are_too_large_together(
+    storage: FakeStorage, outputs: Outputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flytekit_aws_batch.outputs.MOST_BYTES_OF_A_LIST", sum(len(number(each)) for each in range(9)))
+    what = expected(outputs, batch_tasks.squares, "list")
+    for size, fits in ((9, True), (10, False)):
+        storage.objects = {}
+        list_of(storage, size)
+        while (delivery := delivered(outputs, what)).waits:
+            pass
+        assert (delivery.problem is None) is fits
+    assert delivery.problem is not None
+    assert delivery.problem.startswith("its elements give more than the ")
+    assert delivery.problem.endswith(" bytes that a list has at most; give what is large as a file")
 
 
 def test_many_lists_wait_without_a_thread_of_the_event_loop_s(storage: FakeStorage, outputs: Outputs) -> None:

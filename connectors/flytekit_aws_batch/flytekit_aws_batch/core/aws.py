@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import NoRegionError
 from botocore.response import StreamingBody
 
-from flytekit_aws_batch.core.call_errors import CallError, call_error
+from flytekit_aws_batch.core.call_errors import CallError, TooLargeError, call_error
 from flytekit_aws_batch.core.clock import Clock
 from flytekit_aws_batch.core.metrics import Metrics, process_metrics
 from flytekit_aws_batch.core.pace import Gate, Pace
@@ -95,6 +95,7 @@ class Aws:
         *,
         once: bool = False,
         patience_seconds: float | None = None,
+        most_bytes: int | None = None,
         **parameters: Any,  # noqa: ANN401 - botocore checks them against its model of the service
     ) -> dict[str, Any]:
         """Call an operation; what passes is tried again, after pauses with full jitter.
@@ -104,6 +105,7 @@ class Aws:
             operation: In snake_case, such as ``submit_job``.
             once: Whether to try only once, as what must not happen twice needs.
             patience_seconds: How long to go on; the last try may take 13 s longer. Default: that of the settings.
+            most_bytes: How large a ``Body`` may be: a larger one is not read. None: as large as it is.
             parameters: The request.
 
         Returns:
@@ -111,6 +113,7 @@ class Aws:
 
         Raises:
             CallError: It was refused, or did not get through in time.
+            TooLargeError: There is more of it.
             SettingsError: Nobody says in which region.
             ParamValidationError: The request is none that the service knows: a mistake of the connector.
         """
@@ -121,7 +124,9 @@ class Aws:
             await self._turn(service, operation, until)
             loop, threads = asyncio.get_running_loop(), self._threads(service, operation)
             try:
-                return await loop.run_in_executor(threads, self.attempt, service, operation, parameters)
+                return await loop.run_in_executor(
+                    threads, lambda: self.attempt(service, operation, parameters, most_bytes=most_bytes)
+                )
             except CallError as error:
                 pause = self.clock.chance() * min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**tries)
                 if once or not error.passes or self.clock.now() + pause > until:
@@ -162,7 +167,12 @@ class Aws:
         return self._submitting if _is_submission(service, operation) else self._executor
 
     def attempt(
-        self, service: str, operation: str, parameters: Mapping[str, Any], not_after: float | None = None
+        self,
+        service: str,
+        operation: str,
+        parameters: Mapping[str, Any],
+        not_after: float | None = None,
+        most_bytes: int | None = None,
     ) -> dict[str, Any]:
         """Call an operation once, in the calling thread, without regard to limits.
 
@@ -172,6 +182,7 @@ class Aws:
             parameters: The request.
             not_after: The moment after which a submission must not be sent any more, should threads have been busy, or
                 STS, until then: it is ``throttled`` then. None: any.
+            most_bytes: As of :meth:`call`.
 
         Raises:
             CallError: It came to nothing.
@@ -183,8 +194,7 @@ class Aws:
             self._in_time(name, not_after)
             self._sent_now.not_after = not_after
             answer = getattr(self._client(service), operation)(**parameters)
-            if isinstance(answer.get("Body"), StreamingBody):
-                answer["Body"] = answer["Body"].read()
+            _read_body(name, parameters, answer, most_bytes)
             result = "ok"
         except Exception as error:
             sorted_error = error if isinstance(error, CallError) else call_error(name, error)
@@ -213,7 +223,8 @@ class Aws:
                 config = Config(
                     connect_timeout=_CONNECT_SECONDS,
                     read_timeout=_READ_SECONDS_OF.get(service, _READ_SECONDS),
-                    max_pool_connections=_THREADS,
+                    # Batch's is for both kinds of threads.
+                    max_pool_connections=_THREADS + _SUBMITS_AT_ONCE,
                     # Its retries would submit a job twice.
                     retries={"total_max_attempts": 1},
                     tcp_keepalive=True,
@@ -259,6 +270,16 @@ def see_region(settings: Settings) -> None:
 
 def _is_submission(service: str, operation: str) -> bool:
     return _GROUPS.get((service, operation)) == "submits"
+
+
+def _read_body(name: str, parameters: Mapping[str, Any], answer: dict[str, Any], most_bytes: int | None) -> None:
+    body, size = answer.get("Body"), answer.get("ContentLength", 0)
+    if most_bytes is not None and size > most_bytes:
+        if isinstance(body, StreamingBody):
+            body.close()
+        raise TooLargeError(name, f"s3://{parameters['Bucket']}/{parameters['Key']}", size, most_bytes)
+    if isinstance(body, StreamingBody):
+        answer["Body"] = body.read()
 
 
 def _title(operation: str) -> str:

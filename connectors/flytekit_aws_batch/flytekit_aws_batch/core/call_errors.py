@@ -74,6 +74,13 @@ class CallError(Exception):
         return self.kind in ("throttled", "ambiguous")
 
 
+class TooLargeError(CallError):
+    """An object of S3 that is larger than what is read of any such."""
+
+    def __init__(self, operation: str, url: str, size: int, most: int) -> None:
+        super().__init__(operation, "TooLarge", f"{url} has {size:,} bytes, and {most:,} are read at most", "refused")
+
+
 def call_error(operation: str, error: Exception) -> CallError | None:
     """What AWS or botocore says, as a CallError. None: it is a mistake of ours.
 

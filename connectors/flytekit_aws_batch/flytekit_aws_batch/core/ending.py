@@ -7,9 +7,10 @@ from typing import Protocol
 from flytekit_aws_batch.core.aws import Aws
 from flytekit_aws_batch.core.background import Kept, Work
 from flytekit_aws_batch.core.failures import cause, lost_to_reclaim
+from flytekit_aws_batch.core.folder import UnreadableError
 from flytekit_aws_batch.core.job_state import JobState
 from flytekit_aws_batch.core.listing import failed_children, succeeded_children
-from flytekit_aws_batch.core.plan import Wave
+from flytekit_aws_batch.core.plan import Wave, folder_of, wave_name
 from flytekit_aws_batch.core.poller import JobPoller
 from flytekit_aws_batch.core.reasons import Reasons
 from flytekit_aws_batch.core.waves import Fault
@@ -92,7 +93,10 @@ class Endings:
 
         Raises:
             CallError: Batch or S3 did not answer.
+            UnreadableError: The wave is of other elements than its job was submitted with.
         """
+        if job.size and job.size != len(wave.indices):
+            raise UnreadableError(f"{folder_of(output_prefix)}/{wave_name(wave.number)}")
         if job.status == "SUCCEEDED":
             return {}
         look = self._looks.of(job.id, lambda: _Look(self._aws.clock.now()))

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from flytekit_aws_batch.core.call_errors import TooLargeError
 from flytekit_aws_batch.core.plan import Handle, Plan, Wave, folder_of, wave_name
 from flytekit_aws_batch.core.progress import Progress
 from flytekit_aws_batch.core.spec import Part
@@ -25,7 +26,14 @@ _Kept = TypeVar("_Kept")
 
 
 class UnreadableError(Exception):
-    """An object is not what the connector would have written."""
+    """An object is not what the connector would have written.
+
+    Args:
+        url: Which one.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"{url} is none of this connector's; see that nothing else writes there")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +85,7 @@ class Folder:
 
     async def planned(self) -> tuple[Plan, str] | None:
         """The plan that is there, whoever wrote it, and its digest. None: there is none."""
-        body = await self._storage.read(self._of(PLAN_FILE))
+        body = await self._read(PLAN_FILE)
         return None if body is None else (self._parsed(PLAN_FILE, Plan.model_validate_json, body), _digest(body))
 
     async def plan(self, digest: str = "") -> Plan | None:
@@ -97,12 +105,15 @@ class Folder:
     async def wave(self, number: int) -> tuple[Wave, Stored] | None:
         """A wave, and its object. None: there is none."""
         name = wave_name(number)
-        stored = await self._storage.state(self._of(name))
+        try:
+            stored = await self._storage.state(self._of(name))
+        except TooLargeError:
+            raise UnreadableError(self._of(name)) from None
         if stored is None:
             return None
         wave = self._parsed(name, Wave.model_validate_json, stored.body)
         if wave.number != number:
-            raise self._unreadable(name)
+            raise UnreadableError(self._of(name))
         return wave, stored
 
     async def claim(self, wave: Wave) -> str | None:
@@ -123,7 +134,7 @@ class Folder:
 
     async def stopped_for(self) -> str:
         """Why the run was stopped."""
-        return (await self._storage.read(self._of(_STOPPED)) or b"").decode()
+        return (await self._read(_STOPPED) or b"").decode(errors="replace")
 
     async def adopted(self, run: Handle) -> Handle | None:
         """The earlier attempt's run that this one stands for. None: none, or what is there is no earlier attempt.
@@ -131,7 +142,7 @@ class Folder:
         Args:
             run: This run. All attempts of a node have the same name, and their folders the same parent.
         """
-        body = await self._storage.read(self._of(_ADOPTED_FILE))
+        body = await self._read(_ADOPTED_FILE)
         if body is None:
             return None
         earlier = self._parsed(_ADOPTED_FILE, Handle.model_validate_json, body)
@@ -149,12 +160,12 @@ class Folder:
 
     async def result(self) -> Progress | None:
         """How the run ended. None: that is not written down."""
-        body = await self._storage.read(self._of(_RESULT_FILE))
+        body = await self._read(_RESULT_FILE)
         if body is None:
             return None
         result = self._parsed(_RESULT_FILE, _PROGRESS.validate_json, body)
         if result.output_prefix != self._prefix:
-            raise self._unreadable(_RESULT_FILE)
+            raise UnreadableError(self._of(_RESULT_FILE))
         return result
 
     async def end(self, progress: Progress) -> Progress:
@@ -167,6 +178,12 @@ class Folder:
             return progress
         return await self.result() or progress
 
+    async def _read(self, name: str) -> bytes | None:
+        try:
+            return await self._storage.read(self._of(name))
+        except TooLargeError:
+            raise UnreadableError(self._of(name)) from None
+
     def _of(self, name: str) -> str:
         return f"{self._url}/{name}"
 
@@ -174,10 +191,7 @@ class Folder:
         try:
             return parse(body)
         except ValidationError:
-            raise self._unreadable(name) from None
-
-    def _unreadable(self, name: str) -> UnreadableError:
-        return UnreadableError(f"{self._of(name)} is none of this connector's; see that nothing else writes there")
+            raise UnreadableError(self._of(name)) from None
 
 
 def _body(part: Part) -> bytes:

@@ -6,11 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from flytekit_aws_batch.core.ranges import from_ranges
 from flytekit_aws_batch.core.spec import ArraySpec, JobSpec, Kept, Part, Resources
 
 _MOST_OF_A_PART = 36
+
+
+def _elements(text: str) -> str:
+    from_ranges(text)
+    return text
+
+
+# The code of jobs may have written what a wave has, and one connector reads it for all projects: ranges are of no more
+# elements than a list has, and what is no ID would make AWS refuse a question after the jobs of others, too.
+_Ranges = Annotated[str, AfterValidator(_elements)]
+_JobId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,64}$")]
 
 
 def _known_of(part: type[Part]) -> BeforeValidator:
@@ -47,6 +59,7 @@ class JobRequest:
         output_prefix: Where its outputs go: an ``s3://`` URL without a slash at the end.
         array: The list that it is one of. None: it is one job.
         local: Whether it is run from somebody's own machine rather than by a cluster.
+        problems: Why it is refused in any case, in the words of who asks. What has begun goes on all the same.
     """
 
     project: str
@@ -67,6 +80,7 @@ class JobRequest:
     output_prefix: str
     array: ArraySpec | None = None
     local: bool = False
+    problems: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -195,13 +209,13 @@ class Wave(Kept):
     last: bool = False
     because: str = ""
     tries: dict[int, int] = Field(default_factory=dict)
-    done: str = ""
-    failed: str = ""
-    reclaimed: str = ""
+    done: _Ranges = ""
+    failed: _Ranges = ""
+    reclaimed: _Ranges = ""
     reasons: dict[int, str] = Field(default_factory=dict)
     earlier: tuple[str, ...] = ()
     claim: str = ""
-    job: str = ""
+    job: _JobId = ""
 
     @property
     def runs(self) -> int:

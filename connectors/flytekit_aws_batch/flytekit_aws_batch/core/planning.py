@@ -87,7 +87,8 @@ def definition_stem(settings: Settings, project: str, domain: str) -> str:
 def _problems(request: JobRequest, settings: Settings, choice: queues.Choice | None) -> list[str]:
     spec = request.spec
     fargate = on_fargate(spec) if choice is None else choice.on_fargate(request)
-    found = spec_problems(
+    found = [*request.problems]
+    found += spec_problems(
         spec,
         request.resources,
         retries=request.retries,

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from flytekit_aws_batch.core.spec import MOST_CHILDREN
+
 
 def to_ranges(indices: Iterable[int]) -> str:
     """Indices as ranges, such as ``0-411,413``."""
@@ -15,9 +17,18 @@ def to_ranges(indices: Iterable[int]) -> str:
 
 
 def from_ranges(text: str) -> set[int]:
-    """What :func:`to_ranges` wrote."""
+    """What :func:`to_ranges` wrote.
+
+    Raises:
+        ValueError: It did not write that: there is no more in it than a list has elements, in order and each once.
+    """
     found: set[int] = set()
+    before = -1
     for part in filter(None, text.split(",")):
-        first, _, last = part.partition("-")
-        found.update(range(int(first), int(last or first) + 1))
+        start, _, end = part.partition("-")
+        first, last = int(start), int(end or start)
+        if not before < first <= last < MOST_CHILDREN:
+            raise ValueError(f"{part}: these are no elements of a list of up to {MOST_CHILDREN:,}, in order")
+        found.update(range(first, last + 1))
+        before = last
     return found

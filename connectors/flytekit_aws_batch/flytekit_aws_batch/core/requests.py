@@ -25,11 +25,10 @@ _MOST_OVERRIDES: Final = 8192
 with variables of its own (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html)."""
 
 # Those variables (https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html) at their longest. An ID is a
-# UUID, and the place in an array or among nodes; names of queues and compute environments have 128 characters.
+# UUID, and the place in an array or among nodes; names of compute environments have 128 characters.
 _BATCHS_OWN: Final = {
     "AWS_BATCH_JOB_ID": "i" * 36 + ":9999",
     "AWS_BATCH_JOB_ATTEMPT": "10",
-    "AWS_BATCH_JQ_NAME": "q" * 128,
     "AWS_BATCH_CE_NAME": "c" * 128,
 }
 _OF_AN_ARRAY: Final = {"AWS_BATCH_JOB_ARRAY_INDEX": "9999", "AWS_BATCH_JOB_ARRAY_SIZE": "10000"}
@@ -92,7 +91,9 @@ def _overrides(plan: Plan, wave: Wave) -> dict[str, Any]:
 
 def _run_task(plan: Plan, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The overrides as ECS gets them."""
+    queue = max((each.rpartition("/")[2] for each in (plan.queue, plan.last_queue or "")), key=len)
     own = {**_BATCHS_OWN, **(_OF_AN_ARRAY if plan.array else {}), **(_OF_A_NODE if plan.nodes > 1 else {})}
+    own["AWS_BATCH_JQ_NAME"] = queue
     environment = [*overrides["environment"], *({"name": name, "value": value} for name, value in own.items())]
     return {"containerOverrides": [{"name": "default", **overrides, "environment": environment}]}
 

@@ -3,9 +3,20 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Final
 
 from flytekit_aws_batch.core.aws import Aws, CallError
+from flytekit_aws_batch.core.call_errors import TooLargeError
+
+MOST_BYTES: Final = 10 * 1024**2
+"""Of an object that is read: jobs write what they like, and one connector reads it for all projects. propeller takes as
+much of a task's outputs, and of its error (``storage.limits.maxDownloadMBs`` in the values of flyte-core;
+flytestdlib/storage/stow_store.go, ``ReadRaw``)."""
+
+MOST_BYTES_OF_A_LIST: Final = 10 * MOST_BYTES
+"""Of a list that is gathered, and of one that lies in S3 by itself as it is large: 10 KiB for each of 10,000 elements.
+propeller puts away up to 1,000 MiB (``literal-offloading-config.max-size-in-mb-for-offloading``); what is read and
+taken apart here takes several times as much memory."""
 
 _SCHEME = "s3://"
 # What S3 says to a conditional write whose condition does not hold: another one was first. `Aws` tries 409 again, as
@@ -40,16 +51,26 @@ class Storage:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
 
-    async def read(self, url: str, *, patience_seconds: float | None = None) -> bytes | None:
-        """The content, tried for so long; by default as long as the settings say. None: there is no such object."""
-        stored = await self.state(url, patience_seconds=patience_seconds)
+    async def read(
+        self, url: str, *, patience_seconds: float | None = None, most_bytes: int = MOST_BYTES
+    ) -> bytes | None:
+        """The content, tried for so long; by default as long as the settings say. None: there is no such object.
+
+        Raises:
+            TooLargeError: It has more bytes than so many.
+        """
+        stored = await self.state(url, patience_seconds=patience_seconds, most_bytes=most_bytes)
         return None if stored is None else stored.body
 
-    async def state(self, url: str, *, patience_seconds: float | None = None) -> Stored | None:
-        """The content, and for how long it has been so. None: there is no such object."""
+    async def state(
+        self, url: str, *, patience_seconds: float | None = None, most_bytes: int = MOST_BYTES
+    ) -> Stored | None:
+        """The same, and for how long it has been so."""
         bucket, key = split(url)
         try:
-            answer = await self._aws.call("s3", "get_object", patience_seconds=patience_seconds, Bucket=bucket, Key=key)
+            answer = await self._aws.call(
+                "s3", "get_object", patience_seconds=patience_seconds, most_bytes=most_bytes, Bucket=bucket, Key=key
+            )
         except CallError as error:
             if error.code == "NoSuchKey":
                 return None
@@ -107,7 +128,11 @@ class Storage:
         else:
             return str(answer["ETag"])
         # The first try may have been carried out, though its answer said otherwise, or none came.
-        stored = await self.state(url)
+        try:
+            stored = await self.state(url)
+        except TooLargeError:
+            # Nothing that is written here is.
+            return None
         return stored.etag if stored is not None and stored.body == body else None
 
     async def copy(self, source: str, target: str) -> None:

@@ -41,7 +41,7 @@ class Telling:
         """Of a run whose job was asked for."""
         job = answer.job
         if job is None:
-            what = f"AWS Batch does not answer: {answer.error}" if answer.error else "AWS Batch does not show it yet"
+            what = f"its state is unknown: {answer.error}" if answer.error else "AWS Batch does not show it yet"
             return self.queued(run, f"submitted as {run.job}; {what}")
         counts = _counts(run, job)
         words = [await self._list(run, job, counts) if run.size else await self._reasons.message(job)]
@@ -51,7 +51,7 @@ class Telling:
             words.append(f"submission {run.wave + 1}: {run.because}")
         words += run.notes
         if answer.error:
-            words.append(f"{duration(answer.age_seconds)} ago; AWS Batch does not answer now: {answer.error}")
+            words.append(f"{duration(answer.age_seconds)} ago; its state now is unknown: {answer.error}")
         return Progress(
             phase=self._phase(job, _state(counts) if run.size else job.status),
             message="\n".join(words),

@@ -6,7 +6,7 @@ from flyteidl2.core.execution_pb2 import ContainerError, ErrorDocument
 from google.protobuf.message import DecodeError
 
 from flytekit_aws_batch.common import no_outputs, not_delivered
-from flytekit_aws_batch.core.call_errors import CallError
+from flytekit_aws_batch.core.call_errors import CallError, TooLargeError
 from flytekit_aws_batch.core.plan import Handle
 from flytekit_aws_batch.core.progress import Phase, Progress
 from flytekit_aws_batch.core.storage import Storage
@@ -56,7 +56,12 @@ class Outcomes:
 
     async def _error(self, prefix: str) -> ContainerError | None:
         """What the entrypoint said. None: nothing, or what is there is none of its words."""
-        content = await self._storage.read(f"{prefix}/{_ERROR}")
+        try:
+            content = await self._storage.read(f"{prefix}/{_ERROR}")
+        except TooLargeError as error:
+            # What else it says nobody knows, nor whether another try would end so.
+            message = f"{error.message}; end with a shorter one"
+            return ContainerError(code=error.code, kind=ContainerError.RECOVERABLE, message=message)
         try:
             return None if content is None else ErrorDocument.FromString(content).error
         except DecodeError:
