@@ -1,11 +1,13 @@
 """Hundreds of tasks at once, while every call takes long: what Flyte's limit of half a minute makes of that."""
 
 import asyncio
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
 from flytekit_aws_batch.core.plan import Handle
+from flytekit_aws_batch.core.progress import Phase
 from flytekit_aws_batch.core.runner import BatchRunner, NotStoppedError
 from flytekit_aws_batch.core.spec import JobSpec
 from tests.connectors.core.fake_account import KeptWorld
@@ -118,6 +120,41 @@ def test_who_stops_a_run_that_somebody_else_is_submitting_waits_for_what_becomes
 
     world.run(stopped_meanwhile())
     assert not [job for job in world.account.jobs if not job.terminated]
+
+
+def test_the_end_of_a_job_is_told_while_submissions_hang(world: KeptWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = BatchRunner(world.settings, aws=world.aws)
+    ended = world.run(runner.start(_asked(0, 0)))
+    world.set_status("SUCCEEDED")
+    submit, hanging = world.aws.submit, list[tuple[Future[dict[str, Any]], dict[str, Any]]]()
+
+    def hangs(service: str, operation: str, parameters: dict[str, Any], **more: Any) -> Future[dict[str, Any]]:  # noqa: ANN401 - as Aws.submit has them
+        if operation != "submit_job":
+            return submit(service, operation, parameters, **more)
+        hanging.append((Future(), parameters))
+        return hanging[-1][0]
+
+    monkeypatch.setattr(world.aws, "submit", hangs)
+
+    async def asked_meanwhile() -> list[Handle]:
+        starts = [asyncio.create_task(runner.start(_asked(node, 0))) for node in range(1, 40)]
+        await asyncio.sleep(1)
+        began = world.clock.now()
+        assert (await runner.poll(ended)).phase is Phase.SUCCEEDED
+        # With what waited before it, for moments of 3 s.
+        assert world.clock.now() - began < 10
+        return await asyncio.gather(*starts)
+
+    handles = world.run(asked_meanwhile())
+    waits = next(handle for handle in handles if handle.plan is None)
+    told = world.run(runner.poll(waits))
+    assert (told.phase, told.message) == (Phase.QUEUED, "it is being submitted: AWS Batch has not answered yet")
+    monkeypatch.setattr(world.aws, "submit", submit)
+    for flight, parameters in hanging:
+        flight.set_result(submit("batch", "submit_job", parameters).result())
+    for handle in handles:
+        world.run(runner.poll(handle))
+    assert sorted(job.name for job in world.account.jobs) == sorted(f"{each.name}-0-0" for each in (ended, *handles))
 
 
 def test_a_plan_that_was_begun_outlives_other_settings(world: KeptWorld) -> None:

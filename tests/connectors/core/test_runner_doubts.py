@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from flytekit_aws_batch.core.aws import CallError
+from flytekit_aws_batch.core.folder import Folder
 from flytekit_aws_batch.core.plan import Handle, Wave
 from flytekit_aws_batch.core.poller import JobPoller
 from flytekit_aws_batch.core.progress import Phase, Progress
@@ -148,6 +149,79 @@ def test_a_run_that_went_on_while_its_last_job_was_asked_for_is_its_own(world: K
 
     world.answers["describe_jobs"] = slowly
     assert poll(world, runner, handle).phase is Phase.RUNNING
+
+
+def test_so_is_one_whose_job_was_looked_at_between_the_two(world: KeptWorld, runner: BatchRunner) -> None:
+    """Another thread goes on with a run as its last job and that one's name are read."""
+    handle = world.run(runner.start(REQUEST))
+    job, answer = world.set_status("RUNNING"), world.answers["describe_jobs"]
+    job.name = f"{handle.name}-0-1"
+
+    def meanwhile(jobs: list[str]) -> dict[str, Any]:
+        runner.known.of(handle).wave = 1
+        return answer(jobs=jobs)
+
+    world.answers["describe_jobs"] = meanwhile
+    assert poll(world, runner, handle).phase is Phase.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("mishap", "told"),
+    [
+        ("gone", "AWS Batch knows no job job-0 any more"),
+        ("anothers", "wave-0.json names the job job-0, which is x and"),
+    ],
+)
+def test_nobody_gives_a_run_up_that_somebody_else_holds(
+    world: KeptWorld, runner: BatchRunner, mishap: str, told: str
+) -> None:
+    handle = world.run(runner.start(REQUEST))
+    if mishap == "gone":
+        world.account.jobs.clear()
+        poll(world, runner, handle)
+        world.clock.time += 700
+    else:
+        world.account.jobs[0].name = "x"
+    run = runner.known.of(handle)
+    with run.lock:
+        assert "is busy" in poll(world, runner, handle).message
+        assert run.result is None
+    assert told in poll(world, runner, handle).message
+    assert "result.json" in world.objects()
+
+
+def test_a_job_that_batch_gave_this_process_is_ended_without_a_look_at_whose_it_is(
+    world: KeptWorld, runner: BatchRunner
+) -> None:
+    for lost in ([], ["lost"]):
+        node = f"n{len(world.account.jobs)}"
+        world.fates["submit_job"] = lost
+        asked = request(job_role=None, node=node, output_prefix=f"s3://metadata/f3a9c1/{node}/data/0")
+        handle = world.run(runner.start(asked))
+        answer = world.answers["describe_jobs"]
+        # It could not be read.
+        world.answers["describe_jobs"] = lambda jobs: {"jobs": [{"jobId": each} for each in jobs]}
+        began, described = world.clock.now(), world.calls("describe_jobs")
+        world.run(runner.stop(handle, "no more"))
+        assert (world.clock.now(), world.calls("describe_jobs")) == (began, described)
+        world.answers["describe_jobs"] = answer
+    assert [each["jobId"] for each in world.client.of("terminate_job")] == ["job-0", "job-1"], "once each"
+
+
+def test_what_another_process_submitted_is_looked_at_and_ended_once(world: KeptWorld, runner: BatchRunner) -> None:
+    handle = world.run(runner.start(REQUEST))
+    other = BatchRunner(world.settings, aws=world.aws)
+    poll(world, other, handle)
+    world.run(other.stop(handle, "no more"))
+    assert world.calls("terminate_job") == 1
+
+
+def test_a_wave_that_another_process_has_gone_on_with_is_ended_too(world: KeptWorld, runner: BatchRunner) -> None:
+    handle = world.run(runner.start(REQUEST))
+    world.account.carry_out("submit_job", {"jobName": f"{handle.name}-0-1"})
+    world.run(Folder(Storage(world.aws), handle.output_prefix).claim(Wave(number=1, job="job-1")))
+    world.run(runner.stop(handle, "no more"))
+    assert [each["jobId"] for each in world.client.of("terminate_job")] == ["job-0", "job-1"]
 
 
 @pytest.mark.parametrize(("number", "ended"), [(0, True), (1, False)])

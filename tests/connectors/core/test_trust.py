@@ -101,8 +101,9 @@ def test_a_plan_that_was_there_before_gives_no_right_and_no_command(world: KeptW
     [
         # Settings may have changed: where an earlier start perhaps sent it, it is looked for, and sent.
         ({"queue": "arn:moved", "share": "any"}, ("arn:moved", "any")),
-        ({"queue": "arn:moved", "share": "paid"}, None),
-        ({"queue": "arn:moved", "last_share": "paid"}, None),
+        # So it is where the share was given to another project meanwhile, which it does not get by that.
+        ({"queue": "arn:moved", "share": "paid"}, ("arn:moved", "fraud")),
+        ({"queue": "arn:moved", "share": "any", "last_share": "paid"}, ("arn:moved", "any")),
         ({"queue": "arn:moved", "name": "another"}, None),
         ({"queue": "arn:moved", "attempt": 1}, None),
         ({"queue": "arn:moved", "output_prefix": f"{FOLDER}/7"}, None),
@@ -119,6 +120,7 @@ def test_of_another_plan_it_takes_only_where_its_job_may_be(
     assert (sent["jobQueue"], sent.get("shareIdentifier")) == (expected or (own.queue, own.share))
     assert handle.plan is not None
     assert handle.plan.queue == sent["jobQueue"]
+    assert handle.plan.last_share == own.last_share
     assert handle.plan.command == own.command
 
 
@@ -141,11 +143,33 @@ def test_what_is_refused_gets_nothing_by_a_plan_that_is_there(world: KeptWorld, 
     assert not world.calls("register_job_definition")
 
 
-@pytest.mark.parametrize("changes", [{"share": "paid"}, {"last_share": "paid"}, {"name": "another"}])
-def test_what_is_refused_stays_so_whoever_elses_plan_is_there(
-    world: KeptWorld, runner: BatchRunner, changes: dict[str, Any]
+@pytest.mark.parametrize("share", ["share", "last_share"])
+def test_what_is_refused_gets_no_share_of_another_project_either(
+    world: KeptWorld, runner: BatchRunner, share: str
 ) -> None:
-    write(world, asked(1).output_prefix, "plan.json", forged(world, asked(1), **changes).model_dump_json())
+    write_plan(world, forged(world, asked(1), **{"share": "any", "last_share": "any", share: "paid"}))
+    handle = world.run(runner.start(asked(1, job_role=PAYMENTS)))
+    assert handle.plan is not None
+    shares = {"share": handle.plan.share, "last_share": handle.plan.last_share}
+    assert shares == {"share": "any", "last_share": "any", share: None}
+
+
+def test_what_was_begun_and_is_refused_now_says_so_where_it_cannot_go_on(world: KeptWorld) -> None:
+    """Whoever wrote its plan died before it registered the job definition."""
+    honest, definition = plan(asked(), world.settings)
+    write_plan(world, honest.model_copy(update={"registration": definition, "notes": ("its time was raised",)}))
+    world.fates["submit_job"] = ["ClientException"]
+    nowhere = BatchRunner(world.settings.model_copy(update={"queues": {"training": ()}}), aws=world.aws)
+    told = poll(world, world.run(nowhere.start(asked())))
+    assert told.phase is Phase.FAILED
+    first, *notes = told.message.splitlines()
+    assert first.startswith("AWS does not take it: SubmitJob: ClientException: ")
+    assert notes[0] == "its time was raised"
+    assert notes[1].startswith("by now it is refused: domain 'development': the connector's settings have queues for")
+
+
+def test_what_is_refused_stays_so_whatever_other_runs_plan_is_there(world: KeptWorld, runner: BatchRunner) -> None:
+    write(world, asked(1).output_prefix, "plan.json", forged(world, asked(1), name="another").model_dump_json())
     refused = world.run(runner.start(asked(1, job_role=PAYMENTS))).refused
     assert refused is not None
     assert "give it to payments/production" in refused
@@ -189,9 +213,23 @@ def test_an_earlier_attempt_goes_on_with_the_rights_of_the_later_one(world: Kept
     assert {each["jobDefinition"] for each in world.client.of("submit_job")} == {"arn:definition:1"}
 
 
-@pytest.mark.parametrize(
-    "changes", [{"project": "payments"}, {"domain": "x"}, {"name": "x"}, {"last_share": "paid"}, {}]
-)
+def test_an_earlier_attempt_goes_on_with_the_share_of_the_later_one_where_its_own_was_given_away(
+    world: KeptWorld, runner: BatchRunner
+) -> None:
+    before = world.settings.model_copy(update={"shares": {"fraud": "paid"}})
+    world.run(BatchRunner(before, aws=world.aws).start(asked()))
+    handle = world.run(runner.start(asked(1)))
+    assert handle.deliver_to == f"{FOLDER}/1"
+    assert poll(world, handle).details["state"] == "RUNNABLE"
+    assert world.client.of("submit_job")[0]["shareIdentifier"] == "paid"
+    # What it would submit next, such as the next portion of a list.
+    assert handle.plan is not None
+    assert handle.plan.share == "fraud"
+    on = world.run(Trust(Storage(world.aws), world.settings).of(handle))
+    assert on == handle.plan
+
+
+@pytest.mark.parametrize("changes", [{"project": "payments"}, {"domain": "x"}, {"name": "x"}, {}])
 def test_an_earlier_attempt_whose_plan_is_anothers_ends_the_later_one(
     world: KeptWorld, runner: BatchRunner, changes: dict[str, Any]
 ) -> None:
@@ -201,7 +239,11 @@ def test_an_earlier_attempt_whose_plan_is_anothers_ends_the_later_one(
     handle = world.run(runner.start(asked(1)))
     # Written anew, it is believed no more than before.
     write_plan(world, forged(world, asked()))
-    assert "is not there as it was written" in poll(world, handle).message
+    assert poll(world, handle).message == (
+        f"attempt 0 of this task began, and may run still, but {FOLDER}/0/aws-batch/plan.json is not its plan: it is "
+        f"another task's, or none. End its jobs, whose names begin with {handle.name}-0-, run the task once more, and "
+        "see that nothing but the connector writes there"
+    )
     assert (roles(world), len(commands(world))) == ({OWN}, 1)
 
 
@@ -268,6 +310,23 @@ def test_a_handle_with_a_plan_looks_for_its_job_where_another_start_sent_it(
     world.run(runner.poll(Handle.of(own).model_copy(update={"plan": own})))
     (sent,) = world.client.of("submit_job")
     assert (sent["jobQueue"], commands(world), roles(world)) == ("arn:moved", [own.command[0]], {OWN})
+
+
+def test_so_it_does_in_order_to_end_it(world: KeptWorld) -> None:
+    own, definition = plan(asked(), world.settings)
+    own = own.model_copy(update={"registration": definition})
+    write_plan(world, own.model_copy(update={"queue": "arn:moved"}))
+    world.run(Folder(Storage(world.aws), own.output_prefix).claim(Wave(number=0)))
+    # Submitted there, and its ID is not written down.
+    world.account.carry_out("submit_job", {"jobName": own.job_name(0)})
+    everywhere = world.answers["list_jobs"]
+    world.answers["list_jobs"] = lambda **asks: (
+        everywhere(**asks) if asks["jobQueue"] == "arn:moved" else {"jobSummaryList": []}
+    )
+    world.clock.time += 120
+    handle = Handle.of(own).model_copy(update={"plan": own})
+    world.run(BatchRunner(world.settings, aws=world.aws).stop(handle, "aborted"))
+    assert [job.terminated for job in world.account.jobs] == [True]
 
 
 @pytest.fixture

@@ -15,8 +15,14 @@ async def landed(flight: concurrent.futures.Future[Any], within_seconds: float |
     Returns:
         Whether it is over.
     """
-    here = asyncio.wrap_future(flight)
-    # Who is interested looks at the call itself: asyncio is not to complain of an error that nobody saw here.
-    here.add_done_callback(lambda done: done.cancelled() or done.exception())
-    await asyncio.wait({here}, timeout=within_seconds)
+    # A word for whoever waits here: to leave the call itself would cancel it while it waits for a thread.
+    word: concurrent.futures.Future[None] = concurrent.futures.Future()
+    word.set_running_or_notify_cancel()
+    flight.add_done_callback(lambda _: word.set_result(None))
+    here = asyncio.wrap_future(word)
+    try:
+        await asyncio.wait({here}, timeout=within_seconds)
+    finally:
+        # Whoever leaves is not to be told any more: by then its event loop may be closed.
+        here.cancel()
     return flight.done()

@@ -96,7 +96,7 @@ class BatchRunner:
             begun = None
             with suppress(CallError, TimeoutError):
                 async with asyncio.timeout(patience):
-                    begun = await self._trust.begun(request)
+                    begun = await self._trust.begun(request, str(error))
             return begun or self._refused(request, str(error))
         plan = plan.model_copy(update={"registration": definition})
         try:
@@ -229,20 +229,17 @@ class BatchRunner:
         while run.result is None:
             if run.adopts is not None:
                 return await self._stand(run.adopts)
-            # Before the question: somebody else may go on with the next wave meanwhile.
-            name = run.job_name
-            answer = await self._poller.get(run.job) if run.job else None
-            if answer is not None and answer.job is not None and answer.job.name != name:
-                await self._steps.disown(run, answer.job)
-                continue
-            if answer is not None and not (answer.job and answer.job.ended):
-                return await self._unfinished(run, answer)
+            # Both before the question: somebody else may go on with the next wave meanwhile.
+            job, name = run.job, run.job_name
+            answer = await self._poller.get(job) if job else None
+            if answer is not None and not self._goes_on(run, answer, name):
+                return await self._telling.live(run, answer)
             async with self._turns.taken(until - self._clock.now()) as mine, self._runs.held(run, until) as held:
                 if not mine or not held:
                     return self._telling.queued(
                         run, "the connector is busy, and goes on with it", under_way=bool(run.job)
                     )
-                if answer and answer.job and not await self._steps.go_on(run, handle, answer.job):
+                if answer and not await self._steps.go_on(run, handle, job, answer.job):
                     return await self._telling.live(run, answer)
                 if not run.job and run.result is None:
                     await self._steps.submit(run, handle, self._moment(until))
@@ -250,15 +247,14 @@ class BatchRunner:
                 return self._telling.queued(run, run.submission.note)
         return run.result
 
-    async def _unfinished(self, run: Run, answer: Answer) -> Progress:
+    def _goes_on(self, run: Run, answer: Answer, name: str) -> bool:
+        """Whether what is known of a run's job changes the run: it has ended, is of another name, or is gone."""
         if answer.job is not None or answer.error is not None:
             run.missing_since = None
-            return await self._telling.live(run, answer)
+            return answer.job is not None and (answer.job.ended or answer.job.name != name)
         if run.missing_since is None:
             run.missing_since = self._clock.now()
-        if self._clock.now() - run.missing_since > _MISSING_SECONDS:
-            await self._steps.lose(run)
-        return run.result or await self._telling.live(run, answer)
+        return self._clock.now() - run.missing_since > _MISSING_SECONDS
 
     async def _stop(self, run: Run, handle: Handle, reason: str, *, held: bool) -> Handle | None:
         """Stop a run, or say for which other one it stands."""
@@ -273,15 +269,20 @@ class BatchRunner:
             await folder.stop(reason)
         except (CallError, UnreadableError):
             # The next wave is not kept from being submitted: that is for the next call.
-            if run.job:
-                await self._stopping.terminate(run.job, reason, name=run.job_name)
+            await self._terminate(run, reason)
             raise
         plan = run.plan or await self._trust.named(handle)
-        if run.job:
-            await self._stopping.terminate(run.job, reason, name=run.job_name)
+        ended = await self._terminate(run, reason)
         if plan is not None:
             until = self._clock.now() + self._settings.patience_seconds
-            await self._stopping.end(plan, run.submission if held else None, reason, until)
+            await self._stopping.end(plan, run.submission if held else None, reason, until, besides=ended)
         self._metrics.stops.inc()
         run.end(self._telling.failed(run, f"stopped: {reason}"))
         return None
+
+    async def _terminate(self, run: Run, reason: str) -> str:
+        """End the job that is known here, and tell its ID. Empty: none is."""
+        job, name = run.job, None if run.ours else run.job_name
+        if job:
+            await self._stopping.terminate(job, reason, name=name)
+        return job

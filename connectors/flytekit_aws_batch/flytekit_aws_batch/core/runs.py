@@ -32,6 +32,7 @@ class Run:
         plan: What it runs, while something is being submitted.
         submission: The submission under way. None: there is none.
         job: The ID of the last wave's job. Empty: it has none, or nothing is known yet.
+        ours: :attr:`Submission.ours`, of that job.
         earlier: The IDs of the jobs before.
         wave: The last wave's number.
         because: Why there is that wave.
@@ -54,6 +55,7 @@ class Run:
     plan: Plan | None = None
     submission: Submission | None = None
     job: str = ""
+    ours: bool = False
     earlier: tuple[str, ...] = ()
     wave: int = 0
     because: str = ""
@@ -103,7 +105,7 @@ class Run:
         """Keep of the submission, which is over, what is needed to tell of its job."""
         if self.plan is not None and self.submission is not None:
             self._take(self.plan, self.submission.wave)
-            self.job = self.submission.wave.job
+            self.job, self.ours = self.submission.wave.job, self.submission.ours
         self.plan = self.submission = self.missing_since = None
 
     def end(self, result: Progress) -> Progress:
@@ -113,7 +115,7 @@ class Run:
         return result
 
     def _take(self, plan: Plan, wave: Wave) -> None:
-        self.job, self.earlier = "", wave.earlier
+        self.job, self.ours, self.earlier = "", False, wave.earlier
         self.wave, self.because, self.notes = wave.number, wave.because, plan.notes
         self.size = plan.array.size if plan.array else 0
         self.elements = len(wave.indices)

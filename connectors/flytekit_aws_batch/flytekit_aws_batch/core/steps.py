@@ -9,7 +9,7 @@ from flytekit_aws_batch.core import waves
 from flytekit_aws_batch.core.adoption import Adoption
 from flytekit_aws_batch.core.aws import Aws, CallError
 from flytekit_aws_batch.core.ending import Endings
-from flytekit_aws_batch.core.folder import Folder
+from flytekit_aws_batch.core.folder import PLAN_FILE, Folder
 from flytekit_aws_batch.core.job_state import JobState
 from flytekit_aws_batch.core.plan import Handle, Plan, Wave, folder_of, wave_name
 from flytekit_aws_batch.core.progress import Progress
@@ -17,7 +17,7 @@ from flytekit_aws_batch.core.runs import Run
 from flytekit_aws_batch.core.storage import Storage
 from flytekit_aws_batch.core.submitter import Submission, Submitter
 from flytekit_aws_batch.core.telling import Telling
-from flytekit_aws_batch.core.trust import Trust
+from flytekit_aws_batch.core.trust import NOT_BELIEVED, Trust
 
 
 class Steps:
@@ -69,7 +69,8 @@ class Steps:
             # What somebody else may have submitted has not failed because this one may not look.
             if submission.etag is None or submission.doubt_since is not None:
                 raise
-            await self._end(run, self._telling.failed(run, f"AWS does not take it: {error}"))
+            message = "\n".join((f"AWS does not take it: {error}", *plan.notes))
+            await self._end(run, self._telling.failed(run, message))
             return
         if submission.stopped:
             await self._stopped(run)
@@ -77,22 +78,38 @@ class Steps:
             self._count(run, submission)
             run.submitted()
 
-    async def go_on(self, run: Run, handle: Handle, job: JobState) -> bool:
-        """Decide what follows the end of a run's job: a further submission, or its result.
+    async def go_on(self, run: Run, handle: Handle, job_id: str, job: JobState | None) -> bool:
+        """Decide what follows what became of a run's job: a further submission, or its result.
+
+        Args:
+            run: The run.
+            handle: What finds it.
+            job_id: The job that was asked for.
+            job: What Batch says of it: it has ended, or is of another name. None: Batch does not know it any more.
 
         Returns:
             Whether that is clear already: Batch may not list yet all that failed.
         """
-        if run.job != job.id:
+        if run.job != job_id:
             # Whoever held the run before has gone on already.
             return True
+        if job is None:
+            await self._lose(run)
+        elif job.name != run.job_name:
+            await self._disown(run, job)
+        elif job.ended:
+            return await self._after(run, handle, job)
+        # Else another thread was about to go on just as the names were compared.
+        return True
+
+    async def _after(self, run: Run, handle: Handle, job: JobState) -> bool:
         folder = Folder(self._storage, run.prefix)
         if await folder.is_stopped():
             await self._stopped(run)
             return True
         plan, there = await self._trust.of(handle), await folder.wave(run.wave)
         if plan is None or there is None:
-            await self._end(run, self._gone(run))
+            await self._end(run, self._gone(run, handle))
             return True
         wave = there[0].model_copy(update={"job": job.id})
         faults = await self._endings.faults(run.prefix, wave, job)
@@ -106,7 +123,7 @@ class Steps:
         self._endings.forget(job.id)
         return True
 
-    async def lose(self, run: Run) -> None:
+    async def _lose(self, run: Run) -> None:
         """Give a run up whose job Batch does not know any more."""
         message = (
             f"AWS Batch knows no job {run.job} any more: it forgets jobs some days after their end, and whether this "
@@ -114,7 +131,7 @@ class Steps:
         )
         await self._end(run, self._telling.failed(run, message, final=bool(run.size)))
 
-    async def disown(self, run: Run, job: JobState) -> None:
+    async def _disown(self, run: Run, job: JobState) -> None:
         """Give a run up whose wave in S3 names a job that is none of its own: it has no say over that."""
         message = (
             f"{folder_of(run.prefix)}/{wave_name(run.wave)} names the job {job.id}, which is {job.name} and not "
@@ -136,7 +153,7 @@ class Steps:
             return
         plan = await self._trust.of(handle, planned=contents.planned)
         if plan is None:
-            await self._end(run, self._gone(run))
+            await self._end(run, self._gone(run, handle))
             return
         earlier = await folder.adopted(handle) if contents.adopts else None
         run.adopts = await self._trust.earlier(plan, earlier) if earlier else None
@@ -167,7 +184,14 @@ class Steps:
         self._metrics.runs.labels(kept.phase.name.lower()).inc()
         run.end(kept)
 
-    def _gone(self, run: Run) -> Progress:
+    def _gone(self, run: Run, handle: Handle) -> Progress:
+        if handle.digest == NOT_BELIEVED:
+            return self._telling.failed(
+                run,
+                f"attempt {run.attempt} of this task began, and may run still, but {folder_of(run.prefix)}/{PLAN_FILE} "
+                f"is not its plan: it is another task's, or none. End its jobs, whose names begin with {run.name}-"
+                f"{run.attempt}-, run the task once more, and see that nothing but the connector writes there",
+            )
         return self._telling.failed(
             run,
             f"{folder_of(run.prefix)} is gone, or what it had of this run is not there as it was written: without it "

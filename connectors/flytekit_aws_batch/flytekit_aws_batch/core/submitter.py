@@ -51,6 +51,7 @@ class Submission:
         tries: What came to nothing since it last went on.
         note: What it waits for.
         stopped: Whether the run was stopped, so that nothing is submitted any more.
+        ours: Whether the wave's job is what Batch itself answered, or has by the wave's name, rather than what S3 says.
     """
 
     wave: Wave
@@ -63,6 +64,7 @@ class Submission:
     tries: int = 0
     note: str = _SOON
     stopped: bool = False
+    ours: bool = False
 
     @property
     def over(self) -> bool:
@@ -112,7 +114,7 @@ class Submitter:
 
     async def _step(self, plan: Plan, submission: Submission, until: float) -> None:
         if submission.flight is not None:
-            await self._land(plan, submission, submission.flight)
+            await self._land(plan, submission, submission.flight, until)
         elif submission.etag is None:
             await self._claim(plan, submission, until)
         else:
@@ -126,7 +128,7 @@ class Submitter:
             if not await self._turn(submission, until):
                 return
             if await self._write(plan, submission, None):
-                await self._send(plan, submission)
+                await self._send(plan, submission, until)
                 return
             there = await folder.wave(number)
         if there is not None:
@@ -164,7 +166,7 @@ class Submitter:
             submission.etag = None
             return
         submission.doubt_since = None
-        await self._send(plan, submission)
+        await self._send(plan, submission, until)
 
     async def _turn(self, submission: Submission, until: float) -> bool:
         wait = self._aws.reserve("batch", "submit_job", until - self._clock.now())
@@ -185,7 +187,7 @@ class Submitter:
         submission.wave, submission.etag, submission.held_since = wave, written, began
         return True
 
-    async def _send(self, plan: Plan, submission: Submission) -> None:
+    async def _send(self, plan: Plan, submission: Submission, until: float) -> None:
         # What may take long comes first: between the look and the request there is nothing that waits.
         defined = await self._defined(plan)
         request = submit_request(defined, submission.wave)
@@ -195,12 +197,15 @@ class Submitter:
         submission.definition = defined.definition
         last = submission.held_since + self._lease_seconds * _SENDING
         submission.flight = self._aws.submit("batch", "submit_job", request, not_after=last)
-        await self._land(plan, submission, submission.flight)
+        await self._land(plan, submission, submission.flight, until)
 
     async def _land(
-        self, plan: Plan, submission: Submission, flight: concurrent.futures.Future[dict[str, Any]]
+        self, plan: Plan, submission: Submission, flight: concurrent.futures.Future[dict[str, Any]], until: float
     ) -> None:
-        await landed(flight)
+        # Whoever waits longer keeps others from their turn: whoever asks next hears of it.
+        if not await landed(flight, max(0.0, until - self._clock.now())):
+            submission.note = "it is being submitted: AWS Batch has not answered yet"
+            return
         submission.flight = None
         try:
             answer = flight.result()
@@ -256,7 +261,7 @@ class Submitter:
         """Write down the job's ID, so that nobody has to look for it."""
         folder, number = Folder(self._storage, plan.output_prefix), submission.wave.number
         recorded = submission.wave.model_copy(update={"job": job, "claim": uuid.uuid4().hex})
-        submission.wave, submission.doubt_since = recorded, None
+        submission.wave, submission.doubt_since, submission.ours = recorded, None, True
         try:
             while etag is not None:
                 submission.etag = await folder.replace(recorded, etag)
@@ -268,7 +273,7 @@ class Submitter:
                     return
                 theirs, stored = there
                 if theirs.job:
-                    submission.wave = theirs
+                    submission.wave, submission.ours = theirs, theirs.job == job
                     if theirs.job != job:
                         await self._aws.call("batch", "terminate_job", jobId=job, reason="it was submitted twice")
                     return

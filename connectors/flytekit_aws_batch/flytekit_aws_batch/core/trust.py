@@ -1,6 +1,7 @@
 """What of a plan in S3 is believed: the code of jobs may have written it, and is to get nothing by that."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from flytekit_aws_batch.core import ownership, planning
 from flytekit_aws_batch.core.definitions import definition_name
@@ -10,11 +11,13 @@ from flytekit_aws_batch.core.settings import Settings
 from flytekit_aws_batch.core.storage import Storage
 
 # Where a job is looked for, and submitted where there is none.
-_PLACE = ("queue", "last_queue", "share", "last_share")
+_QUEUES = ("queue", "last_queue")
+_SHARES = ("share", "last_share")
 # Role, secrets, file systems, the host: none of it is SubmitJob's.
 _RIGHTS = ("registration", "definition")
-# The digest of no plan, nor of any that somebody writes there later.
-_NONE = "none"
+
+NOT_BELIEVED: Final = "none"
+"""The digest of an earlier attempt's run whose plan is not believed, nor any that somebody writes there later."""
 
 
 class Trust:
@@ -61,21 +64,29 @@ class Trust:
 
     async def named(self, handle: Handle) -> Plan | None:
         """A plan by which to look for a run's jobs, whoever wrote it: they have the run's name. None: there is none."""
-        there = None if handle.plan else await self._there(Folder(self._storage, handle.output_prefix))
-        return there[0] if there and handle.fits(there[0]) else handle.plan
+        there = await self._there(Folder(self._storage, handle.output_prefix))
+        if handle.plan is not None:
+            return self._placed(handle.plan, there)
+        return there[0] if there and handle.fits(there[0]) else None
 
-    async def begun(self, request: JobRequest) -> Handle | None:
+    async def begun(self, request: JobRequest, why: str) -> Handle | None:
         """The run that an earlier start has begun of what is refused now. None: there is none.
 
         It goes on with its job definition where Batch has one of that content under the project's name.
+
+        Args:
+            request: What is refused.
+            why: Why. It is said with all that is told of the run.
         """
         handle = Handle(output_prefix=request.output_prefix, name=request.name, attempt=request.attempt)
         there = await self._there(Folder(self._storage, request.output_prefix))
-        if there is None or not handle.fits(there[0]) or self._has_anothers_share(there[0], request.project):
+        if there is None or not handle.fits(there[0]):
             return None
         stem = planning.definition_stem(self._settings, request.project, request.domain)
         name = definition_name({**(there[0].registration or {}), "jobDefinitionName": stem})
-        plan = there[0].model_copy(update={"registration": None, "definition": name})
+        notes = (*there[0].notes, f"by now it is refused: {why}")
+        shares = dict.fromkeys(self._anothers_shares(there[0], request.project))
+        plan = there[0].model_copy(update={"registration": None, "definition": name, "notes": notes, **shares})
         return handle.model_copy(update={"plan": plan})
 
     async def earlier(self, plan: Plan, handle: Handle) -> Handle:
@@ -88,21 +99,23 @@ class Trust:
         there = await self._there(Folder(self._storage, handle.output_prefix))
         theirs, digest = there or (None, "")
         whose = theirs and (theirs.project, theirs.domain) == (plan.project, plan.domain)
-        if not theirs or not whose or not handle.fits(theirs) or self._has_anothers_share(theirs, plan.project):
-            return handle.model_copy(update={"digest": _NONE})
-        if _content(theirs, *_RIGHTS) == _content(plan, *_RIGHTS):
+        if not theirs or not whose or not handle.fits(theirs):
+            return handle.model_copy(update={"digest": NOT_BELIEVED})
+        taken = (*_RIGHTS, *self._anothers_shares(theirs, plan.project))
+        if _content(theirs, *taken) == _content(plan, *taken):
             return handle.model_copy(update={"digest": digest})
-        return handle.model_copy(update={"plan": _with(theirs, plan, _RIGHTS)})
+        return handle.model_copy(update={"plan": _with(theirs, plan, taken)})
 
     def _placed(self, own: Plan, there: tuple[Plan, str] | None) -> Plan:
-        if there is None or not Handle.of(own).fits(there[0]) or self._has_anothers_share(there[0], own.project):
+        if there is None or not Handle.of(own).fits(there[0]):
             return own
-        return _with(own, there[0], _PLACE)
+        # In which queue its job may be does not depend on whose a share is by now.
+        shares = set(_SHARES) - self._anothers_shares(there[0], own.project)
+        return _with(own, there[0], (*_QUEUES, *shares))
 
-    def _has_anothers_share(self, plan: Plan, project: str) -> bool:
-        return any(
-            ownership.is_anothers_share(share, project, self._settings) for share in (plan.share, plan.last_share)
-        )
+    def _anothers_shares(self, plan: Plan, project: str) -> set[str]:
+        """Which of a plan's shares the settings give to another project."""
+        return {name for name in _SHARES if ownership.is_anothers_share(getattr(plan, name), project, self._settings)}
 
     async def _there(self, folder: Folder) -> tuple[Plan, str] | None:
         try:
