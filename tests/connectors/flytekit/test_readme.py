@@ -127,4 +127,4 @@ def test_the_examples_are_tasks(block: str, tmp_path: Path, monkeypatch: pytest.
     example = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "example", example)
     spec.loader.exec_module(example)
-    assert {"align", "churn"} & set(vars(example))
+    assert {"score_one", "align", "churn"} & set(vars(example))
