@@ -107,7 +107,9 @@ def test_without_queues_in_the_settings_any_may_be_named() -> None:
     found = planned(request(JobSpec(queue="mine", share="risk")), queues={})
     assert (found.queue, found.last_queue, found.share) == ("mine", None, "risk")
     assert planned(request(JobSpec(queue="mine")), queues={}).share is None
-    assert "list no queues" in refusal(request(JobSpec(queue="spot")), queues={})
+    told = refusal(request(JobSpec(queue="spot")), queues={})
+    assert "list no queues" in told
+    assert "give the name or the ARN of a job queue" in told
 
 
 def test_a_queue_of_which_nothing_is_known_has_the_platform_that_the_task_asks_for() -> None:
@@ -121,7 +123,31 @@ def test_a_kind_that_the_domain_lacks_is_refused_with_those_that_it_has() -> Non
         "queue of kind 'fargate': development has none; it has spot, on-demand; name one of them, or have a queue on "
         "Fargate made"
     )
-    assert "'gpu', as gpus=1: development has none" in refusal(request(resources=GPUS), queues=queues)
+
+
+@pytest.mark.parametrize(
+    ("asked", "remedy"),
+    [
+        (request(resources=GPUS), "leave gpu out, or have a queue on instances with GPUs made"),
+        (request(JobSpec(queue="gpu"), resources=GPUS), "leave gpu out and name one of them, or have a queue on "),
+        (request(JobSpec(architecture="arm64")), "build the image for x86_64 and leave architecture out, or have "),
+        (request(JobSpec(nodes=2)), "leave nodes out, or have a queue on on-demand instances made"),
+    ],
+)
+def test_the_remedy_for_a_kind_that_is_not_there_is_not_refused_itself(asked: JobRequest, remedy: str) -> None:
+    told = refusal(asked, queues={"*": (queue("spot"),)})
+    assert "development has none; it has spot; " in told
+    assert remedy in told
+
+
+def test_who_needs_gpus_is_told_where_there_are_some() -> None:
+    without, having = queue("spot"), queue("on-demand", "with-gpus", most_gpus=2)
+    assert "it has spot, on-demand; name with-gpus, or" in refusal(
+        request(resources=GPUS), queues={"*": (without, having)}
+    )
+    named = request(JobSpec(queue=queue_arn("spot")), resources=GPUS)
+    assert refusal(named, queues={"*": (without,)}) == "gpus=1: spot (spot) has no GPUs; leave gpu out"
+    assert refusal(named, queues={"*": (without, GPU)}) == "gpus=1: spot (spot) has no GPUs; use queue='gpu'"
 
 
 @pytest.mark.parametrize(
@@ -138,6 +164,36 @@ def test_what_no_instance_of_the_queue_has_is_refused(most: dict[str, Any], aske
     assert words in refusal(request(spec, resources=asked), queues=queues)
     fitting = Resources(vcpus=min(asked.vcpus, 16), memory_mib=min(asked.memory_mib, 30_000), gpus=min(asked.gpus, 4))
     assert planned(request(spec, resources=fitting), queues=queues).queue == queue_arn("spot")
+
+
+LARGE: dict[str, Any] = {"most_vcpus": 96, "most_memory_mib": 700_000}
+
+
+@pytest.mark.parametrize(
+    ("others", "remedy"),
+    [
+        ((), "ask for less"),
+        ((queue("on-demand", most_vcpus=32, most_memory_mib=300_000),), "ask for less"),
+        ((queue("on-demand", **LARGE),), "ask for less, or name on-demand"),
+        # Of one that nothing is known of nobody can say that it is larger.
+        ((queue("on-demand"),), "ask for less"),
+        # None of these would take it, or be meant.
+        ((queue("arm", **LARGE), queue("gpu", **LARGE), queue("fargate", **LARGE)), "ask for less"),
+    ],
+)
+def test_a_larger_queue_is_named_where_there_is_one(others: tuple[Queue, ...], remedy: str) -> None:
+    small = queue("spot", most_vcpus=64, most_memory_mib=480_000)
+    huge = request(JobSpec(queue="spot"), resources=Resources(vcpus=80, memory_mib=600_000))
+    assert refusal(huge, queues={"*": (small, *others)}).splitlines() == [
+        f"vcpus=80: spot has 64 at most for one container; {remedy}",
+        f"memory_mib=600000: spot has 480000 MiB at most for one container; {remedy}",
+    ]
+
+
+def test_jobs_of_several_nodes_are_told_of_larger_queues_without_spot_alone() -> None:
+    small, large = queue("on-demand", most_vcpus=64, most_memory_mib=480_000), queue("spot", **LARGE)
+    asked = request(JobSpec(nodes=2), resources=Resources(vcpus=80, memory_mib=4096))
+    assert refusal(asked, queues={"*": (small, large)}).endswith("; ask for less")
 
 
 def test_without_fair_share_a_share_or_a_priority_is_refused() -> None:

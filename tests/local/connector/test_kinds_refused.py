@@ -60,8 +60,7 @@ CASES: Final = (
     Case(
         "memory-that-no-instance-has",
         {"resources": Resources(vcpus=1, memory_mib=MOST_MEMORY_MIB + 1)},
-        "memory_mib=7169: {SpotQueue} has 7168 MiB at most for one container; ask for less, or name a queue with "
-        "larger instances",
+        "memory_mib=7169: {SpotQueue} has 7168 MiB at most for one container; ask for less",
     ),
     Case(
         "memory-that-fargate-has-not",
@@ -174,7 +173,8 @@ def test_what_the_settings_do_not_know_of_a_queue_is_looked_up(world: KindsWorld
     name = fair.rpartition("/")[2]
     assert (
         problem
-        == f"share is missing: queue {name} has fair share; give share, or have the settings say fair_share: true"
+        == f"share is missing: queue {name} has fair share; give share, or have the queue listed in the settings with "
+        "fair_share: true"
     )
 
 

@@ -186,7 +186,10 @@ def _queue_problems(queue: Mapping[str, Any], share: str | None) -> Iterator[str
         yield f"queue {name} is INVALID ({queue.get('statusReason')}); have it mended, or name another"
     fair = bool(queue.get("schedulingPolicyArn"))
     if fair and share is None:
-        yield f"share is missing: queue {name} has fair share; give share, or have the settings say fair_share: true"
+        yield (
+            f"share is missing: queue {name} has fair share; give share, or have the queue listed in the settings with "
+            "fair_share: true"
+        )
     if share is not None and not fair:
         yield f"share={share!r}: queue {name} has no fair share; leave it out, or have the settings say so"
 

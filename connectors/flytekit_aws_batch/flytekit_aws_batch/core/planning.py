@@ -100,7 +100,7 @@ def _problems(request: JobRequest, settings: Settings, choice: queues.Choice | N
     if request.array is not None and not 0 < request.array.min_success_ratio <= 1:
         found.append(f"min_success_ratio={request.array.min_success_ratio:g}: above 0, and 1 at most, which is all")
     if choice is not None:
-        found += queues.problems(choice, request)
+        found += queues.problems(choice, request, settings)
         for queue in choice.queues:
             if queue.fair_share and queues.share(queue, request, settings) is None:
                 found.append(

@@ -68,8 +68,8 @@ def _queues(request: JobRequest, settings: Settings) -> Sequence[Queue]:
         return queues
     if not settings.queues:
         raise RefusedError(
-            "queue: the connector's settings list no queues, so that none can be asked for by kind; give the ARN of a "
-            "job queue as queue, or have `queues` written into the settings"
+            "queue: the connector's settings list no queues, so that none can be asked for by kind; give the name "
+            "or the ARN of a job queue as queue, or have `queues` written into the settings"
         )
     raise RefusedError(
         f"domain {request.domain!r}: the connector's settings have queues for {', '.join(sorted(settings.queues))} "
@@ -95,9 +95,14 @@ def _of_kind(request: JobRequest, settings: Settings) -> Queue:
             "instances; build the image for the other architecture, or name another queue"
         )
     raise RefusedError(
-        f"queue of kind {kinds[0]!r}{_why(request)}: {request.domain} has none; it has {', '.join(there)}; name one of "
-        f"them, or have a queue on {_CAPACITY[kinds[0]]} made"
+        f"queue of kind {kinds[0]!r}{_why(request)}: {request.domain} has none; it has {', '.join(there)}; "
+        f"{_instead(request, queues, kinds[0])}, or {to_be_made(kinds[0])}"
     )
+
+
+def to_be_made(kind: Kind) -> str:
+    """The words of the remedy where a domain has no queue of a kind. Who knows what makes one may say that instead."""
+    return f"have a queue on {_CAPACITY[kind]} made"
 
 
 def kinds_for(request: JobRequest) -> Sequence[Kind]:
@@ -127,6 +132,21 @@ def _why(request: JobRequest) -> str:
     return f", as nodes={request.spec.nodes}" if request.spec.nodes > 1 else ""
 
 
+def _instead(request: JobRequest, queues: Sequence[Queue], kind: Kind) -> str:
+    """What a task may say where its kind of queue is not there, so that it is not refused again for what it needs."""
+    leave = ""
+    if request.resources.gpus > 0:
+        if having := [queue.name for queue in queues if queue.most_gpus]:
+            return f"name {', '.join(having)}"
+        leave = "leave gpu out" if kind == "gpu" else ""
+    elif request.spec.architecture == "arm64":
+        leave = "build the image for x86_64 and leave architecture out"
+    elif request.spec.nodes > 1:
+        leave = "leave nodes out"
+    named = "name one of them" if request.spec.queue is not None or not leave else ""
+    return " and ".join(filter(None, (leave, named)))
+
+
 def _last(queue: Queue, request: JobRequest, settings: Settings) -> Queue | None:
     """The queue without spot that stands in for one with it."""
     if not queue.has_spot:
@@ -147,7 +167,7 @@ def _architecture_fits(queue: Queue, request: JobRequest) -> bool:
     return queue.kind == "fargate" or _architecture(queue) == request.spec.architecture
 
 
-def problems(choice: Choice, request: JobRequest) -> Iterator[str]:
+def problems(choice: Choice, request: JobRequest, settings: Settings) -> Iterator[str]:
     """What is wrong with a task in the queues that were found for it."""
     queue, spec = choice.queue, request.spec
     if queue is None:
@@ -157,8 +177,10 @@ def problems(choice: Choice, request: JobRequest) -> Iterator[str]:
             f"architecture={spec.architecture!r}: the instances of {queue.name} are {_architecture(queue)}; give "
             f"architecture={_architecture(queue)!r} if the image is built for it, or name another queue"
         )
+    others = settings.queues_of(request.domain)
     if request.resources.gpus > 0 and queue.kind not in ("gpu", "fargate") and not queue.most_gpus:
-        yield f"gpus={request.resources.gpus}: {queue.name} ({queue.kind}) has no GPUs; use queue='gpu'"
+        remedy = "use queue='gpu'" if any(other.kind == "gpu" for other in others) else "leave gpu out"
+        yield f"gpus={request.resources.gpus}: {queue.name} ({queue.kind}) has no GPUs; {remedy}"
     if spec.nodes > 1 and queue.kind != "fargate" and queue.has_spot:
         # https://docs.aws.amazon.com/batch/latest/userguide/mnp-ce.html
         yield (
@@ -169,13 +191,27 @@ def problems(choice: Choice, request: JobRequest) -> Iterator[str]:
         yield f"share={spec.share!r}: {queue.name} has no fair share; leave it out"
     if spec.priority and not queue.fair_share:
         yield f"priority={spec.priority}: {queue.name} has no fair share, and takes jobs as they come; leave it out"
-    yield from _size_problems(queue, request)
+    larger = ", ".join(other.name for other in others if _is_larger(other, queue, request))
+    yield from _size_problems(queue, request, f"ask for less{larger and f', or name {larger}'}")
 
 
-def _size_problems(queue: Queue, request: JobRequest) -> Iterator[str]:
+def _is_larger(other: Queue, queue: Queue, request: JobRequest) -> bool:
+    """Whether a queue would take what is too large for another."""
+    alike = (other.kind == "fargate") is (queue.kind == "fargate") and _architecture_fits(other, request)
+    # Instances with GPUs are for who asks for some.
+    gpus = other.kind == "gpu" or bool(other.most_gpus)
+    return (
+        alike
+        and gpus is (request.resources.gpus > 0)
+        and not (request.spec.nodes > 1 and other.has_spot)
+        and None not in (other.most_vcpus, other.most_memory_mib)
+        and not any(_size_problems(other, request))
+    )
+
+
+def _size_problems(queue: Queue, request: JobRequest, remedy: str = "") -> Iterator[str]:
     """What is wrong with a size that nothing behind a queue has."""
     sizes = request.resources
-    remedy = "ask for less, or name a queue with larger instances"
     if queue.most_vcpus is not None and sizes.vcpus > queue.most_vcpus:
         yield f"vcpus={sizes.vcpus:g}: {queue.name} has {queue.most_vcpus} at most for one container; {remedy}"
     if queue.most_memory_mib is not None and sizes.memory_mib > queue.most_memory_mib:
