@@ -98,6 +98,37 @@ def test_where_the_settings_give_nothing_anything_may_be_named() -> None:
     assert container(secret("aerodrome/dev/churn/development/db"), **nothing)["secrets"]
 
 
+def test_a_project_that_the_settings_do_not_know_is_refused_with_those_that_they_do() -> None:
+    misspelled = request(project="fruad", job_role=None)
+    assert refusal(misspelled, **GIVEN) == (
+        "project 'fruad': the connector's settings know churn, fraud only; run the task in one of those, or have this "
+        "project's roles written into the settings"
+    )
+    # Flyte knows it: the execution has a role of its own.
+    assert planned(request(project="fruad", job_role=UNKNOWN), **GIVEN).project == "fruad"
+
+
+@pytest.mark.parametrize(
+    "open_to_all",
+    [
+        {"job_roles": {}, "execution_roles": {}},
+        {"job_roles": {"*": JOB_ROLE}},
+        {"execution_roles": {**GIVEN["execution_roles"], "*": EXECUTION_ROLE}},
+    ],
+    ids=["no roles", "one for all", "one for all others"],
+)
+def test_where_roles_are_not_each_projects_own_any_may_come(open_to_all: dict[str, Any]) -> None:
+    # Shares are for some of them: who is not named has one made of its name.
+    assert planned(request(project="new", job_role=None), **{**GIVEN, **open_to_all}).share == "new"
+
+
+def test_a_project_is_known_by_whatever_is_given_to_it() -> None:
+    of_churn = {"job_roles": {"churn/development": CHURN_JOB}, "execution_roles": {}}
+    asked = request(project="fraud", job_role=None)
+    assert planned(asked, **{**GIVEN, **of_churn}).project == "fraud", "by its share"
+    assert "know churn only" in refusal(asked, **{**GIVEN, **of_churn, "shares": {}})
+
+
 def test_of_two_prefixes_that_fit_the_longer_one_counts() -> None:
     given = {**GIVEN, "shares": {"fraud": "fraud", "fraud-night": "night"}, "secret_prefix": "{project}-"}
     assert "give it to fraud-night/" in refusal(secret("fraud-night-db"), **given)

@@ -17,6 +17,13 @@ def problems(request: JobRequest, settings: Settings) -> Iterator[str]:
     """What a task names that is another project's, or the same project's in another domain."""
     spec, space = request.spec, f"{request.project}/{request.domain}"
     roles = (settings.job_roles, settings.execution_roles)
+    projects = _projects(settings)
+    # Who comes with a role of the execution's is known to whoever gave that.
+    if projects and request.project not in projects and request.job_role is None:
+        yield (
+            f"project {request.project!r}: the connector's settings know {', '.join(sorted(projects))} only; run the "
+            "task in one of those, or have this project's roles written into the settings"
+        )
     for what, role in (("execution_role", spec.execution_role), ("the job's role", request.job_role)):
         if owner := _owner(role, space, *roles):
             yield _refusal(what, role, owner, f"leave it out, or name a role of {space}")
@@ -55,6 +62,15 @@ def _secret_owner(secret: str, here: str, settings: Settings) -> str | None:
     fitting = [space for space, prefix in prefixes.items() if name.startswith(prefix)]
     owner = max(fitting, key=lambda space: (len(prefixes[space]), space == here, space), default=here)
     return None if owner == here else owner
+
+
+def _projects(settings: Settings) -> set[str]:
+    """Those that the settings know, where they give each its own roles. None: any may come."""
+    given = [roles for roles in (settings.job_roles, settings.execution_roles) if roles]
+    if not given or any(_ALL in roles for roles in given):
+        return set()
+    # A share alone makes no project known only: who has none in the settings has one made of the name.
+    return {name.partition("/")[0] for roles in given for name in roles} | {*settings.shares}
 
 
 def _spaces(settings: Settings) -> set[str]:
