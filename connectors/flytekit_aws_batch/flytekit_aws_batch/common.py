@@ -33,6 +33,11 @@ PHASES: Final[Mapping[Phase, str]] = MappingProxyType(
 )
 """The names that both Flytes' ``TaskExecution.Phase`` has for them."""
 
+UNBUFFERED: Final[Mapping[str, str]] = MappingProxyType({"PYTHONUNBUFFERED": "1"})
+"""What Python writes at once, for whoever is killed or times out: stdout is no terminal in a job, so that Python keeps
+what is printed until 8 KiB have come together, and what it keeps dies with it
+(https://docs.python.org/3/using/cmdline.html#envvar-PYTHONUNBUFFERED)."""
+
 PROJECT_VARIABLE: Final = "FLYTE_AWS_BATCH_PROJECT"
 DOMAIN_VARIABLE: Final = "FLYTE_AWS_BATCH_DOMAIN"
 """Whose jobs a local run starts."""

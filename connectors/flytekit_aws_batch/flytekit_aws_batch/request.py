@@ -9,7 +9,7 @@ from flytekit.models.literals import LiteralMap
 from flytekit.models.task import Container, TaskExecutionMetadata, TaskTemplate
 from pydantic import ValidationError
 
-from flytekit_aws_batch.common import LOCAL_EXECUTION, local_place
+from flytekit_aws_batch.common import LOCAL_EXECUTION, UNBUFFERED, local_place
 from flytekit_aws_batch.config import LARGE_MIB, OUTPUTS_OPTION, OUTPUTS_VARIABLE, Mapped, Payload
 from flytekit_aws_batch.core.job_tags import filled
 from flytekit_aws_batch.core.plan import JobRequest
@@ -82,7 +82,7 @@ def job_request(
         attempt=attempt,
         image=container.image,
         command=command,
-        environment={**_flyte_variables(template, project, domain, name, attempt), **environment},
+        environment={**UNBUFFERED, **_flyte_variables(template, project, domain, name, attempt), **environment},
         resources=payload.resources,
         spec=payload.spec,
         retries=retries,

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -93,9 +94,25 @@ OWN = (
 )
 
 
+def in_json(message: str, name: str = "flytekit") -> str:
+    """As flytekit writes it in a job (flytekit.loggers.initialize_global_loggers), and many authors, too."""
+    return json.dumps({"asctime": "2026-11-22 12:57:11", "name": name, "levelname": "ERROR", "message": message})
+
+
+OF_THE_LOOP = "Taskrunner for MainThread : loop-runner caught exception in <_UnixSelectorEventLoop running=True>: "
+CONNECTOR = (
+    f"{OF_THE_LOOP}{{'connector': <aiobotocore.httpsession._ProxySSLTCPConnector object at 0x7f13e4b58d10>, "
+    "'connections': ['deque([])'], 'message': 'Unclosed connector'}"
+)
+
+
 @pytest.mark.parametrize(
     "noise",
     [
+        in_json(CONNECTOR),
+        in_json(PENDING.removeprefix("[flytekit] ")),
+        CONNECTOR,
+        "Unclosed connector\nconnections: []\nconnector: <aiobotocore.httpsession._ProxySSLTCPConnector object at 0x7>",
         FOLDED,
         FOLDED.replace("'Unclosed client\n                         session'", "'Un\n                         closed'"),
         PENDING,
@@ -112,5 +129,15 @@ def test_what_flytekit_writes_as_it_ends_tells_nothing(noise: str) -> None:
 
 
 def test_what_the_code_writes_is_kept() -> None:
+    lines = [
+        OWN,
+        in_json(OWN.removeprefix("[flytekit] ")),
+        in_json("Unclosed client session", "churn"),
+        in_json(CONNECTOR, "churn"),
+        in_json("rate is 0"),
+        "{'rate': 0}",
+        '{"rate": 0',
+    ]
+    assert list(logs.telling(lines)) == lines
     lines = [OWN, " " * 25 + "of the code's own", "connector: mine", "Unclosed client session of mine", " " * 25 + "x"]
     assert list(logs.telling(lines)) == lines

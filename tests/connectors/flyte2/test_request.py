@@ -65,6 +65,7 @@ def test_the_entrypoint_finds_whose_it_is() -> None:
     assert request.environment == {
         "EPOCHS": "3",
         "FLYTE_CLUSTERED_WORKER": "1",
+        "PYTHONUNBUFFERED": "1",
         "FLYTE_INTERNAL_EXECUTION_PROJECT": "risk",
         "FLYTE_INTERNAL_EXECUTION_DOMAIN": "production",
         "FLYTE_ATTEMPT_NUMBER": "2",
@@ -72,6 +73,13 @@ def test_the_entrypoint_finds_whose_it_is() -> None:
         "RUN_NAME": "run-7",
         "_U_ORG_NAME": "local",
     }
+
+
+@pytest.mark.parametrize("said", ["", "0"])
+def test_what_python_writes_at_once_is_the_author_s_to_say(said: str) -> None:
+    container = {"image": "training:1.4", "env": [{"key": "PYTHONUNBUFFERED", "value": said}]}
+    request = job_request(template(container=container), metadata(), PREFIX)
+    assert request.environment["PYTHONUNBUFFERED"] == said
 
 
 def test_the_task_says_how_it_is_run() -> None:

@@ -31,6 +31,18 @@ def greet(name: str) -> str:
     return f"hello {name} from {os.environ.get('AWS_BATCH_JOB_ID', 'here')}"
 
 
+# As propeller runs it: in a job flytekit logs as JSON, and whatever the tests' own environment says is not handed on.
+@task(task_config=AWSBatch(), container_image=IMAGE, environment={"PYTHONPATH": str(ROOT)}, limits=SMALL)
+def cut_short(how: str) -> None:
+    """Says something, as people do, and comes to an end that leaves no error behind."""
+    print("working on it, and then", how)  # noqa: T201 - a job's output is its log
+    if how == "exit":
+        sys.exit(3)
+    if how == "kill":
+        os.kill(os.getpid(), 9)
+    time.sleep(300)
+
+
 @task(task_config=AWSBatch(), container_image=IMAGE, environment=ENVIRONMENT, limits=SMALL, interruptible=True)
 def interrupted() -> None:
     """May be."""

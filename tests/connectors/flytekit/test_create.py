@@ -16,6 +16,7 @@ from flytekit.tools.translator import get_serializable
 from flytekit_aws_batch import AWSBatch, map_task
 from flytekit_aws_batch.connector import AWSBatchConnector, BatchJob
 from flytekit_aws_batch.core.aws import CallError
+from flytekit_aws_batch.request import job_request
 from tests.connectors.core.fake_account import KeptWorld
 from tests.connectors.core.job_requests import SETTINGS
 from tests.connectors.flytekit import batch_tasks
@@ -99,6 +100,13 @@ class Asked:
 @pytest.fixture
 def asked(world: KeptWorld, connector: AWSBatchConnector) -> Asked:
     return Asked(world, connector)
+
+
+@pytest.mark.parametrize("said", [{}, {"PYTHONUNBUFFERED": ""}])
+def test_what_a_job_prints_is_written_at_once_unless_its_author_says_otherwise(said: dict[str, str]) -> None:
+    made = task(task_config=AWSBatch(), container_image=batch_tasks.IMAGE, environment=said)(score.task_function)
+    request = job_request(template(made), PREFIX, None, None)
+    assert request.environment["PYTHONUNBUFFERED"] == said.get("PYTHONUNBUFFERED", "1")
 
 
 def test_an_empty_list_gives_an_empty_list_however_large_its_type_is(asked: Asked) -> None:

@@ -71,6 +71,22 @@ def test_a_process_that_is_killed_is_worth_another_try(propeller: Propeller) -> 
     assert "exit code 137" in done.message
 
 
+@pytest.mark.parametrize("how", ["exit", "kill", "end"])
+def test_what_leaves_no_error_is_told_with_the_code_s_own_last_lines(
+    account: Account, propeller: Propeller, how: str
+) -> None:
+    attempt = propeller.create(propeller.attempt(batch_tasks.cut_short, how=how))
+    if how == "end":
+        propeller.until(attempt, TaskExecution.RUNNING)
+        eventually(lambda: propeller.logs(attempt), "it writes at once, though it runs on")
+        # As Batch does at the timeout, of which the least is a minute.
+        account.client("batch").terminate_job(jobId=attempt.jobs[0], reason="too late")
+    done = propeller.until(attempt)
+    first, *lines = done.message.splitlines()
+    assert first.endswith("; last lines:")
+    assert lines == [f"working on it, and then {how}"]
+
+
 @pytest.mark.parametrize(
     ("task", "queue"),
     [

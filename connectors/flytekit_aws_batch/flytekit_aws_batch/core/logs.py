@@ -1,5 +1,6 @@
 """What the containers of jobs wrote, from CloudWatch Logs."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,16 +18,18 @@ MOST_LINES: Final = 1000
 
 # What a process writes of itself as it ends, by which nobody learns why it failed. flytekit's loop tells each complaint
 # of its tasks, and is stopped while s3fs closes its client (flytekit.utils.asyn.get_exc_handler,
-# s3fs.core.S3FileSystem.close_session); rich folds it to 80 columns and indents what follows.
+# s3fs.core.S3FileSystem.close_session). In a job it writes JSON (flytekit.loggers.initialize_global_loggers), elsewhere
+# rich folds it to 80 columns and indents what follows.
 _OF_THE_LOOP: Final = re.compile(r"(\S+ +ERROR +)?(asyn\.py:\d+ - |\[flytekit\] )?Taskrunner for ")
 _FOLDED: Final = re.compile(r"\s{20}")
+_LOGGER: Final = "flytekit"
 _CLOSING: Final = ("'Unclosed", "aiobotocore/")
 # The same where the loop is asyncio's own (aiohttp.client.ClientSession.__del__, aiohttp.connector).
 _OF_AIOHTTP: Final = (
     re.compile(r"(\[asyncio\] )?Unclosed (client session|connector|connection|response)$"),
-    re.compile(r"client_session: <aiohttp\."),
+    re.compile(r"client_session: <(aiohttp|aiobotocore)\."),
     re.compile(r"connections: \["),
-    re.compile(r"connector: <aiohttp\."),
+    re.compile(r"connector: <(aiohttp|aiobotocore)\."),
     re.compile(r"client_connection: Connection<"),
     re.compile(r"client_response: <ClientResponse"),
 )
@@ -116,11 +119,22 @@ async def page(aws: Aws, group: str, stream: str, token: str = "", count: int = 
 def telling(lines: Iterable[str]) -> Iterator[str]:
     """The lines that may tell why code failed: neither empty ones, nor what flytekit and aiohttp write at their end."""
     for whole in _unfolded(line.rstrip() for line in lines if line.strip()):
-        first, text = whole[0], "".join("".join(whole).split())
+        first, text = _message(whole[0]), "".join("".join(whole).split())
         if _OF_THE_LOOP.match(first) and any(word in text for word in _CLOSING):
             continue
         if not any(pattern.match(first) for pattern in _OF_AIOHTTP):
             yield from whole
+
+
+def _message(line: str) -> str:
+    """What flytekit's logger says in a line of JSON. Any other line, as authors log JSON, too: the line itself."""
+    if not line.startswith("{"):
+        return line
+    try:
+        read = json.loads(line)
+    except ValueError:
+        return line
+    return str(read.get("message", "")) if read.get("name") == _LOGGER else line
 
 
 def _unfolded(lines: Iterable[str]) -> Iterator[list[str]]:

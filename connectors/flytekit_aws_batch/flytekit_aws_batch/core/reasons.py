@@ -73,7 +73,7 @@ class Reasons:
         if found is None:
             return text
         lines = await logs.last_lines(self._aws, *found, count=_LOOKED_THROUGH)
-        shown = [line[:_MOST_OF_A_LINE] for line in logs.telling(lines)][-_LAST_LINES:]
+        shown = [_cut(line) for line in logs.telling(lines)][-_LAST_LINES:]
         return "\n".join((f"{text}; last lines:", *shown)) if shown else text
 
     def links(self, job: JobState) -> tuple[Link, ...]:
@@ -117,6 +117,10 @@ def duration(seconds: float) -> str:
     if hours < 48:  # noqa: PLR2004 - and up to there in hours
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{hours // 24} d {hours % 24} h"
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _MOST_OF_A_LINE else f"{line[:_MOST_OF_A_LINE]} ..."
 
 
 def _nothing(job: JobState) -> str | None:

@@ -13,7 +13,7 @@ from flyteidl2.core import tasks_pb2
 from google.protobuf.json_format import MessageToDict
 from pydantic import ValidationError
 
-from flytekit_aws_batch.common import DEFAULT_MEMORY_MIB, DEFAULT_VCPUS, local_place
+from flytekit_aws_batch.common import DEFAULT_MEMORY_MIB, DEFAULT_VCPUS, UNBUFFERED, local_place
 from flytekit_aws_batch.core.plan import JobRequest
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.core.quantities import MIB, quantity
@@ -137,7 +137,12 @@ def job_request(
         attempt=attempt.number,
         image=container.image,
         command=(*container.command, *attempt.arguments),
-        environment={**_ENVIRONMENT, **{each.key: each.value for each in container.env}, **attempt.environment},
+        environment={
+            **UNBUFFERED,
+            **_ENVIRONMENT,
+            **{each.key: each.value for each in container.env},
+            **attempt.environment,
+        },
         resources=resources_of(container.resources),
         spec=_spec(template),
         retries=retries,
