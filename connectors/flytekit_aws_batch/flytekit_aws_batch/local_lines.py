@@ -36,7 +36,9 @@ class Lines:
         where = f"job {self._job}" if self._job else ""
         if where and known.get("queue"):
             where = f"{where} in {known['queue']}"
-        self._say(where, TaskExecution.Phase.Name(resource.phase), first)
+        phase = TaskExecution.Phase.Name(resource.phase)
+        # Of an ordinary job the message mostly begins with it.
+        self._say(where, *((first,) if first.startswith(phase) else (phase, first)))
         if resource.phase in _FAILED:
             self._tell_more(resource.message or "", str(known.get("log", "")))
 

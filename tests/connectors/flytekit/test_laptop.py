@@ -109,6 +109,14 @@ def test_a_phase_is_told_once_and_each_further_job(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == "train: job 1: RUNNING: runs\ntrain: job 2: RUNNING: runs\n"
 
 
+def test_a_phase_that_the_message_begins_with_is_not_told_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    known = {"jobs": ["1"]}
+    lines = Lines("train")
+    lines.tell(Resource(phase=TaskExecution.RUNNING, message="RUNNING for 0 s", custom_info=known))
+    lines.tell(Resource(phase=TaskExecution.SUCCEEDED, message="3 of 3 done", custom_info=known))
+    assert capsys.readouterr().err == "train: job 1: RUNNING for 0 s\ntrain: job 1: SUCCEEDED: 3 of 3 done\n"
+
+
 def test_a_job_that_could_not_be_ended_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     Lines("train").tell_ended("AWS does not answer")
     assert capsys.readouterr().err == "train: its job could not be ended, and may go on: AWS does not answer\n"
