@@ -1,15 +1,15 @@
 """What a task says of its job, and how that travels in its template."""
 
-import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from flytekit_aws_batch.core import spec as core
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.core.spec import JobSpec, Kept, Part, Resources
+from flytekit_aws_batch.core.words import part_at, required, said
 
 COMMAND = "flytekit-aws-batch-execute"
 """What runs in the container of a Python function."""
@@ -38,42 +38,50 @@ Kind = Literal["function", "container", "list"]
 class InWords(Part):
     """What authors write: whatever is wrong with it is told in words, all at once."""
 
-    def __new__(cls, *positional: object, **_: object) -> Self:
-        """Take values by name only."""
-        if positional:
-            given = ", ".join(map(repr, positional))
-            first = next(iter(cls.model_fields))
-            raise RefusedError(
-                f"{cls.__name__}({given}): it takes values by name; write {cls.__name__}({first}={positional[0]!r})"
-            )
-        return super().__new__(cls)
+    if not TYPE_CHECKING:  # who checks types is to see the fields
 
-    @model_validator(mode="wrap")
-    @classmethod
-    def _in_words(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401 - as pydantic has it
-        try:
-            return handler(values)
-        except ValidationError as error:
-            raise RefusedError("\n".join(cls._problem(each) for each in error.errors())) from None
+        def __init__(self, *positional: object, **values: object) -> None:
+            """Take values by name only.
+
+            Raises:
+                RefusedError: There are others, or some are wrong.
+            """
+            if positional:
+                raise RefusedError(self._misplaced(positional))
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                # Each once: what stands where a list of it belongs is an error for each of its fields.
+                problems = dict.fromkeys(self._problem(each, values) for each in error.errors())
+                raise RefusedError("\n".join(problems)) from None
 
     @classmethod
-    def _problem(cls, error: ErrorDetails) -> str:
+    def _misplaced(cls, positional: Sequence[object]) -> str:
+        given = ", ".join(map(repr, positional))
+        first = next(iter(cls.model_fields))
+        return f"{cls.__name__}({given}): it takes values by name; write {cls.__name__}({first}={positional[0]!r})"
+
+    @classmethod
+    def _problem(cls, error: ErrorDetails, values: Mapping[str, object]) -> str:
+        option = str(error["loc"][0])
+        part = part_at(cls, error["loc"])
+        # pydantic takes a part by itself for the list of its fields.
+        alone = isinstance(values.get(option), part) or error["type"] in ("tuple_type", "dict_type")
+        if alone and part is not cls:
+            several = '{{"NAME": {}(...)}}' if error["type"] == "dict_type" else "({}(...),)"
+            told = f"write {option}={several.format(part.__name__)}"
+            return f"{cls.__name__}({option}={values[option]!r}): {told}"
         place = ".".join(map(str, error["loc"]))
-        if error["type"] == "missing":
-            return f"{cls.__name__}({place}=...): it is left out, and needed"
-        said = error["msg"]
-        if error["type"] == "extra_forbidden":
-            *above, name = error["loc"]
-            part = _PARTS.get(str(above[0])) if above else cls
-            said = no_such(str(name), tuple(part.model_fields)) if part else "there is no such option"
-        return f"{cls.__name__}({place}={error['input']!r}): {said}"
+        given = "..." if error["type"] == "missing" else repr(error["input"])
+        told = f"write {_written(part, error['input'])}" if error["type"] == "model_type" else said(error, cls)
+        return f"{cls.__name__}({place}={given}): {told}"
 
 
-def no_such(name: str, known: Sequence[str]) -> str:
-    """What to say of an option that there is none of: the one that may be meant, or else all."""
-    near = difflib.get_close_matches(name, known, 1)
-    instead = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-    return f"there is no such option; {instead}"
+def _written(part: type[BaseModel], value: object) -> str:
+    """How a part is written; with the value, where there is no doubt what it was meant for."""
+    names = required(part)
+    fits = isinstance(value, str) and [part.model_fields[name].annotation for name in names] == [str]
+    return f"{part.__name__}({', '.join(f'{name}={value!r}' if fits else f'{name}=...' for name in names)})"
 
 
 class ExitRule(InWords, core.ExitRule):  # noqa: D101 - it is core's
@@ -86,9 +94,6 @@ class EfsMount(InWords, core.EfsMount):  # noqa: D101 - it is core's
 
 class SecretVariable(InWords, core.SecretVariable):  # noqa: D101 - it is core's
     __doc__ = core.SecretVariable.__doc__
-
-
-_PARTS: Mapping[str, type[Part]] = {"on_exit": ExitRule, "mounts": EfsMount, "secrets": SecretVariable}
 
 
 class AWSBatch(InWords, JobSpec):

@@ -16,8 +16,9 @@ from flytekit.models.security import Secret
 from flytekit.models.task import Container
 
 from flytekit_aws_batch.common import TASK_TYPE
-from flytekit_aws_batch.config import OUTPUTS_OPTION, AWSBatch, Payload, no_such
+from flytekit_aws_batch.config import OUTPUTS_OPTION, AWSBatch, Payload
 from flytekit_aws_batch.core.progress import RefusedError
+from flytekit_aws_batch.core.words import no_such
 from flytekit_aws_batch.literals import READABLE
 from flytekit_aws_batch.local_run import LocalRun
 from flytekit_aws_batch.task import OPTIONS, payload, refuse, settled

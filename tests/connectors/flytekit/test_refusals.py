@@ -73,10 +73,55 @@ def test_every_wrong_value_is_told_at_once() -> None:
             {"secret": "a", "key": "b"},
             "SecretVariable(key='b'): there is no such option; there are secret, field",
         ),
+        (
+            AWSBatch,
+            {"mounts": EfsMount(path="/a", file_system="b")},
+            (
+                "AWSBatch(mounts=EfsMount(path='/a', file_system='b', access_point=None, root=None, read_only=False)): "
+                "write mounts=(EfsMount(...),)"
+            ),
+        ),
+        (AWSBatch, {"mounts": "efs"}, "AWSBatch(mounts='efs'): write mounts=(EfsMount(...),)"),
+        (AWSBatch, {"mounts": ["efs"]}, "AWSBatch(mounts.0='efs'): write EfsMount(path=..., file_system=...)"),
+        (
+            AWSBatch,
+            {"mounts": [{"path": "/a"}]},
+            "AWSBatch(mounts.0.file_system=...): it is left out, and needed",
+        ),
+        (
+            AWSBatch,
+            {"on_exit": ExitRule(action="exit", exit_code="1")},
+            (
+                "AWSBatch(on_exit=ExitRule(action='exit', exit_code='1', reason=None, status_reason=None)): "
+                "write on_exit=(ExitRule(...),)"
+            ),
+        ),
+        (AWSBatch, {"on_exit": ["137"]}, "AWSBatch(on_exit.0='137'): write ExitRule(action=...)"),
+        (
+            AWSBatch,
+            {"secrets": {"PW": "warehouse"}},
+            "AWSBatch(secrets.PW='warehouse'): write SecretVariable(secret='warehouse')",
+        ),
+        (
+            AWSBatch,
+            {"secrets": "warehouse"},
+            "AWSBatch(secrets='warehouse'): write secrets={\"NAME\": SecretVariable(...)}",
+        ),
+        (
+            AWSBatch,
+            {"tags": ["a", "b"]},
+            "AWSBatch(tags=['a', 'b']): names with values are needed, such as {\"name\": \"value\"}",
+        ),
+        (AWSBatch, {"nodes": "two"}, "AWSBatch(nodes='two'): a whole number is needed, such as 2"),
+        (AWSBatch, {"queue": 5}, "AWSBatch(queue=5): text is needed; put it in quotes"),
     ],
 )
 def test_a_wrong_value_is_told_in_words(make: Callable[..., object], values: dict[str, object], told: str) -> None:
-    assert refusal(lambda: make(**values)) == told
+    with pytest.raises(RefusedError) as refused:
+        make(**values)
+    assert str(refused.value) == told
+    # pyflyte prints the source of each place that an error went through.
+    assert not [entry for entry in refused.traceback if "pydantic" in str(entry.path)]
 
 
 @pytest.mark.parametrize(

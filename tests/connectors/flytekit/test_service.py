@@ -96,7 +96,7 @@ def test_settings_that_cannot_be_used_stop_it_with_the_reason(tmp_path: Path) ->
     assert stopped.returncode == 1
     assert stopped.stderr.splitlines() == [
         f"flytekit-aws-batch: {settings}: lease_seconds: Input should be greater than or equal to 5 (got 4)",
-        f"{settings}: queue: Extra inputs are not permitted (got {{}})",
+        f"{settings}: queue: there is no such option; did you mean queues? (got {{}})",
     ]
 
 

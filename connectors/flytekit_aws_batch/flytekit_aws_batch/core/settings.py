@@ -8,8 +8,10 @@ from typing import Annotated, Self
 import yaml
 from annotated_types import Ge, Gt, Le
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from flytekit_aws_batch.core.spec import Architecture, Kind, Part
+from flytekit_aws_batch.core.words import said
 
 VARIABLE = "FLYTEKIT_AWS_BATCH_CONFIG"
 """The environment variable that names the file."""
@@ -161,11 +163,13 @@ class Settings(Part):
         try:
             return cls.model_validate(content or {})
         except ValidationError as error:
-            problems = [
-                f"{path}: {'.'.join(map(str, each['loc']))}: {each['msg']} (got {each['input']!r})"
-                for each in error.errors()
-            ]
-            raise SettingsError("\n".join(problems)) from error
+            raise SettingsError("\n".join(f"{path}: {cls._problem(each)}" for each in error.errors())) from error
+
+    @classmethod
+    def _problem(cls, error: ErrorDetails) -> str:
+        place = [".".join(map(str, error["loc"]))] if error["loc"] else []
+        got = "" if error["type"] == "missing" else f" (got {error['input']!r})"
+        return ": ".join([*place, said(error, cls)]) + got
 
     def queues_of(self, domain: str) -> tuple[Queue, ...]:
         """The queues that tasks of a domain may use."""
