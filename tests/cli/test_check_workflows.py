@@ -296,6 +296,16 @@ def test_a_file_in_a_package_is_imported_as_a_part_of_it(tmp_path: Path) -> None
     assert load.source(str(tmp_path)) == load.Source(root=tmp_path, modules=nightly, files=3)
 
 
+def test_of_two_packages_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["check-workflows", "a.py", "b.py", "--env", "dev"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "aerodrome check-workflows: a.py b.py: one package at a time; name the folder that they are in, or one after "
+        "the other\n"
+    )
+
+
 def test_an_interpreter_without_flytekit_is_told(check: Check) -> None:
     # The one that runs this test has none: docs/adr/0013.
     result = check("--python", sys.executable)

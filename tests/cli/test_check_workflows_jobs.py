@@ -121,20 +121,32 @@ def test_where_there_is_no_plugin_its_tasks_are_refused_with_the_way_out() -> No
 
 
 @pytest.mark.parametrize(
-    ("spec", "resources", "told"),
+    ("spec", "resources", "told", "way_out"),
     [
-        (JobSpec(queue="gpu"), Resources(vcpus=8, memory_mib=30720, gpus=1), "queue of kind 'gpu'"),
-        (JobSpec(), Resources(vcpus=8, memory_mib=30720, gpus=1), "queue of kind 'gpu', as gpus=1"),
-        (JobSpec(architecture="arm64"), SMALL, "queue of kind 'arm', as architecture='arm64'"),
+        (
+            *(JobSpec(queue="gpu"), Resources(vcpus=8, memory_mib=30720, gpus=1), "queue of kind 'gpu'"),
+            "leave gpu out and name one of them, or have batch.gpu written into environments/dev.yaml",
+        ),
+        (
+            *(JobSpec(), Resources(vcpus=8, memory_mib=30720, gpus=1), "queue of kind 'gpu', as gpus=1"),
+            "leave gpu out, or have batch.gpu written into environments/dev.yaml",
+        ),
+        (
+            *(JobSpec(architecture="arm64"), SMALL, "queue of kind 'arm', as architecture='arm64'"),
+            (
+                "build the image for x86_64 and leave architecture out, or have batch.arm written into "
+                "environments/dev.yaml"
+            ),
+        ),
     ],
 )
 def test_a_kind_of_queue_that_is_not_there_is_refused_with_those_that_are(
-    spec: JobSpec, resources: Resources, told: str
+    spec: JobSpec, resources: Resources, told: str, way_out: str
 ) -> None:
     finding = refused(task(spec, resources), having())
     assert finding.value == told
     assert finding.reason == "development has none; it has spot, on-demand, fargate"
-    assert finding.way_out.startswith("name one of them, or have a queue on ")
+    assert finding.way_out == way_out
 
 
 def test_a_kind_that_production_has_is_taken_there() -> None:
@@ -180,8 +192,20 @@ def test_a_file_system_that_is_not_there_is_refused() -> None:
     mounting = task(JobSpec(mounts=(EfsMount(path="/mnt/efs", file_system="efs"),)))
     finding = refused(mounting, having())
     assert finding.value == "mounts[0].file_system='efs'"
-    assert "a name that the settings have: none" in finding.way_out
+    assert finding.reason == "the settings have no file systems"
+    assert finding.way_out == (
+        "give an ID such as fs-0123456789abcdef0; or have batch.efs: true written into environments/dev.yaml, whose "
+        "name is efs"
+    )
     assert list(unfit(package(mounting), having("prod"))) == []
+
+
+def test_a_file_system_that_has_another_name_is_refused_with_its_own() -> None:
+    finding = refused(task(JobSpec(mounts=(EfsMount(path="/mnt/efs", file_system="shared"),))), having("prod"))
+    assert (finding.reason, finding.way_out) == (
+        "the settings have efs",
+        "give one of those, or an ID such as fs-0123456789abcdef0",
+    )
 
 
 def test_what_one_of_the_projects_may_run_is_not_refused() -> None:
@@ -291,6 +315,10 @@ def test_a_mistake_is_told_once_of_a_task_and_of_what_maps_over_it() -> None:
     [
         (task(), "spot, 2 vCPUs, 4096 MiB, 2 retries, at most 1:00:00 each"),
         (task(template={"metadata": {}}), "spot, 2 vCPUs, 4096 MiB, 0 retries"),
+        (
+            task(template={"metadata": {"timeout": "10s"}}),
+            "spot, 2 vCPUs, 4096 MiB, 0 retries, at most 0:01:00 (asked for 10 s) each",
+        ),
         (
             task(resources=Resources(vcpus=0.5, memory_mib=1024)),
             "spot, 1 vCPU (asked for 0.5, rounded up on instances), 1024 MiB, 2 retries, at most 1:00:00 each",

@@ -28,6 +28,7 @@ _MOST_NAMED = 5
 
 
 def check_workflows(
+    context: typer.Context,
     package: Annotated[
         str,
         typer.Argument(help="A folder or a file with Flyte workflows, or a package's dotted name.", metavar="PACKAGE"),
@@ -55,6 +56,7 @@ def check_workflows(
     try:
         environment = None if env is None else load_environment(env, PROJECT.environments)
         _require(project, environment)
+        _require_one(package, context.args)
         where = source(package)
         with waiting(f"loading {package}"):
             loaded = load(where, python or default_python(), _tell)
@@ -62,7 +64,8 @@ def check_workflows(
         typer.echo("\n".join(error.problems), err=True)
         raise typer.Exit(_REFUSED) from None
     except LoadError as error:
-        _tell(str(error))
+        for line in str(error).splitlines():
+            _tell(line)
         raise typer.Exit(_REFUSED) from None
     left_out = [here(str(file), where) for file in where.left_out]
     found = [
@@ -101,6 +104,14 @@ def _require(project: str | None, environment: Environment | None) -> None:
     names = [one.name for one in environment.projects]
     if project not in names:
         raise LoadError(f"--project {project}: no project of {environment.name}; there are {listing(names)}")
+
+
+def _require_one(package: str, others: Sequence[str]) -> None:
+    if others:
+        raise LoadError(
+            f"{' '.join([package, *others])}: one package at a time; name the folder that they are in, or one after "
+            "the other"
+        )
 
 
 def _found(package: Package, environment: Environment | None, project: str | None) -> Sequence[Finding]:

@@ -4,7 +4,7 @@ What no account has, ``flytekit_aws_batch`` refuses itself, when the task is mad
 queues of the environment and the largest instances behind them; and what flytekit takes without handing it on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from pydantic import ValidationError
@@ -19,9 +19,13 @@ from flytekit_aws_batch.core.containers import rounded
 from flytekit_aws_batch.core.plan import JobRequest, folder_of
 from flytekit_aws_batch.core.planning import plan
 from flytekit_aws_batch.core.progress import RefusedError
-from flytekit_aws_batch.core.queues import kinds_for
+from flytekit_aws_batch.core.queues import kinds_for, to_be_made
+from flytekit_aws_batch.core.retries import timeout
 from flytekit_aws_batch.core.settings import Settings
-from flytekit_aws_batch.core.spec import KINDS, ArraySpec
+from flytekit_aws_batch.core.spec import KINDS, ArraySpec, Kind
+
+_SECTIONS: Mapping[Kind, str] = {"gpu": "batch.gpu", "arm": "batch.arm"}
+"""What makes queues of a kind in an environment's file. It has the others anyway."""
 
 
 def unheard(package: Package) -> Iterator[Finding]:
@@ -133,10 +137,18 @@ def described(task: Task) -> str:
         f"{asked.memory_mib} MiB",
         *([f"{asked.gpus} GPU{'' if asked.gpus == 1 else 's'}"] if asked.gpus else []),
         f"{task.retries} {'retry' if task.retries == 1 else 'retries'}",
-        *([] if task.timeout is None else [f"at most {timedelta(seconds=task.timeout)} each"]),
+        *_longest(task),
         *(["cached"] if task.metadata.get("discoverable", False) else []),
     ]
     return ", ".join(said)
+
+
+def _longest(task: Task) -> Iterator[str]:
+    """How long an attempt may take, and what it asked for where that is less than Batch takes."""
+    got, _ = timeout(task.timeout)
+    if got is not None:
+        asked = "" if got == task.timeout else f" (asked for {task.timeout} s)"
+        yield f"at most {timedelta(seconds=got)}{asked} each"
 
 
 def _vcpus(payload: Payload) -> str:
@@ -199,7 +211,22 @@ def _refused(task: Task, payload: Payload, environment: Environment, settings: S
     for problem in answers[0]:
         value, _, told = problem.partition(": ")
         reason, _, way_out = told.rpartition("; ")
-        yield _finding(task, value, reason or f"the connector refuses it in {environment.name}", way_out)
+        yield _finding(
+            task,
+            value,
+            reason or f"the connector refuses it in {environment.name}",
+            _of_file(way_out, value, environment),
+        )
+
+
+def _of_file(way_out: str, value: str, environment: Environment) -> str:
+    """A way out of the connector's, which knows its own settings alone, with what the environment's file would do."""
+    file = f"environments/{environment.name}.yaml"
+    for kind, section in _SECTIONS.items():
+        way_out = way_out.replace(to_be_made(kind), f"have {section} written into {file}")
+    if ".file_system=" in value and not environment.batch.efs:
+        return f"{way_out}; or have batch.efs: true written into {file}, whose name is efs"
+    return way_out
 
 
 def _answer(request: JobRequest, settings: Settings) -> list[str]:

@@ -16,12 +16,17 @@ from aerodrome.check_workflows.walk import walk
 from aerodrome.project import PROJECT
 
 _PROBE = Path(__file__).with_name("probe.py")
+_REMEDIES: Mapping[str, str] = {
+    # flytekit.core.base_task.TaskMetadata
+    "timeout should be duration": "write timeout=timedelta(minutes=5), or a number of seconds",
+}
+"""What to write instead, by how a message of flytekit's begins that says only what is wrong."""
 SLOW = "aerodrome-slow: "
 """How the line begins in which the probe says, as JSON, what it has been at for a minute. The same is in probe.py."""
 
 
 class LoadError(Exception):
-    """A package that cannot be loaded. The message says why, in a line for the reader."""
+    """A package that cannot be loaded. The message says why, in a line for the reader, or a line for each problem."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +177,12 @@ def _told(error: Mapping[str, Any], where: Source, python: Path) -> str:
             "with --python the interpreter that has it and what the package imports"
         )
     place = here(error["place"], where) if error["place"] else ", ".join(where.modules)
+    mend = "mend this line, since `pyflyte register` would stop at it, too"
+    if error["problems"]:
+        told = [f"{place}: {problem}" for problem in error["problems"]]
+        return "\n".join([*told, f"{place}: the package does not load; {mend}"])
     message = f"{place}: the package does not load: {error['kind']}: {error['message']}"
     if error["missing"]:
         return f"{message}; install it for {python}, or name with --python the interpreter that has it"
-    return f"{message}; mend this line, since `pyflyte register` would stop at it, too"
+    remedies = [remedy for words, remedy in _REMEDIES.items() if error["message"].startswith(words)]
+    return "; ".join([message, *remedies, mend])

@@ -27,6 +27,8 @@ sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != Path(
 
 BATCH = "aws-batch"
 IMAGE = "image.invalid/given-when-registered:check"
+REFUSED = "RefusedError"
+"""What flytekit_aws_batch raises: a problem a line, of a task with a line above them that names it."""
 SLOW = "aerodrome-slow: "
 MIXINS = frozenset(f"{how}{what}ExecutorMixin" for how in ("Async", "Sync") for what in ("Agent", "Connector"))
 """What tasks inherit from that a connector may start. Before 1.16 flytekit called connectors agents."""
@@ -189,9 +191,18 @@ def told(error: BaseException, root: str) -> dict[str, Any]:
     return {
         "kind": type(error).__name__,
         "message": " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split()),
+        "problems": problems_of(str(error)) if type(error).__name__ == REFUSED else [],
         "missing": getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None,
         "place": f"{os.path.relpath(own[-1][0], root)}:{own[-1][1]}" if own else None,
     }
+
+
+def problems_of(refusal: str) -> list[str]:
+    """The problems of a refusal, each with what they are of, where the first line says that."""
+    lines = [" ".join(line.split()) for line in refusal.splitlines() if line.strip()]
+    if lines[1:] and all(line.startswith("- ") for line in lines[1:]):
+        return [f"{lines[0]} {line[2:]}" for line in lines[1:]]
+    return lines
 
 
 def at_work(root: str) -> dict[str, str] | None:
@@ -207,7 +218,8 @@ def at_work(root: str) -> dict[str, str] | None:
 def is_own(file: str, root: str) -> bool:
     """Whether a file is of the package, and not a library that is installed below its root."""
     path = Path(file).resolve()
-    others = "site-packages" in Path(file).parts or path == Path(__file__).resolve()
+    # What dataclasses and the like make at run time is in no file, but in "<string>".
+    others = "site-packages" in Path(file).parts or path == Path(__file__).resolve() or file.startswith("<")
     return path.is_relative_to(Path(root).resolve()) and not others
 
 

@@ -38,6 +38,10 @@ GPUS = Resources(vcpus=8, memory_mib=60_000, gpus=1)
         (request(environment={"AWS_BATCH_JOB_ID": "x"}), "'AWS_BATCH_JOB_ID': Batch keeps names that begin with"),
         (request(image="train 1"), "image='train 1': 1 to 255 characters without spaces"),
         (request(job_role="admin"), "the job's role='admin': the ARN of a role is needed"),
+        (
+            request(JobSpec(mounts=(EfsMount(path="/data", file_system="other"),))),
+            "mounts[0].file_system='other': the settings have shared; give one of those, or an ID such as fs-",
+        ),
         (request(project="--"), "share is missing: spot has fair share"),
         (request(JobSpec(secrets={"LEVEL": SecretVariable(secret="db")})), "'LEVEL' is a secret, too"),
         (request(JobSpec(tags={"aerodrome:project": "x"})), "tags: 'aerodrome:project': every job here has a value"),

@@ -39,7 +39,7 @@ TOLD: Mapping[str, tuple[str, str, str, str, bool]] = {
         on_batch("limits=Resources(cpu='8', mem='30Gi', gpu='1'), timeout=HOUR"),
         "queue of kind 'gpu', as gpus=1",
         "development has none",
-        "name one of them",
+        "leave gpu out, or have batch.gpu written into environments/dev.yaml",
         True,
     ),
     "queue_elsewhere": (
@@ -151,10 +151,32 @@ def test_what_no_account_has_is_refused_where_it_is_written(check: Command, tmp_
     (tmp_path / "jobs.py").write_text(HEAD + code, "utf-8")
     done = check("jobs.py", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
+    here = f"aerodrome check-workflows: jobs.py:{HEAD.count(chr(10)) + 1}: "
+    *problems, last = done.stderr.splitlines()
+    assert [line.partition("=")[0] for line in problems] == [
+        f"{here}task jobs.wrong cannot run on AWS Batch: {name}" for name in ("vcpus", "gpus")
+    ]
+    assert "vcpus=3: Fargate has 0.25, 0.5, 1, 2" in problems[0]
+    assert "gpus=1: Fargate has none" in problems[1]
+    assert last == f"{here}the package does not load; mend this line, since `pyflyte register` would stop at it, too"
+
+
+def test_every_problem_of_a_config_is_a_line(check: Command, tmp_path: Path) -> None:
+    (tmp_path / "jobs.py").write_text(HEAD + on_batch("limits=SMALL", "reclaims=-1, nodes=0"), "utf-8")
+    done = check("jobs.py", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    *problems, last = done.stderr.splitlines()
+    here = f"aerodrome check-workflows: jobs.py:{HEAD.count(chr(10)) + 1}: "
+    assert len(problems) == 2
+    assert problems[0].startswith(f"{here}AWSBatch(reclaims=-1)")
+    assert problems[1].startswith(f"{here}AWSBatch(nodes=0)")
+    assert last.startswith(f"{here}the package does not load; mend this line")
+
+
+def test_a_timeout_that_is_none_is_told_where_it_is_written_with_what_to_write(check: Command, tmp_path: Path) -> None:
+    (tmp_path / "jobs.py").write_text(HEAD + on_batch("limits=SMALL, timeout='5m'"), "utf-8")
+    done = check("jobs.py", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    place = HEAD.count("\n") + 1
-    assert line.startswith(
-        f"aerodrome check-workflows: jobs.py:{place}: the package does not load: RefusedError: task "
-    )
-    assert "vcpus=3: Fargate has 0.25, 0.5, 1, 2" in line
-    assert "gpus=1: Fargate has none" in line
+    assert line.startswith(f"aerodrome check-workflows: jobs.py:{HEAD.count(chr(10)) + 1}: the package does not load: ")
+    assert "; write timeout=timedelta(minutes=5), or a number of seconds; mend this line" in line

@@ -208,10 +208,10 @@ def _variable_problems(request: JobRequest) -> Iterator[str]:
 def _mount_problems(here: str, mount: EfsMount, request: JobRequest, settings: Settings) -> Iterator[str]:
     identity = _file_system_id(mount, settings)
     if mount.file_system and not _FILE_SYSTEM.fullmatch(identity):
-        names = ", ".join(sorted(settings.file_systems)) or "none"
+        names = ", ".join(sorted(settings.file_systems))
         yield (
-            f"{here}.file_system={mount.file_system!r}: give an ID such as fs-0123456789abcdef0, or a name that the "
-            f"settings have: {names}"
+            f"{here}.file_system={mount.file_system!r}: the settings have {names or 'no file systems'}; give "
+            f"{names and 'one of those, or '}an ID such as fs-0123456789abcdef0"
         )
     point = _access_point(mount, request, settings)
     space = f"{request.project}/{request.domain}"
