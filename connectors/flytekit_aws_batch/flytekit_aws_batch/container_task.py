@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,13 @@ from flytekit_aws_batch.literals import READABLE
 from flytekit_aws_batch.local_run import LocalRun
 from flytekit_aws_batch.task import OPTIONS, payload, refuse, settled
 
-_INPUT = re.compile(r"{{\s*[.$]inputs\.(?P<name>[^}\s]+)\s*}}", re.IGNORECASE)
+_INPUT = re.compile(r"{{\s*[.$]?inputs\.(?P<name>[^}\s]+)\s*}}", re.IGNORECASE)
+# What propeller fills in, but for the dot that it begins with. What else is in braces may be the container's own.
+_DOTLESS = re.compile(
+    r"{{\s*(?P<said>inputs\.[^}\s]+|input|inputPrefix|outputPrefix|rawOutputDataPrefix)\s*}}", re.IGNORECASE
+)
+# What only a shell does something with.
+_OF_A_SHELL = frozenset("|&;<>")
 
 
 class AWSBatchContainerTask(LocalRun[AWSBatch]):
@@ -86,7 +93,9 @@ class AWSBatchContainerTask(LocalRun[AWSBatch]):
         metadata: TaskMetadata | None = None,
         **options: Any,  # noqa: ANN401 - flytekit's
     ) -> None:
-        spec, problems = settled(task_config or AWSBatch(), {**options, "secret_requests": secret_requests})
+        config = AWSBatch() if task_config is None else task_config
+        spec, problems = settled(config, {**options, "secret_requests": secret_requests})
+        problems += [*_word_problems("command", command), *_word_problems("arguments", arguments)]
         problems += _option_problems(options)
         if resources is not None and (requests is not None or limits is not None):
             problems.append(
@@ -152,7 +161,11 @@ class AWSBatchContainerTask(LocalRun[AWSBatch]):
         there = self.interface.inputs
         asked = [match["name"] for argument in self._command for match in _INPUT.finditer(argument)]
         said = f"there are {', '.join(there)}" if there else "there are none"
-        return [f"{{{{.inputs.{name}}}}}: there is no such input; {said}" for name in asked if name not in there]
+        dotless = [match for argument in self._command for match in _DOTLESS.finditer(argument)]
+        return [
+            *(f"{match[0]}: a template begins with a dot; write {{{{.{match['said']}}}}}" for match in dotless),
+            *(f"{{{{.inputs.{name}}}}}: there is no such input; {said}" for name in asked if name not in there),
+        ]
 
     def _output_problems(self) -> list[str]:
         kinds = {name: variable.type.to_flyte_idl() for name, variable in self.interface.outputs.items()}
@@ -164,6 +177,26 @@ class AWSBatchContainerTask(LocalRun[AWSBatch]):
                 kind.WhichOneof("type") == "blob" or (kind.WhichOneof("type") == "simple" and kind.simple in READABLE)
             )
         ]
+
+
+def _word_problems(option: str, words: object) -> Iterator[str]:
+    """What is wrong with a command, or with arguments: text is a sequence of letters to Python."""
+    if isinstance(words, str):
+        given = ["sh", "-c", words] if _OF_A_SHELL & set(words) else _split(words)
+        yield f"{option}={words!r}: a list of words is needed; write {option}={given!r}"
+    elif not isinstance(words, Sequence):
+        yield f"{option}={words!r}: a list of words is needed; write such as {option}=['echo', 'hi']"
+    else:
+        for position, word in enumerate(words):
+            if not isinstance(word, str):
+                yield f"{option}[{position}]={word!r}: text is needed; write {str(word)!r}"
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:  # a quotation mark that nothing closes
+        return text.split()
 
 
 def _option_problems(options: Mapping[str, object]) -> Iterator[str]:

@@ -104,6 +104,12 @@ def payload(name: str, config: AWSBatch, resources: ResourceSpec, metadata: Task
                 "ephemeral_storage: jobs share their instance's disk, and only those on Fargate have one of their own; "
                 'leave it out, or say AWSBatch(queue="fargate")'
             )
+    if spec.nodes > 1 and metadata.interruptible:
+        # https://docs.aws.amazon.com/batch/latest/userguide/mnp-ce.html
+        problems.append(
+            f"interruptible=True with nodes={spec.nodes}: Batch runs multi-node jobs on no spot instances; "
+            "leave interruptible out"
+        )
     timeout = metadata.timeout
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
     problems += spec_problems(
@@ -132,9 +138,12 @@ def refuse(name: str, problems: list[str]) -> None:
         raise RefusedError("\n".join((f"task {name} cannot run on AWS Batch:", *(f"- {each}" for each in problems))))
 
 
-def settled(config: AWSBatch, options: dict[str, Any]) -> tuple[AWSBatch, list[str]]:
-    """What is asked for, with what flytekit's own options say of it; and what is wrong with those."""
+def settled(config: object, options: dict[str, Any]) -> tuple[AWSBatch, list[str]]:
+    """What is asked for, with what flytekit's own options say of it; and what is wrong with both."""
     problems = list(_pod_problems(options))
+    if not isinstance(config, AWSBatch):
+        problems.insert(0, f"task_config={_no_config(config)}")
+        config = AWSBatch()
     secrets = dict(config.secrets)
     for secret in options.get("secret_requests") or ():
         try:
@@ -156,6 +165,12 @@ def settled(config: AWSBatch, options: dict[str, Any]) -> tuple[AWSBatch, list[s
             except RefusedError as error:
                 problems.append(f"shared_memory={shared!r}: {error}")
     return config, problems
+
+
+def _no_config(given: object) -> str:
+    if isinstance(given, type):
+        return f"{given.__name__}: that is the class; write task_config={given.__name__}()"
+    return f"{given!r}: write task_config=AWSBatch(...)"
 
 
 def _secret(secret: Secret) -> tuple[str, SecretVariable]:
@@ -192,3 +207,6 @@ def _python_problems(options: dict[str, Any]) -> Iterator[str]:
 
 
 TaskPlugins.register_pythontask_plugin(AWSBatch, AWSBatchFunctionTask)
+# flytekit looks up what the config is of: of the class, which is there when the parentheses were forgotten, it knows
+# nothing, and makes an ordinary task without a word. So that the class, too, comes here, and is refused.
+TaskPlugins.register_pythontask_plugin(type(AWSBatch), AWSBatchFunctionTask)

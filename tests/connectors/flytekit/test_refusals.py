@@ -317,3 +317,60 @@ def test_names_are_python_s() -> None:
 def test_a_container_runs_nowhere_but_as_a_job() -> None:
     text = refusal(lambda: batch_tasks.count.run_here(number=1, text="", without=""))
     assert "give pyflyte run --raw-output-data-prefix s3://BUCKET/PREFIX" in text
+
+
+def test_a_class_for_a_config_is_refused() -> None:
+    forgotten = cast("AWSBatch", AWSBatch)
+    told = "- task_config=AWSBatch: that is the class; write task_config=AWSBatch()"
+    for make in (
+        lambda: task(task_config=forgotten)(double),
+        lambda: AWSBatchContainerTask(name="x", image="i", command=["a"], task_config=forgotten),
+    ):
+        assert refusal(make).splitlines()[1:] == [told]
+
+
+def test_another_part_for_a_container_s_config_is_refused() -> None:
+    config = cast("AWSBatch", ExitRule(action="exit", exit_code="1"))
+    text = refusal(lambda: AWSBatchContainerTask(name="x", image="i", command=["a"], task_config=config))
+    assert "- task_config=ExitRule(action='exit', exit_code='1', reason=None, status_reason=None): write " in text
+    assert text.endswith("task_config=AWSBatch(...)")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("echo 'h i'", "a list of words is needed; write {}=['echo', 'h i']"),
+        ("echo hi > /x && ls", "a list of words is needed; write {}=['sh', '-c', 'echo hi > /x && ls']"),
+        ("it's", 'a list of words is needed; write {}=["it\'s"]'),
+        ({"echo"}, "a list of words is needed; write such as {}=['echo', 'hi']"),
+    ],
+)
+def test_a_command_is_a_list_of_words(given: Any, told: str) -> None:  # noqa: ANN401 - of any type
+    text = refusal(lambda: AWSBatchContainerTask("x", "i", command=given, arguments=given))
+    assert text.splitlines()[1:] == [
+        f"- {option}={given!r}: {told.format(option)}" for option in ("command", "arguments")
+    ]
+
+
+def test_a_number_among_a_command_s_words_is_refused() -> None:
+    words = cast("list[str]", ["sleep", 5])
+    text = refusal(lambda: AWSBatchContainerTask("x", "i", words))
+    assert text.splitlines()[1:] == ["- command[1]=5: text is needed; write '5'"]
+
+
+def test_a_template_without_its_dot_is_refused() -> None:
+    arguments = ["{{inputs.n}}", "--to={{ rawOutputDataPrefix }}/o", "{{inputs.m}}", "{{.inputs.n}}", "{{ own }}"]
+    text = refusal(lambda: AWSBatchContainerTask("x", "i", ["a"], arguments, inputs={"n": int}))
+    assert text.splitlines()[1:] == [
+        "- {{inputs.n}}: a template begins with a dot; write {{.inputs.n}}",
+        "- {{ rawOutputDataPrefix }}: a template begins with a dot; write {{.rawOutputDataPrefix}}",
+        "- {{inputs.m}}: a template begins with a dot; write {{.inputs.m}}",
+        "- {{.inputs.m}}: there is no such input; there are n",
+    ]
+
+
+def test_several_nodes_are_not_interruptible() -> None:
+    told = "- interruptible=True with nodes=2: Batch runs multi-node jobs on no spot instances; leave interruptible out"
+    text = refusal(lambda: made(AWSBatch(nodes=2), interruptible=True))
+    assert text.splitlines()[1:] == [told]
+    made(AWSBatch(nodes=2), interruptible=False)

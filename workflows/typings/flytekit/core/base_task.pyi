@@ -12,6 +12,7 @@ from flytekit.models.security import SecurityContext
 _C = TypeVar("_C")
 
 class TaskMetadata:
+    interruptible: bool | None
     retries: int
     timeout: timedelta | int | None
     def __init__(
