@@ -12,6 +12,7 @@ from flytekit.bin.entrypoint import execute_task_cmd
 from flytekit.core.constants import FLYTE_FAIL_ON_ERROR
 from flytekit.core.context_manager import FlyteContextManager
 
+from flytekit_aws_batch.closing import close_at_exit
 from flytekit_aws_batch.config import ERROR_FILE, MAP_OPTION, node_prefix
 from flytekit_aws_batch.core.plan import Wave, folder_of, wave_name
 from flytekit_aws_batch.core.requests import INDEX_VARIABLE, PREFIX_VARIABLE, WAVE_VARIABLE
@@ -75,7 +76,10 @@ def main(
         "prev_checkpoint": prev_checkpoint,
     }
     options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
-    execute_task_cmd.main(args=[*options, "--", *resolver_args], standalone_mode=False)
+    try:
+        execute_task_cmd.main(args=[*options, "--", *resolver_args], standalone_mode=False)
+    finally:
+        close_at_exit()
 
 
 def node_variables(environment: Mapping[str, str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from flytekit.models.core.workflow import NodeMetadata
 from flytekit.models.literals import Literal, LiteralMap, Primitive, Scalar
 from flytekit.models.task import TaskTemplate
 
+from flytekit_aws_batch.closing import close_at_exit
 from flytekit_aws_batch.core.progress import RefusedError
 from flytekit_aws_batch.local_lines import Lines
 
@@ -51,11 +52,14 @@ class LocalRun(AsyncConnectorExecutorMixin, PythonTask[_C]):
         context = FlyteContextManager.current_context()
         if _in_container(context) or not str(context.file_access.raw_output_prefix).startswith("s3://"):
             return self.run_here(**inputs)
-        if context.serialization_settings and context.serialization_settings.image_config:
-            return super().execute(**inputs)
-        settings = SerializationSettings(image_config=ImageConfig.auto_default_image())
-        with FlyteContextManager.with_context(context.with_serialization_settings(settings)):
-            return super().execute(**inputs)
+        try:
+            if context.serialization_settings and context.serialization_settings.image_config:
+                return super().execute(**inputs)
+            settings = SerializationSettings(image_config=ImageConfig.auto_default_image())
+            with FlyteContextManager.with_context(context.with_serialization_settings(settings)):
+                return super().execute(**inputs)
+        finally:
+            close_at_exit()
 
     def construct_node_metadata(self) -> NodeMetadata:
         """What a workflow's node says of the task: all but its timeout, which the connector reads in the template.

@@ -85,6 +85,8 @@ def test_what_leaves_no_error_is_told_with_the_code_s_own_last_lines(
     first, *lines = done.message.splitlines()
     assert first.endswith("; last lines:")
     assert lines == [f"working on it, and then {how}"]
+    # Nor does flytekit add a word about its own end.
+    assert propeller.logs(done) == lines
 
 
 @pytest.mark.parametrize(

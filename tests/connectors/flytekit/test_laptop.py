@@ -39,6 +39,18 @@ def test_a_workflow_s_tasks_are_jobs(account: Account) -> None:
     told = re.findall(r": job (\S+?)(?: in [^:]+)?: [A-Z_]+", done.stderr)
     assert set(told) == {job["jobId"] for job in jobs}
     assert SPOT not in done.stdout
+    assert "Unclosed" not in done.stderr
+
+
+def test_an_element_of_flytekit_s_own_map_task_is_a_job(account: Account) -> None:
+    before = set(account.jobs())
+    done = subprocess.run(
+        command("sum_of_squares_by_flyte", "--numbers", "[1, 2]"), check=False, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5" in done.stdout.split()
+    assert len(set(account.jobs()) - before) == 2
 
 
 def test_an_error_is_told_in_the_code_s_own_words(account: Account) -> None:
@@ -51,6 +63,15 @@ def test_an_error_is_told_in_the_code_s_own_words(account: Account) -> None:
     stream = job["container"]["logStreamName"]
     assert f"job {identifier} in {SPOT}: FAILED: " in done.stderr
     assert f"job {identifier}: log stream {stream} in /aws/batch/job\n" in done.stderr
+
+
+def test_a_process_that_ends_by_itself_is_told_with_its_last_line_alone(account: Account) -> None:
+    del account
+    done = subprocess.run(command("cut_short", "--how", "exit"), check=False, capture_output=True, text=True)
+
+    told = done.stdout.partition("exit code 3;")[2].split("lines:\n")[1]
+    assert told.split() == ["working", "on", "it,", "and", "then", "exit"]
+    assert "Unclosed" not in done.stderr
 
 
 def test_ctrl_c_ends_the_job(account: Account) -> None:
@@ -74,6 +95,7 @@ def test_ctrl_c_ends_the_job(account: Account) -> None:
     ((identifier, job),) = [(each, job) for each, job in account.jobs().items() if each not in before]
     assert [line for line in told if line.endswith(f": ended job {identifier}\n")], told
     assert "interrupted" in job["statusReason"]
+    assert "Unclosed" not in "".join(told)
 
 
 @pytest.mark.parametrize(
