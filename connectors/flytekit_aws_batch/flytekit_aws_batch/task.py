@@ -2,14 +2,18 @@
 
 import math
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
 
 from flytekit.configuration import SerializationSettings
 from flytekit.core.base_task import TaskMetadata
+from flytekit.core.context_manager import FlyteContext, FlyteContextManager
 from flytekit.core.python_function_task import PythonFunctionTask
 from flytekit.core.resources import ResourceSpec
 from flytekit.core.task import TaskPlugins
+from flytekit.core.type_engine import TypeEngine
+from flytekit.models.literals import LiteralMap
 from flytekit.models.security import Secret
 
 from flytekit_aws_batch.common import TASK_TYPE
@@ -39,6 +43,8 @@ _REMEDIES = {
     "annotations": "a job has no annotations; say AWSBatch(tags={...})",
 }
 
+_DISPATCHED: ContextVar[object] = ContextVar("dispatched", default=None)
+
 OPTIONS = frozenset({"shared_memory", "secret_requests", *_REMEDIES})
 """Those of flytekit's options that :func:`settled` has something to say of."""
 
@@ -60,6 +66,26 @@ class AWSBatchFunctionTask(LocalRun[AWSBatch], PythonFunctionTask[AWSBatch]):
             task_config=spec, task_function=task_function, task_type=TASK_TYPE, **{**options, "shared_memory": None}
         )
         self.payload(self.resources)
+
+    def dispatch_execute(self, ctx: FlyteContext, input_literal_map: LiteralMap) -> Any:  # noqa: ANN401 - flytekit's
+        """Run the task with Flyte's values, for Flyte's values."""
+        token = _DISPATCHED.set(self)
+        try:
+            return super().dispatch_execute(ctx, input_literal_map)
+        finally:
+            _DISPATCHED.reset(token)
+
+    def execute(self, **inputs: Any) -> Any:  # noqa: ANN401 - whatever the author's function takes and gives
+        """Run the task with Python's values.
+
+        flytekit's own map_task calls it for each element of a local run, and takes no Flyte values for its list.
+        """
+        given = super().execute(**inputs)
+        if _DISPATCHED.get() is self or not isinstance(given, LiteralMap):
+            return given
+        context = FlyteContextManager.current_context()
+        values = TypeEngine.literal_map_to_kwargs(context, given, self.python_interface.outputs)
+        return next(iter(values.values()), None)
 
     def run_here(self, **inputs: Any) -> Any:  # noqa: ANN401 - whatever the author's function takes and gives
         """Call the function."""

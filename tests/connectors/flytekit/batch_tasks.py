@@ -182,3 +182,8 @@ def total(numbers: list[int]) -> int:
 @workflow
 def sum_of_squares(numbers: list[int]) -> int:
     return total(numbers=squares_in_turn(number=numbers))
+
+
+@workflow
+def sum_of_squares_by_flyte(numbers: list[int]) -> int:
+    return total(numbers=flytekit_map_task(partial(square, plus=0, folder=""))(number=numbers))

@@ -4,9 +4,11 @@ from datetime import timedelta
 from typing import Generic, TypeVar
 
 from _typeshed import Incomplete
+from flytekit.core.context_manager import FlyteContext
 from flytekit.core.interface import Interface
 from flytekit.models.core.workflow import NodeMetadata
 from flytekit.models.interface import TypedInterface
+from flytekit.models.literals import LiteralMap
 from flytekit.models.security import SecurityContext
 
 _C = TypeVar("_C")
@@ -53,5 +55,6 @@ class PythonTask(Generic[_C]):
     def security_context(self) -> SecurityContext | None: ...
     @property
     def docs(self) -> object: ...
+    def dispatch_execute(self, ctx: FlyteContext, input_literal_map: LiteralMap) -> Incomplete: ...
     def construct_node_metadata(self) -> NodeMetadata: ...
     def get_input_types(self) -> dict[str, type]: ...
