@@ -180,3 +180,15 @@ def test_a_timeout_that_is_none_is_told_where_it_is_written_with_what_to_write(c
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"aerodrome check-workflows: jobs.py:{HEAD.count(chr(10)) + 1}: the package does not load: ")
     assert "; write timeout=timedelta(minutes=5), or a number of seconds; mend this line" in line
+
+
+def test_a_config_without_its_parentheses_is_told_where_it_is_written(check: Command, tmp_path: Path) -> None:
+    code = "@task(task_config=AWSBatch)\ndef wrong(a: int) -> int:\n    return a\n"
+    (tmp_path / "jobs.py").write_text(HEAD + code, "utf-8")
+    done = check("jobs.py", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    here = f"aerodrome check-workflows: jobs.py:{HEAD.count(chr(10)) + 1}: "
+    assert done.stderr.splitlines()[0] == (
+        f"{here}task jobs.wrong cannot run on AWS Batch: task_config=AWSBatch: that is the class; write "
+        "task_config=AWSBatch()"
+    )
