@@ -104,7 +104,10 @@ def asked(world: KeptWorld, connector: AWSBatchConnector) -> Asked:
 
 @pytest.mark.parametrize("said", [{}, {"PYTHONUNBUFFERED": ""}])
 def test_what_a_job_prints_is_written_at_once_unless_its_author_says_otherwise(said: dict[str, str]) -> None:
-    made = task(task_config=AWSBatch(), container_image=batch_tasks.IMAGE, environment=said)(score.task_function)
+    @task(task_config=AWSBatch(), container_image=batch_tasks.IMAGE, environment=said)
+    def made(fold: int) -> int:
+        return fold
+
     request = job_request(template(made), PREFIX, None, None)
     assert request.environment["PYTHONUNBUFFERED"] == said.get("PYTHONUNBUFFERED", "1")
 

@@ -132,7 +132,7 @@ def test_a_phase_is_told_once_and_each_further_job(capsys: pytest.CaptureFixture
 
 
 def test_a_phase_that_the_message_begins_with_is_not_told_twice(capsys: pytest.CaptureFixture[str]) -> None:
-    known = {"jobs": ["1"]}
+    known: dict[str, object] = {"jobs": ["1"]}
     lines = Lines("train")
     lines.tell(Resource(phase=TaskExecution.RUNNING, message="RUNNING for 0 s", custom_info=known))
     lines.tell(Resource(phase=TaskExecution.SUCCEEDED, message="3 of 3 done", custom_info=known))

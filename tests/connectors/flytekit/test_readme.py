@@ -3,7 +3,9 @@
 import fnmatch
 import importlib.util
 import json
+import os
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -128,3 +130,18 @@ def test_the_examples_are_tasks(block: str, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "example", example)
     spec.loader.exec_module(example)
     assert {"score_one", "align", "churn"} & set(vars(example))
+
+
+def test_what_a_service_without_its_extra_says_is_shown(tmp_path: Path) -> None:
+    shown = re.search(r"only with the extra `connector` \(else: `([^`]+)`", " ".join(README.split()))
+    (tmp_path / "httpx.py").write_text("raise ModuleNotFoundError(\"No module named 'httpx'\")")
+    started = subprocess.run(
+        [Path(sys.executable).with_name("pyflyte"), "serve", "connector"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert shown
+    # In a frame of its own width, in whichever of the two pyflyte writes it.
+    assert f"ImportError: {shown[1]}" in " ".join((started.stdout + started.stderr).split())
