@@ -284,8 +284,10 @@ def test_there_is_a_connection_for_every_thread(monkeypatch: pytest.MonkeyPatch)
     aws = Aws(Settings(region="eu-west-1"), session=session, metrics=Metrics(CollectorRegistry()))
     with pytest.raises(KeyError):
         aws.attempt("batch", "describe_jobs", {})
-    executors = (aws._executor, aws._submitting)  # noqa: SLF001 - how many threads it has nothing else tells
-    assert made[0].max_pool_connections == sum(each._max_workers for each in executors)  # type: ignore[attr-defined] # noqa: SLF001 - nor in them
+    # How many threads it has nothing else tells.
+    executors: list[Any] = [aws._executor, aws._submitting]  # noqa: SLF001 - see above
+    threads = sum(each._max_workers for each in executors)  # noqa: SLF001 - see above
+    assert made[0].max_pool_connections == threads
     aws.close()
 
 
