@@ -158,7 +158,7 @@ def test_jobs_of_several_nodes_have_a_queue_without_spot(settings: Settings, gpu
     asked = request(JobSpec(nodes=2), project="fraud-detection", domain="production", resources=resources)
     found = choose(asked, settings)
     assert found.arn.endswith(f"/aerodrome-prod-production-{queue}")
-    assert list(problems(found, asked)) == []
+    assert list(problems(found, asked, settings)) == []
 
 
 def test_large_numbers_stay_whole(manifests: Mapping[str, Manifest], releases: Mapping[str, DeployedRelease]) -> None:
