@@ -14,7 +14,7 @@ from flytekit_aws_batch.core.runner import BatchRunner
 from flytekit_aws_batch.core.spec import JobSpec
 from tests.connectors.core.fake_account import KeptWorld
 from tests.connectors.core.fake_aws import detail
-from tests.connectors.core.job_requests import SETTINGS, array, request
+from tests.connectors.core.job_requests import array, request
 
 SIZE = 250
 
@@ -39,11 +39,6 @@ class Code:
                 raise error
         self.asked += indices
         return {index: f"ValueError: {index} {'is wrong ' * 100}" for index in indices}
-
-
-@pytest.fixture
-def world() -> KeptWorld:
-    return KeptWorld(queues=SETTINGS.queues, patience_seconds=5)
 
 
 def ended(world: KeptWorld, runner: BatchRunner, size: int, failed: int, **counts: int) -> Handle:

@@ -12,14 +12,9 @@ from flytekit_aws_batch.core.ranges import from_ranges
 from flytekit_aws_batch.core.runner import BatchRunner
 from flytekit_aws_batch.core.storage import MOST_BYTES, Storage
 from tests.connectors.core.fake_account import KeptWorld
-from tests.connectors.core.job_requests import SETTINGS, array, request
+from tests.connectors.core.job_requests import array, request
 
 PREFIX = "s3://metadata/f3a9c1/n0/data/0"
-
-
-@pytest.fixture
-def world() -> KeptWorld:
-    return KeptWorld(queues=SETTINGS.queues, patience_seconds=5)
 
 
 def started(world: KeptWorld, **changes: Any) -> Handle:  # noqa: ANN401 - any field

@@ -7,19 +7,9 @@ from flytekit_aws_batch.core.progress import Phase, Progress
 from flytekit_aws_batch.core.runner import BatchRunner, NotStoppedError
 from flytekit_aws_batch.core.spec import JobSpec
 from tests.connectors.core.fake_account import KeptWorld
-from tests.connectors.core.job_requests import SETTINGS, array, request
+from tests.connectors.core.job_requests import array, request
 
 REQUEST = request(job_role=None)
-
-
-@pytest.fixture
-def world() -> KeptWorld:
-    return KeptWorld(queues=SETTINGS.queues, lease_seconds=60, patience_seconds=5)
-
-
-@pytest.fixture
-def runner(world: KeptWorld) -> BatchRunner:
-    return BatchRunner(world.settings, aws=world.aws)
 
 
 def started(world: KeptWorld, runner: BatchRunner, asked: JobRequest = REQUEST) -> Handle:

@@ -14,19 +14,9 @@ from flytekit_aws_batch.core.stopping import Stopping
 from flytekit_aws_batch.core.storage import Storage
 from flytekit_aws_batch.core.submitter import Submission
 from tests.connectors.core.fake_account import KeptWorld
-from tests.connectors.core.job_requests import SETTINGS, planned, request
+from tests.connectors.core.job_requests import planned, request
 
 REQUEST = request(job_role=None)
-
-
-@pytest.fixture
-def world() -> KeptWorld:
-    return KeptWorld(queues=SETTINGS.queues, lease_seconds=60, patience_seconds=5)
-
-
-@pytest.fixture
-def runner(world: KeptWorld) -> BatchRunner:
-    return BatchRunner(world.settings, aws=world.aws)
 
 
 def poll(world: KeptWorld, runner: BatchRunner, handle: Handle, after: float = 30) -> Progress:
